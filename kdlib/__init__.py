@@ -1,0 +1,1 @@
+"""The library: models apps, roles and members, and keeps their Kubernetes objects true."""

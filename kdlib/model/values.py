@@ -1,0 +1,175 @@
+"""What one pass passes on from step to step: Seen, guest facts, Resolved, Life, Outcome. All frozen.
+
+observe gives Seen; resolve gives Resolved; build advances the members (Life) and computes the objects;
+apply gives Outcome; report turns Seen, Life and Outcome into a status.
+
+Layer: pure.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+from kdlib.frozen import Json
+from kdlib.model.app import AppRole, AppSpec
+from kdlib.model.cluster import ClusterRole, ClusterSpec
+from kdlib.model.status import ClusterStatus, MemberStatus, Reserved
+from kdlib.wire import Ref
+
+__all__ = [
+    "Action",
+    "Finished",
+    "GuestFact",
+    "Life",
+    "Notify",
+    "Outcome",
+    "Resolved",
+    "ResolvedRole",
+    "Seen",
+    "SetUp",
+    "Stalled",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The operation came to its end inside the container; tails are the last characters of its output."""
+
+    exit_code: int
+    stdout_tail: str = ""
+    stderr_tail: str = ""
+    detail: str = ""
+    """Why, in words, where the operation failed outside the start script (package not fetched, guard held)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stalled:
+    """The operation did not come to an end: the member cannot be reached, or runs on. It is taken up again."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class GuestFact:
+    """What is known of one operation inside one container life of one member.
+
+    `operation` is the key of the action that it belongs to (`Action.key`).
+    """
+
+    pod: str
+    container: str
+    operation: str
+    result: Finished | Stalled
+
+
+@dataclass(frozen=True, slots=True)
+class SetUp:
+    """Set the member up: configmeta, configcli, package, `startscript --configure`, at most once per attempt."""
+
+    pod: str
+    container: str
+    attempt: int
+
+    @property
+    def key(self) -> str:
+        """Return the name of the operation, unique within the container's life."""
+        return f"setup-{self.attempt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Write the configmeta of `generation`; then, where there are arguments, run the start script with them."""
+
+    pod: str
+    container: str
+    change: str
+    """Names the change in the guard; a refresh without arguments is named by its generation."""
+    generation: int
+    arguments: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Return the name of the operation, unique within the container's life."""
+        return f"notify-{self.change}"
+
+
+Action: TypeAlias = SetUp | Notify
+
+
+@dataclass(frozen=True)
+class Seen:
+    """All that may influence one pass over one root. A bug report is this as JSON.
+
+    `children` are the objects that carry the root's cluster label or name it as owner: StatefulSets, Services,
+    claims, ControllerRevisions, Pods, in any order. `related` holds objects that the root refers to; None means
+    that it was looked for and is not there.
+    """
+
+    now: datetime
+    root: Json
+    children: tuple[Json, ...] = ()
+    related: tuple[tuple[Ref, Json | None], ...] = ()
+    facts: tuple[GuestFact, ...] = ()
+
+
+@dataclass(frozen=True)
+class ResolvedRole:
+    """One role of the cluster: wanted by the spec, or on its way out (`spec` is None then)."""
+
+    id: str
+    app: AppRole
+    spec: ClusterRole | None
+    wanted: int
+    """Member count that the spec asks for; 0 for a role that left it."""
+    stateful_set: str
+    """Reserved name; the pods are `<stateful_set>-<ordinal>`."""
+    has_ports: bool = False
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A cluster with all questions answered: what is wanted, under which names, from which app."""
+
+    seen: Seen
+    root: Ref
+    uid: str
+    generation: int
+    app_name: str
+    app: AppSpec
+    """The app as resolved: from the cluster's own copy where there is one, with its defaults in every role."""
+    spec: ClusterSpec
+    """The cluster's spec with defaults applied."""
+    reserved: Reserved
+    cluster_service: str
+    roles: tuple[ResolvedRole, ...]
+    status: ClusterStatus
+    """The status as stored, decoded; empty for a new cluster."""
+    unused_fields: tuple[str, ...] = ()
+    """Paths of spec fields that are accepted but not acted upon yet."""
+    unheld: tuple[str, ...] = ()
+    """What cannot be held without the webhook, in words."""
+
+
+@dataclass(frozen=True)
+class Life:
+    """The members as they stand after this pass, and what is to be done inside them.
+
+    `status` is the stored status with members, generations and reservations advanced; rollup, conditions and state
+    are the report's. Actions come only from what is recorded already.
+    """
+
+    status: ClusterStatus
+    actions: tuple[Action, ...] = ()
+    reservation_pending: bool = False
+    """True when the status must be recorded before anything else is written or executed."""
+    replicas: tuple[tuple[str, int], ...] = ()
+    """Wanted replicas by role id."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What happened when the plan was applied: objects refused or unreachable, with the server's words."""
+
+    applied: tuple[Ref, ...] = ()
+    deleted: tuple[Ref, ...] = ()
+    failures: tuple[tuple[Ref, str], ...] = field(default=())
