@@ -13,7 +13,7 @@ from typing import TypeAlias
 from kdlib.frozen import Json
 from kdlib.model.app import AppRole, AppSpec
 from kdlib.model.cluster import ClusterRole, ClusterSpec
-from kdlib.model.status import ClusterStatus, MemberStatus, Reserved
+from kdlib.model.status import ClusterStatus, Reserved
 from kdlib.wire import Ref
 
 __all__ = [

@@ -1,0 +1,68 @@
+"""The base of everything that users write: frozen, in the API's field names, strict about JSON types.
+
+A null in a field that is not nullable counts as absent, as it does for an API server, which prunes it.
+See https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#defaulting-and-nullable.
+
+Layer: pure.
+"""
+
+from typing import Annotated, Any, ClassVar, Self, TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema
+
+from kdlib.frozen import Json
+
+__all__ = ["LoosePart", "Nullable", "SpecPart"]
+
+T = TypeVar("T")
+
+
+class _NullableMark:
+    """Marks a field whose explicit null the API keeps, and says so in the schema."""
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> Json:
+        return {**handler(schema), "nullable": True}
+
+
+Nullable: TypeAlias = Annotated[T | None, _NullableMark()]
+"""A value that may be an explicit null in the API, which differs from its absence (`model_fields_set` tells)."""
+
+
+class SpecPart(BaseModel):
+    """A frozen part of a spec; fields that the API does not know are dropped, as the API server does."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+
+    nullable_fields: ClassVar[frozenset[str]] = frozenset()
+    """API names of the fields that keep an explicit null."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        marked = (
+            field for field in cls.model_fields.items() if any(isinstance(m, _NullableMark) for m in field[1].metadata)
+        )
+        cls.nullable_fields = frozenset(name for key, field in marked for name in (key, field.alias or key))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nulls_pruned(cls, value: Any) -> Any:
+        """Drop nulls where the API has no null."""
+        if not isinstance(value, dict) or None not in value.values():
+            return value
+        return {key: item for key, item in value.items() if item is not None or key in cls.nullable_fields}
+
+    def dumped(self) -> Json:
+        """Return the API form: exactly the fields that were given."""
+        return self.model_dump(by_alias=True, exclude_unset=True, mode="json")
+
+    def changed(self, **values: Any) -> Self:
+        """Return a copy with the values changed; the values are not checked."""
+        return self.model_copy(update=values)
+
+
+class LoosePart(SpecPart):
+    """A frozen part of a spec in which unknown fields are kept, as the API server does there."""
+
+    model_config = ConfigDict(extra="allow")

@@ -1,0 +1,86 @@
+r"""The checked strings and numbers of the API: patterns and lengths as the specification's tables 1.0 to 1.4 give them.
+
+`[0-9]` stands where the original has `\d`, since that matches digits of every script here but not on an API server.
+
+Layer: pure.
+"""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, StrictBool, StrictInt, StrictStr
+
+__all__ = [
+    "PATTERN_WORDS",
+    "AbsolutePath",
+    "AppCatalog",
+    "CardinalityText",
+    "Count",
+    "Directory",
+    "EventName",
+    "Flag",
+    "LogoUrl",
+    "MountPath",
+    "NamingScheme",
+    "NonEmpty",
+    "PackageUrl",
+    "QuantityText",
+    "RoleId",
+    "ServiceId",
+    "ServiceType",
+    "StringMap",
+    "Text",
+    "WebUrl",
+    "Whole",
+]
+
+QUANTITY = r"^([0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
+SHORT_ID = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+ROLE_ID = r"^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$"
+PACKAGE_URL = r"^(file|https?)://.+\.tgz$"
+LOGO_URL = r"^(file|https|http?)://.+\.(jpeg|png)$"
+CARDINALITY = r"^[0-9]+\+?$"
+DIRECTORY = r"^/.*[^/]$"
+MOUNT_PATH = r"^/[a-zA-Z0-9\/-_]*"
+ABSOLUTE = r"^/.*$"
+WEB_URL = r"^https?://.+$"
+CONFIG_NAME = r"^kd-global-config$"
+
+PATTERN_WORDS: dict[str, tuple[str, str]] = {
+    QUANTITY: ("is not a quantity", 'write a number with an optional unit, as a string: "500m", "2", "4Gi"'),
+    SHORT_ID: ("is not a valid id", "use lower case letters, digits and inner hyphens"),
+    ROLE_ID: ("is not a valid role id", "use letters, digits and inner '-', '_', '.'"),
+    PACKAGE_URL: ("is not the URL of a package", "start it with file://, http:// or https:// and end it with .tgz"),
+    LOGO_URL: (
+        "is not the URL of a picture",
+        "start it with file://, http:// or https:// and end it with .jpeg or .png",
+    ),
+    CARDINALITY: ("is not a cardinality", 'write "N" for exactly N members or "N+" for at least N'),
+    DIRECTORY: ("is not a directory", "write an absolute path without a slash at its end"),
+    MOUNT_PATH: ("is not a mount path", "write an absolute path"),
+    ABSOLUTE: ("is not an absolute path", "start it with a slash"),
+    WEB_URL: ("is not a web URL", "start it with http:// or https://"),
+    CONFIG_NAME: ("is not the name of the global configuration", "name it kd-global-config"),
+}
+"""What is wrong with a value that does not match the pattern, and what to do about it."""
+
+Text: TypeAlias = StrictStr
+Flag: TypeAlias = StrictBool
+Whole: TypeAlias = StrictInt
+Count: TypeAlias = Annotated[StrictInt, Field(ge=0)]
+NonEmpty: TypeAlias = Annotated[StrictStr, Field(min_length=1)]
+QuantityText: TypeAlias = Annotated[StrictStr, Field(pattern=QUANTITY)]
+ServiceId: TypeAlias = Annotated[StrictStr, Field(min_length=1, max_length=15, pattern=SHORT_ID)]
+RoleId: TypeAlias = Annotated[StrictStr, Field(min_length=1, max_length=63, pattern=ROLE_ID)]
+PackageUrl: TypeAlias = Annotated[StrictStr, Field(pattern=PACKAGE_URL)]
+LogoUrl: TypeAlias = Annotated[StrictStr, Field(min_length=1, pattern=LOGO_URL)]
+CardinalityText: TypeAlias = Annotated[StrictStr, Field(pattern=CARDINALITY)]
+Directory: TypeAlias = Annotated[StrictStr, Field(pattern=DIRECTORY)]
+MountPath: TypeAlias = Annotated[StrictStr, Field(min_length=1, pattern=MOUNT_PATH)]
+AbsolutePath: TypeAlias = Annotated[StrictStr, Field(pattern=ABSOLUTE)]
+WebUrl: TypeAlias = Annotated[StrictStr, Field(pattern=WEB_URL)]
+StringMap: TypeAlias = dict[StrictStr, StrictStr]
+
+EventName: TypeAlias = Literal["configure", "addnodes", "delnodes"]
+AppCatalog: TypeAlias = Literal["local", "system"]
+ServiceType: TypeAlias = Literal["ClusterIP", "NodePort", "LoadBalancer"]
+NamingScheme: TypeAlias = Literal["UID", "CrNameRole"]
