@@ -1,0 +1,77 @@
+# What there is to type. Each target makes the virtual environment that it needs, in .venv; requirements.txt pins it.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CACHE := $(or $(KUBEDIRECTOR_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kubedirector)
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+KEEP ?=
+TESTS ?= tests
+
+.PHONY: help demo test api check format schemas pins control-plane docs clean
+
+help:
+	@echo "make demo            the main job: a Dask cluster on the embedded cluster (KEEP=1 leaves it running)"
+	@echo "make test            all tests that need nothing but this machine"
+	@echo "make api             conformance and scenarios on a real API server (after make control-plane)"
+	@echo "make check           format, lint, types, import contracts, limits, generated files"
+	@echo "make format          format the code"
+	@echo "make schemas         write the generated files anew"
+	@echo "make control-plane   put etcd, kube-apiserver, kube-controller-manager and kubectl into $(CACHE)"
+	@echo "make docs            build the documentation into site/"
+	@echo "make pins            renew requirements.txt"
+	@echo "make clean           remove what the targets made in this clone"
+
+# The interpreter is asked first, so that an old one is one sentence and not a traceback of pip's.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "KubeDirector needs Python 3.11 or newer; $(PYTHON) is %d.%d: set PYTHON=" % sys.version_info[:2])'
+	@$(PYTHON) -m venv $(VENV) || { echo "cannot make a virtual environment with $(PYTHON): install its venv module (Debian: python3-venv)" >&2; rm -rf $(VENV); exit 1; }
+
+$(VENV)/.run: pyproject.toml requirements.txt | $(BIN)/python
+	@echo "installing into $(VENV) ..."
+	@$(PIP) install --constraint requirements.txt --editable '.[sandbox]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml requirements.txt | $(BIN)/python
+	@echo "installing into $(VENV), with what the tests and checks need ..."
+	@$(PIP) install --constraint requirements.txt --editable '.[sandbox,testing,dev]'
+	@touch $@ $(VENV)/.run
+
+demo: $(VENV)/.run
+	@$(BIN)/kdd demo $(if $(KEEP),--keep)
+
+test: $(VENV)/.dev
+	@$(BIN)/python -m pytest $(TESTS) -m "not control_plane"
+
+api: $(VENV)/.dev
+	@$(BIN)/python -m pytest tests/api tests/scenarios -m control_plane
+
+check: $(VENV)/.dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q tests/architecture
+
+format: $(VENV)/.dev
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix-only --exit-zero .
+
+schemas: $(VENV)/.dev
+	@$(BIN)/python schemas/generate.py
+
+control-plane:
+	@tests/control-plane/build
+
+docs: $(VENV)/.dev
+	@$(BIN)/mkdocs build --strict --quiet
+
+pins:
+	@rm -rf $(VENV)/.pins && $(PYTHON) -m venv $(VENV)/.pins
+	@$(VENV)/.pins/bin/python -m pip --disable-pip-version-check --quiet install --upgrade '.[sandbox,testing,dev]'
+	@{ echo "# Made by: make pins"; $(VENV)/.pins/bin/python -m pip freeze --exclude kubedirector; } > requirements.txt
+	@rm -rf $(VENV)/.pins
+
+clean:
+	@rm -rf $(VENV) site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,42 @@
+"""The Dask app's probe: counts words over texts on the cluster's workers.
+
+Reads {"texts": [...], "workers": N} as JSON from one line of stdin; waits until N workers are there; prints one line
+of JSON: the workers that took part, the number of words, and the ten most frequent ones.
+"""
+
+import collections
+import json
+import os
+import sys
+import time
+
+import distributed
+
+
+def counted(text):
+    """Count the words of one text; says where it ran. Takes long enough that every worker gets a share."""
+    time.sleep(0.05)
+    words = collections.Counter(word.strip(".,;:!?()[]{}<>\"'`*#-_|").lower() for word in text.split())
+    del words[""]
+    return distributed.get_worker().name, dict(words)
+
+
+def main():
+    """Run the count and print what came out."""
+    asked = json.loads(sys.stdin.readline())
+    began = time.monotonic()
+    with distributed.Client(os.environ.get("DASK_SCHEDULER_ADDRESS", sys.argv[1] if sys.argv[1:] else None)) as client:
+        client.wait_for_workers(asked["workers"], timeout=60)
+        known = len(client.scheduler_info(n_workers=-1)["workers"])
+        parts = client.gather(client.map(counted, asked["texts"], pure=False))
+    total = collections.Counter()
+    for _, words in parts:
+        total.update(words)
+    used = sorted({name for name, _ in parts})
+    ranked = sorted(total.items(), key=lambda item: (-item[1], item[0]))[:10]
+    seconds = round(time.monotonic() - began, 2)
+    print(json.dumps({"known": known, "used": used, "words": sum(total.values()), "top": ranked, "seconds": seconds}))
+
+
+if __name__ == "__main__":
+    main()
