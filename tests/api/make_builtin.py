@@ -22,7 +22,8 @@ import orjson
 from kdlib.testing import ControlPlane, control_plane_folder
 
 KINDS = {
-    "v1": "ConfigMap Endpoints Event Namespace Node PersistentVolume PersistentVolumeClaim Pod Secret Service ServiceAccount",
+    "v1": "ConfigMap Endpoints Event Namespace Node PersistentVolume PersistentVolumeClaim Pod Secret Service"
+    " ServiceAccount",
     "admissionregistration.k8s.io/v1": "MutatingWebhookConfiguration ValidatingWebhookConfiguration",
     "apiextensions.k8s.io/v1": "CustomResourceDefinition",
     "apps/v1": "ControllerRevision Deployment ReplicaSet StatefulSet",
@@ -46,7 +47,6 @@ KEPT = (
     "enum",
     "required",
     "oneOf",
-    "x-kubernetes-group-version-kind",
     "x-kubernetes-int-or-string",
     "x-kubernetes-list-map-keys",
     "x-kubernetes-list-type",
@@ -74,8 +74,6 @@ def reduced(schema):
     result = {key: schema[key] for key in KEPT if key in schema}
     if schema.get("default") not in (None, {}):
         result["default"] = schema["default"]
-    if "x-kubernetes-group-version-kind" in result:
-        del result["x-kubernetes-group-version-kind"]
     if "properties" in schema:
         required = schema.get("required", [])
         result["properties"] = {name: reduced(part) for name, part in schema["properties"].items()}
