@@ -13,7 +13,7 @@ from typing import Protocol
 
 from kdlib.wire import ExecRequest, ExecStream
 
-__all__ = ["Containers", "ContainerSession", "LogRequest"]
+__all__ = ["ContainerSession", "Containers", "LogRequest"]
 
 
 @dataclass(frozen=True, slots=True)
