@@ -1,0 +1,31 @@
+"""Where the shipped data is: the catalogue and the schemas, in a wheel beside kdlib, in a clone at its top.
+
+Layer: shell.
+"""
+
+from pathlib import Path
+
+import kdlib
+
+__all__ = ["catalog", "examples", "schemas"]
+
+
+def _shipped(name: str) -> Path:
+    package = Path(kdlib.__file__).parent
+    inside = package / "_data" / name
+    return inside if inside.is_dir() else package.parent / name
+
+
+def catalog(app: str) -> Path:
+    """Return the folder of one app of the catalogue."""
+    return _shipped("catalog") / app
+
+
+def schemas() -> tuple[Path, ...]:
+    """Return the files of the CustomResourceDefinitions, sorted."""
+    return tuple(sorted(_shipped("schemas").glob("*.yaml")))
+
+
+def examples(name: str) -> Path:
+    """Return one example manifest."""
+    return _shipped("examples") / name
