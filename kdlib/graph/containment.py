@@ -1,0 +1,86 @@
+"""Is what was intended contained in what is there? What the server added of itself is no difference.
+
+Compares as the API server would: quantities by amount, list maps by their keys, empty values as absent. Which lists
+are maps is told by field names, since the same names mean the same all over the Kubernetes API; other lists are
+compared item by item. See https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy.
+
+Layer: pure.
+"""
+
+import re
+from fractions import Fraction
+from typing import Any
+
+__all__ = ["contained"]
+
+_KEYS: dict[str, tuple[str, ...]] = {
+    "conditions": ("type",),
+    "containers": ("name",),
+    "env": ("name",),
+    "ephemeralContainers": ("name",),
+    "hostAliases": ("ip",),
+    "imagePullSecrets": ("name",),
+    "initContainers": ("name",),
+    "ownerReferences": ("uid",),
+    "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
+    "volumeDevices": ("devicePath",),
+    "volumeMounts": ("mountPath",),
+    "volumes": ("name",),
+}
+_PORT_KEYS = ("containerPort", "port", "protocol")
+_KEY_DEFAULTS = {"protocol": "TCP"}
+_SETS = frozenset({"finalizers"})
+_QUANTITY_MAPS = frozenset({"capacity", "hard", "limits", "requests"})
+_QUANTITIES = frozenset({"sizeLimit"})
+
+
+def contained(intent: Any, live: Any, field: str = "") -> bool:
+    """Tell whether all that is intended is there. `field` is the name of the field that holds both.
+
+    An intended None says nothing; a value that is empty, zero or False equals one that is absent, since servers
+    drop such values.
+    """
+    if intent is None:
+        return True
+    match intent, live:
+        case dict(), dict():
+            inner = _QUANTITY_MAPS & {field}
+            return all(contained(value, live.get(key), "sizeLimit" if inner else key) for key, value in intent.items())
+        case list() | tuple(), list() | tuple():
+            return _list_contained(list(intent), list(live), field)
+        case dict(), None:
+            return all(contained(value, None, key) for key, value in intent.items())
+        case _, None:
+            return not intent
+        case _:
+            return intent == live or (field in _QUANTITIES and _amount(intent) == _amount(live) is not None)
+
+
+def _list_contained(intent: list[Any], live: list[Any], field: str) -> bool:
+    if field in _SETS:
+        return all(item in live for item in intent)
+    keys = _PORT_KEYS if field == "ports" else _KEYS.get(field)
+    if keys and all(isinstance(item, dict) for item in [*intent, *live]):
+        found = {_key(item, keys): item for item in live}
+        return all(contained(item, found.get(_key(item, keys), {})) for item in intent)
+    if not intent:
+        return True
+    return len(intent) == len(live) and all(contained(*pair) for pair in zip(intent, live, strict=True))
+
+
+def _key(item: dict[str, Any], keys: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(item.get(key, _KEY_DEFAULTS.get(key)) for key in keys)
+
+
+_QUANTITY = re.compile(r"([+-]?[0-9]+(?:\.[0-9]*)?|[+-]?\.[0-9]+)(?:([eE][+-]?[0-9]+)|([numkMGTPE]|[KMGTPE]i))?")
+_POWERS = {**{unit: Fraction(1000) ** (step - 3) for step, unit in enumerate("num")}, "k": Fraction(1000)}
+_POWERS |= {unit: Fraction(1000) ** (step + 2) for step, unit in enumerate("MGTPE")}
+_POWERS |= {f"{unit}i": Fraction(1024) ** (step + 1) for step, unit in enumerate("KMGTPE")}
+
+
+def _amount(text: Any) -> Fraction | None:
+    found = _QUANTITY.fullmatch(str(text))
+    if found is None:
+        return None
+    number, exponent, unit = found.groups()
+    return Fraction(number.rstrip(".") + (exponent or "")) * _POWERS.get(unit or "", Fraction(1))
