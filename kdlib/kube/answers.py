@@ -1,0 +1,73 @@
+"""What an HTTP answer means: JSON, or the error that callers catch.
+
+Layer: shell.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from kdlib.errors import ApiError, UnreachableError, api_error, from_status
+from kdlib.frozen import Json
+
+__all__ = ["decoded", "failure"]
+
+_REASONS = {
+    400: "BadRequest",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "NotFound",
+    405: "MethodNotAllowed",
+    409: "Conflict",
+    410: "Expired",
+    413: "RequestEntityTooLarge",
+    415: "UnsupportedMediaType",
+    422: "Invalid",
+    429: "TooManyRequests",
+    500: "InternalError",
+    503: "ServiceUnavailable",
+    504: "Timeout",
+}
+_SHOWN_CHARACTERS = 300
+
+
+def decoded(payload: bytes, subject: str) -> Json:
+    """Decode the JSON object of a good answer; {} for an empty one.
+
+    Raises UnreachableError where it is none: something else than an API server answered.
+    """
+    if not payload:
+        return {}
+    try:
+        value = orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        raise UnreachableError(f"{subject}: the answer is not JSON: {_shown(payload)!r}") from error
+    if not isinstance(value, dict):
+        raise UnreachableError(f"{subject}: the answer is not a JSON object: {_shown(payload)!r}")
+    return value
+
+
+def failure(code: int, payload: bytes, headers: Mapping[str, str], subject: str) -> ApiError:
+    """Make the error of an answer that is not a success, also where a proxy wrote it.
+
+    A `Retry-After` header in seconds becomes `retry_after_seconds`.
+    """
+    status: Any = None
+    try:
+        status = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        status = None
+    if not isinstance(status, dict) or status.get("kind") != "Status":
+        words = _shown(payload) or "no message"
+        status = dict(api_error(code, _REASONS.get(code, ""), f"{subject}: HTTP {code}: {words}").status)
+    status.setdefault("code", code)
+    wait = headers.get("Retry-After", "")
+    details = status.get("details") or {}
+    if wait.isdigit() and not details.get("retryAfterSeconds"):
+        status["details"] = {**details, "retryAfterSeconds": int(wait)}
+    return from_status(status)
+
+
+def _shown(payload: bytes) -> str:
+    return " ".join(payload[:_SHOWN_CHARACTERS].decode("utf-8", "replace").split())

@@ -1,0 +1,195 @@
+"""The Transport over HTTP: kubernetes-asyncio's sessions, our own request path, watch and exec.
+
+Two sessions, since each watch and each exec holds a connection for as long as it lasts: requests have their own
+bounded pool and are never starved.
+
+Layer: shell.
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import aiohttp
+import orjson
+from yarl import URL
+
+from kdlib.errors import UnreachableError
+from kdlib.frozen import Json
+from kdlib.kube.access import Access
+from kdlib.kube.answers import decoded, failure
+from kdlib.kube.channels import PROTOCOL, ChannelStream, exec_path, exec_query
+from kdlib.kube.lines import LineSplitter
+from kdlib.wire import ExecRequest, ExecStream, Request, WatchEvent
+
+__all__ = ["HttpTransport"]
+
+_FAILURES = (aiohttp.ClientError, ssl.SSLError, OSError, TimeoutError)
+_NO_LIMIT = aiohttp.ClientTimeout(total=None)
+
+
+class HttpTransport:
+    """Carries requests to one API server over HTTP.
+
+    Guarantees: every call ends within its time limit; what is raised are KubeDirectorErrors; a line of a watch that
+    was cut is never given.
+    Assumes: it is made, used and closed in one event loop.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        user_agent: str = "kubedirector",
+        connections: int = 32,
+        open_seconds: float = 30.0,
+        heartbeat_seconds: float = 30.0,
+    ) -> None:
+        self._access = access
+        self._host = str(access.configuration.host).rstrip("/")
+        self._user_agent = user_agent
+        self._open_seconds = open_seconds
+        self._heartbeat_seconds = heartbeat_seconds
+        self._requests = _rest_client(access.configuration, connections)
+        self._streams = _rest_client(access.configuration, 0)
+
+    async def request(self, request: Request) -> Json:
+        """Send the request, return the decoded JSON answer ({} for an empty one)."""
+        subject = f"{request.method} {request.path}"
+        try:
+            async with asyncio.timeout(request.timeout_seconds):
+                async with await self._send(self._requests, request) as response:
+                    payload = await response.read()
+        except _FAILURES as error:
+            raise self._unreachable(subject, error, request.timeout_seconds) from error
+        if response.status // 100 != 2:
+            raise failure(response.status, payload, response.headers, subject)
+        return decoded(payload, subject)
+
+    @asynccontextmanager
+    async def watch(self, request: Request) -> AsyncGenerator[AsyncIterator[WatchEvent]]:
+        """Open a watch; iteration ends when the server ends it."""
+        subject = f"watch of {request.path}"
+        try:
+            async with asyncio.timeout(self._open_seconds):
+                response = await self._send(self._streams, request)
+                refusal = b"" if response.status == 200 else await response.read()
+        except _FAILURES as error:
+            raise self._unreachable(subject, error, self._open_seconds) from error
+        try:
+            if response.status != 200:
+                raise failure(response.status, refusal, response.headers, subject)
+            async with aclosing(self._events(response, subject, request.timeout_seconds)) as events:
+                yield events
+        finally:
+            # A watch is seldom read to its end, and then its connection cannot serve again.
+            response.close()
+
+    @asynccontextmanager
+    async def exec(self, request: ExecRequest) -> AsyncGenerator[ExecStream]:
+        """Open an exec over WebSocket; leaving the context cuts the connection."""
+        subject = f'exec in container "{request.container}" of Pod {request.namespace}/{request.pod}'
+        try:
+            async with asyncio.timeout(self._open_seconds):
+                socket = await self._socket(request)
+        except aiohttp.WSServerHandshakeError as error:
+            raise failure(error.status, error.message.encode(), error.headers or {}, subject) from error
+        except _FAILURES as error:
+            raise self._unreachable(subject, error, self._open_seconds) from error
+        try:
+            yield ChannelStream(socket, subject)
+        finally:
+            await socket.close()
+
+    async def close(self) -> None:
+        """Release connections; further calls fail."""
+        await self._requests.close()
+        await self._streams.close()
+        self._access.close()
+
+    async def _events(
+        self, response: aiohttp.ClientResponse, subject: str, idle_seconds: float
+    ) -> AsyncGenerator[WatchEvent]:
+        splitter = LineSplitter()
+        try:
+            while True:
+                async with asyncio.timeout(idle_seconds):
+                    chunk = await response.content.readany()
+                if not chunk:
+                    return
+                for line in splitter.feed(chunk):
+                    yield _event(line, subject)
+        except (*_FAILURES, ValueError) as error:
+            raise self._unreachable(subject, error, idle_seconds) from error
+
+    async def _send(self, client: Any, request: Request) -> aiohttp.ClientResponse:
+        """Send once, and a second time with new credentials where the server answers 401."""
+        proof = await self._access.headers()
+        response = await self._send_as(proof, client, request)
+        if response.status != 401 or not await self._access.renew(proof):
+            return response
+        response.release()
+        return await self._send_as(await self._access.headers(), client, request)
+
+    async def _send_as(self, proof: Mapping[str, str], client: Any, request: Request) -> aiohttp.ClientResponse:
+        session: aiohttp.ClientSession = client.pool_manager
+        url = URL(self._host + request.path, encoded=True).with_query(dict(request.query))
+        headers = {**proof, "User-Agent": self._user_agent, "Accept": "application/json"}
+        body = None
+        if request.body is not None:
+            body, headers["Content-Type"] = orjson.dumps(request.body), request.content_type
+        return await session.request(
+            request.method, url, headers=headers, data=body, timeout=_NO_LIMIT, allow_redirects=False, **_route(client)
+        )
+
+    async def _socket(self, request: ExecRequest) -> aiohttp.ClientWebSocketResponse:
+        proof = await self._access.headers()
+        try:
+            return await self._socket_as(proof, request)
+        except aiohttp.WSServerHandshakeError as error:
+            if error.status != 401 or not await self._access.renew(proof):
+                raise
+        return await self._socket_as(await self._access.headers(), request)
+
+    async def _socket_as(self, proof: Mapping[str, str], request: ExecRequest) -> aiohttp.ClientWebSocketResponse:
+        session: aiohttp.ClientSession = self._streams.pool_manager
+        url = URL(f"{self._host}{exec_path(request)}?{exec_query(request)}", encoded=True)
+        socket: aiohttp.ClientWebSocketResponse = await session.ws_connect(
+            url,
+            headers={**proof, "User-Agent": self._user_agent},
+            protocols=(PROTOCOL,),
+            heartbeat=self._heartbeat_seconds,
+            timeout=aiohttp.ClientWSTimeout(ws_close=2.0),
+            max_msg_size=64 * 1024 * 1024,
+            **_route(self._streams),
+        )
+        return socket
+
+    def _unreachable(self, subject: str, error: BaseException, limit_seconds: float) -> UnreachableError:
+        words = str(error) or type(error).__name__
+        match error:
+            case TimeoutError():
+                words = f"nothing came within {limit_seconds:g} s"
+        return UnreachableError(f'{subject}: no answer from "{self._host}": {words}')
+
+
+def _rest_client(configuration: Any, connections: int) -> Any:
+    """Make the session; it holds the TLS context, the proxy and at most `connections` connections (0: any number)."""
+    from kubernetes_asyncio.client import rest
+
+    return rest.RESTClientObject(configuration, maxsize=connections)
+
+
+def _route(client: Any) -> dict[str, Any]:
+    route = {"proxy": client.proxy, "proxy_headers": client.proxy_headers, "server_hostname": client.server_hostname}
+    return {key: value for key, value in route.items() if value}
+
+
+def _event(line: bytes, subject: str) -> WatchEvent:
+    match orjson.loads(line):
+        case {"type": str() as kind, "object": dict() as thing}:
+            return WatchEvent(kind, thing)
+        case _:
+            raise ValueError(f"{subject} gave a line that is no event: {line[:200]!r}")
