@@ -78,6 +78,12 @@ class PendingNotify(StatusPart):
 
     arguments: tuple[str, ...] = ()
     change: str | None = None
+    generation: int | None = None
+    """Spec generation that made the change; a set-up with its configmeta, or a later one, makes it moot (ours)."""
+    attempt: int | None = None
+    """Number of the try, from 2 on; absent for the first (ours)."""
+    exit_code: int | None = None
+    """Exit status of a try that failed; it waits for a request to try again (ours)."""
 
 
 class StateDetail(StatusPart):
@@ -101,6 +107,14 @@ class StateDetail(StatusPart):
     """Value of the retry annotation that led to `attempt`."""
     progress: str | None = None
     """What the member is waiting for, in words."""
+    listed_since: int | None = None
+    """Spec generation of the first configmeta that lists the member."""
+    announced: bool | None = None
+    """True once the member was configured and `addnodes` was queued for those that did not know of it."""
+    configuring_generation: int | None = None
+    """Spec generation when the last set-up was reserved; its configmeta is of this or a later one."""
+    configured_generation: int | None = None
+    """Spec generation of the configmeta with which the member was last set up."""
 
 
 class MemberStatus(StatusPart):

@@ -40,6 +40,10 @@ class Finished:
     stderr_tail: str = ""
     detail: str = ""
     """Why, in words, where the operation failed outside the start script (package not fetched, guard held)."""
+    generation: int = 0
+    """Spec generation of the configmeta that the operation wrote; 0 where it wrote none."""
+    resumed: bool = False
+    """True where a set-up found its work done on the persistent volume in an earlier container life."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,10 @@ class SetUp:
     pod: str
     container: str
     attempt: int
+    generation: int = 0
+    """Spec generation of the configmeta to write."""
+    from_scratch: bool = False
+    """True to run the start script whatever an earlier container life left on the persistent volume."""
 
     @property
     def key(self) -> str:
@@ -110,6 +118,11 @@ class Seen:
     children: tuple[Json, ...] = ()
     related: tuple[tuple[Ref, Json | None], ...] = ()
     facts: tuple[GuestFact, ...] = ()
+    entropy: str = field(default="", repr=False)
+    """Fresh random hex digits, at least 32, drawn for this pass alone: secrets reserved in it are derived from them.
+
+    While it is empty no secret is reserved. It is left out of bug reports.
+    """
 
 
 @dataclass(frozen=True)
