@@ -3,6 +3,7 @@
 Layer: pure.
 """
 
+from kdlib.wire.fieldset import FieldSet
 from kdlib.wire.kinds import (
     CONFIG_MAP,
     CONTROLLER_REVISION,
@@ -20,6 +21,23 @@ from kdlib.wire.kinds import (
     Kind,
     Ref,
 )
+from kdlib.wire.ownership import ApplyConflict, Owner, Writer, applied, decoded_owners, updated
+from kdlib.wire.patches import PatchError, json_patch, merge_patch
+from kdlib.wire.quantities import Quantity, QuantityError
+from kdlib.wire.schema import Schema, Schemas, builtin_schemas, structural_schema
+from kdlib.wire.selectors import (
+    FieldSelector,
+    FieldTerm,
+    LabelSelector,
+    Requirement,
+    SelectorError,
+    from_label_selector,
+    label_key_problems,
+    label_value_problems,
+    parse_fields,
+    parse_labels,
+)
+from kdlib.wire.strategic import strategic_merge_patch
 from kdlib.wire.transport import (
     APPLY,
     JSON,
@@ -32,6 +50,7 @@ from kdlib.wire.transport import (
     Transport,
     WatchEvent,
 )
+from kdlib.wire.typed import ShapeError
 
 __all__ = [
     "APPLY",
@@ -52,11 +71,39 @@ __all__ = [
     "SERVICE",
     "STATEFUL_SET",
     "STRATEGIC_MERGE_PATCH",
+    "ApplyConflict",
     "ExecRequest",
     "ExecStream",
+    "FieldSelector",
+    "FieldSet",
+    "FieldTerm",
     "Kind",
+    "LabelSelector",
+    "Owner",
+    "PatchError",
+    "Quantity",
+    "QuantityError",
     "Ref",
     "Request",
+    "Requirement",
+    "Schema",
+    "Schemas",
+    "SelectorError",
+    "ShapeError",
     "Transport",
     "WatchEvent",
+    "Writer",
+    "applied",
+    "builtin_schemas",
+    "decoded_owners",
+    "from_label_selector",
+    "json_patch",
+    "label_key_problems",
+    "label_value_problems",
+    "merge_patch",
+    "parse_fields",
+    "parse_labels",
+    "strategic_merge_patch",
+    "structural_schema",
+    "updated",
 ]

@@ -1,0 +1,248 @@
+"""The shapes of kinds: how lists merge, which keys name their items, what a field may hold.
+
+One code serves built-in kinds, whose table is generated from a real API server's OpenAPI v3 document, and custom
+kinds, whose structural schema is the same language. How a schema node maps to a shape follows
+https://kubernetes.io/docs/reference/using-api/server-side-apply/#merge-strategy.
+
+Layer: pure.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from typing import Any
+
+import orjson
+
+from kdlib.frozen import Json
+
+__all__ = ["Schema", "Schemas", "builtin_schemas", "structural_schema"]
+
+_SCALARS = frozenset({"string", "integer", "number", "boolean"})
+
+
+@dataclass(frozen=True, eq=False)
+class Schema:
+    """One node of a schema, with its references followed.
+
+    `raw` is the OpenAPI v3 node (no `$ref` on its own level), `preserves` says that an ancestor or the node itself
+    keeps unknown fields.
+    """
+
+    raw: Json
+    table: "Schemas"
+    name: str = ""
+    """The definition's name, where the node is one."""
+    preserves: bool = False
+
+    @cached_property
+    def type(self) -> str:
+        """Return the OpenAPI type; empty where any is taken."""
+        return str(self.raw.get("type") or "")
+
+    @cached_property
+    def is_any(self) -> bool:
+        """Tell whether the node takes scalars, lists and maps alike."""
+        return not self.type
+
+    @cached_property
+    def is_map(self) -> bool:
+        """Tell whether the node takes objects."""
+        return self.type in {"object", ""}
+
+    @cached_property
+    def is_list(self) -> bool:
+        """Tell whether the node takes arrays."""
+        return self.type in {"array", ""}
+
+    @cached_property
+    def is_scalar(self) -> bool:
+        """Tell whether the node takes scalars."""
+        return self.type in _SCALARS or self.is_any
+
+    @cached_property
+    def is_int_or_string(self) -> bool:
+        """Tell whether the node takes an integer or a string."""
+        return bool(self.raw.get("x-kubernetes-int-or-string")) or self.raw.get("format") == "int-or-string"
+
+    @cached_property
+    def fields(self) -> Mapping[str, "Schema"]:
+        """Return the declared properties."""
+        properties = self.raw.get("properties") or {}
+        return {name: self.table.node(raw, preserves=self._keeps) for name, raw in properties.items()}
+
+    @cached_property
+    def additional(self) -> "Schema | None":
+        """Return the schema of undeclared properties; None where there may be none."""
+        declared = self.raw.get("additionalProperties")
+        if isinstance(declared, Mapping):
+            return self.table.node(dict(declared), preserves=self._keeps)
+        if declared is True or self._keeps:
+            return self.table.deduced
+        if declared is None and not self.raw.get("properties"):
+            return self.table.deduced
+        return None
+
+    @cached_property
+    def items(self) -> "Schema":
+        """Return the schema of list items."""
+        declared = self.raw.get("items")
+        return (
+            self.table.node(dict(declared), preserves=self._keeps)
+            if isinstance(declared, Mapping)
+            else self.table.deduced
+        )
+
+    @cached_property
+    def keys(self) -> tuple[str, ...]:
+        """Return the fields that name an item of this list; empty for a set or an atomic list."""
+        if self.raw.get("x-kubernetes-list-type") != "map":
+            return ()
+        return tuple(self.raw.get("x-kubernetes-list-map-keys") or ())
+
+    @cached_property
+    def key_defaults(self) -> Mapping[str, Any]:
+        """Return the defaults of key fields that items may leave out."""
+        found = {key: self.items.fields[key].raw.get("default") for key in self.keys if key in self.items.fields}
+        return {key: value for key, value in found.items() if value is not None}
+
+    @cached_property
+    def is_atomic_list(self) -> bool:
+        """Tell whether a list is one value: owned, merged and replaced as a whole."""
+        return self.raw.get("x-kubernetes-list-type") not in {"map", "set"}
+
+    @cached_property
+    def is_atomic_map(self) -> bool:
+        """Tell whether an object is one value: owned, merged and replaced as a whole."""
+        return self.raw.get("x-kubernetes-map-type") == "atomic"
+
+    @cached_property
+    def default(self) -> Any:
+        """Return the declared default; None for none."""
+        return self.raw.get("default")
+
+    @cached_property
+    def required(self) -> tuple[str, ...]:
+        """Return the names of required properties."""
+        return tuple(self.raw.get("required") or ())
+
+    @cached_property
+    def preserves_unknown(self) -> bool:
+        """Tell whether this very node keeps properties that it does not declare."""
+        return bool(self.raw.get("x-kubernetes-preserve-unknown-fields"))
+
+    @cached_property
+    def is_embedded(self) -> bool:
+        """Tell whether the node is a whole object of its own, with kind and metadata."""
+        return bool(self.raw.get("x-kubernetes-embedded-resource"))
+
+    @cached_property
+    def patch_strategies(self) -> tuple[str, ...]:
+        """Return the strategic merge strategies: of `merge`, `replace`, `retainKeys`."""
+        text = str(self.raw.get("x-kubernetes-patch-strategy") or "")
+        return tuple(part for part in text.split(",") if part)
+
+    @cached_property
+    def patch_merge_key(self) -> str:
+        """Return the field that names an item in a strategic merge; empty for none."""
+        return str(self.raw.get("x-kubernetes-patch-merge-key") or "")
+
+    @cached_property
+    def _keeps(self) -> bool:
+        return self.preserves or self.preserves_unknown
+
+    def child(self, name: str) -> "Schema | None":
+        """Return the schema of the property of this name, declared or not; None where it may not be."""
+        return self.fields.get(name) or self.additional
+
+    def at(self, *path: str) -> "Schema | None":
+        """Return the node under the path of properties; `[]` steps into a list's items."""
+        node: Schema | None = self
+        for step in path:
+            if node is None:
+                return None
+            node = node.items if step == "[]" else node.child(step)
+        return node
+
+    @cached_property
+    def zero(self) -> Json:
+        """Return the object that this kind is before anybody wrote to it.
+
+        Built-in kinds always show the parts that their document gives an empty default, and null for required
+        lists: nobody owns these merely by creating the object. Custom kinds start from nothing.
+        """
+        empty: Json = {}
+        if not self.table.kinds:
+            return empty
+        for name, node in self.fields.items():
+            if node.default == {} and node.fields:
+                empty[name] = node.zero
+            elif node.default is not None and not node.default:
+                empty[name] = node.default
+            elif name in self.required:
+                empty[name] = None
+        return empty
+
+
+class Schemas:
+    """Definitions by name, and the kinds that they belong to; nodes are made once, when first asked for."""
+
+    def __init__(self, definitions: Mapping[str, Json], kinds: Mapping[str, str]) -> None:
+        self._definitions = definitions
+        self._kinds = kinds
+        self._nodes: dict[tuple[str, bool], Schema] = {}
+        self._variants: dict[tuple[str, bool, str], Schema] = {}
+        deduced = {"x-kubernetes-preserve-unknown-fields": True}
+        self.deduced = Schema(deduced, self, preserves=True)
+
+    @property
+    def kinds(self) -> Iterable[str]:
+        """Return the kinds of the table, as `apps/v1/StatefulSet`."""
+        return self._kinds.keys()
+
+    def kind(self, api_version: str, kind: str) -> Schema | None:
+        """Return the schema of a kind; None for one that the table does not hold."""
+        name = self._kinds.get(f"{api_version}/{kind}")
+        return None if name is None else self.definition(name)
+
+    def definition(self, name: str, *, preserves: bool = False) -> Schema:
+        """Return the schema of a definition by its name."""
+        node = self._nodes.get((name, preserves))
+        if node is None:
+            node = Schema(self._definitions[name], self, name=name, preserves=preserves)
+            self._nodes[name, preserves] = node
+        return node
+
+    def node(self, raw: Json, *, preserves: bool = False) -> Schema:
+        """Return the schema of a node, following its reference and keeping what stands beside that."""
+        reference = _reference(raw)
+        if not reference:
+            return Schema(raw, self, preserves=preserves)
+        target = self.definition(reference, preserves=preserves)
+        beside = {key: value for key, value in raw.items() if key not in {"$ref", "allOf", "description"}}
+        if not beside:
+            return target
+        key = (reference, preserves, str(sorted(beside.items())))
+        if key not in self._variants:
+            self._variants[key] = Schema({**target.raw, **beside}, self, name=reference, preserves=preserves)
+        return self._variants[key]
+
+
+def _reference(raw: Json) -> str:
+    target = raw.get("$ref")
+    if target is None:
+        several = raw.get("allOf") or []
+        target = several[0].get("$ref") if len(several) == 1 else None
+    return str(target).rpartition("/")[2] if target else ""
+
+
+def builtin_schemas() -> Schemas:
+    """Read the table of built-in kinds that comes with this package."""
+    table = orjson.loads(files("kdlib.wire").joinpath("builtin.json").read_bytes())
+    return Schemas(table["definitions"], table["kinds"])
+
+
+def structural_schema(schema: Json) -> Schema:
+    """Return the schema of a custom kind from its `openAPIV3Schema`."""
+    return Schema(schema, Schemas({}, {}))
