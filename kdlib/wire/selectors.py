@@ -156,6 +156,50 @@ def _requirement(words: list[str], position: int) -> tuple[Requirement, int]:
             raise _unparsable(f"found '{operator}', expected: in, notin, =, ==, !=, gt, lt")
 
 
+def _one_value(key: str, operator: str, words: list[str], position: int) -> tuple[Requirement, int]:
+    names = {"==": "=", ">": "gt", "<": "lt"}
+    operator = names.get(operator, operator)
+    value = words[position] if position < len(words) else ","
+    if value == ",":
+        if operator in {"gt", "lt"}:
+            raise _unparsable("found '', expected: identifier")
+        return Requirement(key, operator, ("",)), position
+    if value in _MARKS:
+        raise _unparsable(f"found '{value}', expected: identifier")
+    return Requirement(key, operator, (value,)), position + 1
+
+
+def _several_values(key: str, operator: str, words: list[str], position: int) -> tuple[Requirement, int]:
+    if position >= len(words) or words[position] != "(":
+        found = words[position] if position < len(words) else ""
+        raise _unparsable(f"found '{found}' expected: '('")
+    values: list[str] = []
+    expects_value = True
+    for index in range(position + 1, len(words)):
+        word = words[index]
+        if word == ")":
+            if expects_value:
+                values.append("")
+            return Requirement(key, operator, tuple(sorted(set(values)))), index + 1
+        if word == ",":
+            if expects_value:
+                values.append("")
+            expects_value = True
+        elif word in _MARKS or not expects_value:
+            raise _unparsable(f"found '{word}', expected: ',', or ')'")
+        else:
+            values.append(word)
+            expects_value = False
+    raise _unparsable("found '', expected: ',' or ')'")
+
+
+_NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_NAME_RULE = (
+    "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
+    " (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+)
 _VALUE_RULE = (
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start "
     "and end with an alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation "
