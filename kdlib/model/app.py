@@ -10,6 +10,7 @@ from pydantic import Field
 from kdlib.frozen import Json
 from kdlib.model.part import LoosePart, Nullable, SpecPart
 from kdlib.model.scalars import (
+    Amounts,
     CardinalityText,
     Count,
     Directory,
@@ -118,7 +119,7 @@ class AppRole(SpecPart):
     event_list: tuple[EventName, ...] | None = Field(
         None, description="Lifecycle events that the start script is called for; absent: all."
     )
-    min_resources: Nullable[dict[str, QuantityText]] = Field(None, description="Least resource requests of a member.")
+    min_resources: Nullable[Amounts] = Field(None, description="Least resource requests of a member.")
     min_storage: Nullable[MinStorage] = Field(None, description="Least persistent storage of a member.")
     container_spec: Nullable[ContainerSpec] = Field(None, description="Flags of the container.")
     max_log_size_dump: Count | None = Field(

@@ -3,17 +3,20 @@
 Layer: pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import Field
 
+from kdlib.errors import Problem
 from kdlib.frozen import Json, dig
 from kdlib.model.app import App
 from kdlib.model.part import LoosePart, Nullable, SpecPart
 from kdlib.model.refusal import parsed
 from kdlib.model.scalars import (
+    REQUIRED_LIMITS,
     AbsolutePath,
+    Amounts,
     AppCatalog,
     Count,
     Flag,
@@ -61,8 +64,11 @@ class KdSecret(SpecPart):
 class Resources(LoosePart):
     """Compute resources of a member, as Kubernetes has them."""
 
-    limits: dict[str, QuantityText] = Field(description="Most that a member may use; memory and cpu are required.")
-    requests: Nullable[dict[str, QuantityText]] = Field(None, description="What is set aside for a member.")
+    limits: Amounts = Field(
+        description="Most that a member may use; memory and cpu are required.",
+        json_schema_extra={"required": list(REQUIRED_LIMITS)},
+    )
+    requests: Nullable[Amounts] = Field(None, description="What is set aside for a member.")
 
 
 class Storage(SpecPart):
@@ -160,7 +166,7 @@ class ClusterSpec(SpecPart):
     app: NonEmpty = Field(description="Name of the KubeDirectorApp.")
     app_catalog: AppCatalog | None = Field(
         None,
-        description="Where the app is: local, in this namespace; system, in the operator's; absent: looked for in both, in this order.",
+        description="local: the app is in this namespace; system: in the operator's; absent: tried in this order.",
     )
     service_type: ServiceType | None = Field(
         None, description="Type of the member Services; by default the configured one."
@@ -228,9 +234,20 @@ class Cluster(SpecPart):
         Raises RefusedError with every problem; paths are those of a cluster's own fields.
         """
         if (root.get("apiVersion"), root.get("kind")) == (KD_CLUSTER.api_version, KD_CLUSTER.name):
-            return parsed(cls, root)
+            return parsed(cls, root, _missing_limits(root))
         wanted = _foreign_spec(app, members or {}, spec or {})
         return parsed(cls, {**root, "spec": wanted})
+
+
+def _missing_limits(root: Json) -> Iterator[Problem]:
+    """Yield the required limits that roles do not give; other roots than KubeDirectorClusters need none."""
+    roles = dig(root, "spec", "roles")
+    for index, role in enumerate(roles if isinstance(roles, list) else []):
+        limits = dig(role, "resources", "limits")
+        for key in REQUIRED_LIMITS:
+            if isinstance(limits, dict) and limits.get(key) is None:
+                path = f"spec.roles[{index}].resources.limits.{key}"
+                yield Problem(path, "is required", 'add the amount, as a string: "1", "2Gi"')
 
 
 def _foreign_spec(app: App | None, members: Mapping[str, int], spec: Json) -> Json:

@@ -61,6 +61,13 @@ class SpecPart(BaseModel):
         """Return a copy with the values changed; the values are not checked."""
         return self.model_copy(update=values)
 
+    def without(self, *names: str) -> Self:
+        """Return a copy in which the optional fields of these Python names are absent."""
+        defaults = {name: type(self).model_fields[name].get_default(call_default_factory=True) for name in names}
+        copy = self.model_copy(update=defaults)
+        copy.model_fields_set.difference_update(names)
+        return copy
+
 
 class LoosePart(SpecPart):
     """A frozen part of a spec in which unknown fields are kept, as the API server does there."""

@@ -38,13 +38,20 @@ _PLAIN: dict[str, tuple[str, str]] = {
 """What is wrong, and what to do about it, for errors that need no value."""
 
 
-def parsed(model: type[ModelT], value: Any) -> ModelT:
-    """Read a decoded JSON value into the model; raises RefusedError with every problem and its API path."""
+def parsed(model: type[ModelT], value: Any, further: Iterable[Problem] = ()) -> ModelT:
+    """Read a decoded JSON value into the model.
+
+    Raises RefusedError with every problem and its API path; `further` are problems found elsewhere.
+    """
+    problems = list(further)
     try:
-        return model.model_validate(value, by_alias=True, by_name=False)
+        read = model.model_validate(value, by_alias=True, by_name=False)
     except ValidationError as error:
-        details = error.errors(include_url=False, include_context=True)
-        raise RefusedError(subject(value, model.__name__), _problems(details)) from None
+        problems += _problems(error.errors(include_url=False, include_context=True))
+        raise RefusedError(subject(value, model.__name__), problems) from None
+    if problems:
+        raise RefusedError(subject(value, model.__name__), problems)
+    return read
 
 
 def subject(value: Any, kind: str) -> str:

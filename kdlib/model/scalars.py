@@ -5,13 +5,17 @@ r"""The checked strings and numbers of the API: patterns and lengths as the spec
 Layer: pure.
 """
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, StrictBool, StrictInt, StrictStr
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, StrictStr, WithJsonSchema
+
+from kdlib.frozen import Json
 
 __all__ = [
     "PATTERN_WORDS",
+    "REQUIRED_LIMITS",
     "AbsolutePath",
+    "Amounts",
     "AppCatalog",
     "CardinalityText",
     "Count",
@@ -63,12 +67,40 @@ PATTERN_WORDS: dict[str, tuple[str, str]] = {
 }
 """What is wrong with a value that does not match the pattern, and what to do about it."""
 
+KNOWN_RESOURCES = ("memory", "cpu", "ephemeral-storage", "nvidia.com/gpu", "amd.com/gpu")
+"""Resources whose amounts must be strings; other (extended) resources may be given as numbers too."""
+
+REQUIRED_LIMITS = ("memory", "cpu")
+"""Resources that every role of a KubeDirectorCluster must limit."""
+
+
+def _amounts_as_texts(value: Any) -> Any:
+    """Write numbers of extended resources as texts."""
+    if not isinstance(value, dict):
+        return value
+    return {key: _text(item) if key not in KNOWN_RESOURCES else item for key, item in value.items() if item is not None}
+
+
+def _text(value: Any) -> Any:
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+def _amounts_schema() -> Json:
+    texts = {
+        key: {"type": "string", "pattern": QUANTITY, "description": f"Amount of {key}."} for key in KNOWN_RESOURCES
+    }
+    return {"type": "object", "properties": texts, "x-kubernetes-preserve-unknown-fields": True}
+
+
 Text: TypeAlias = StrictStr
 Flag: TypeAlias = StrictBool
 Whole: TypeAlias = StrictInt
 Count: TypeAlias = Annotated[StrictInt, Field(ge=0)]
 NonEmpty: TypeAlias = Annotated[StrictStr, Field(min_length=1)]
 QuantityText: TypeAlias = Annotated[StrictStr, Field(pattern=QUANTITY)]
+Amounts: TypeAlias = Annotated[
+    dict[StrictStr, QuantityText], BeforeValidator(_amounts_as_texts), WithJsonSchema(_amounts_schema())
+]
 ServiceId: TypeAlias = Annotated[StrictStr, Field(min_length=1, max_length=15, pattern=SHORT_ID)]
 RoleId: TypeAlias = Annotated[StrictStr, Field(min_length=1, max_length=63, pattern=ROLE_ID)]
 PackageUrl: TypeAlias = Annotated[StrictStr, Field(pattern=PACKAGE_URL)]

@@ -1,0 +1,20 @@
+"""resolve(): every default and every rule, one function for each, its id in its docstring.
+
+Layer: pure.
+"""
+
+from kdlib.rules.app import app_problems
+from kdlib.rules.defaults import app_defaults, cluster_defaults, least_members, reserved_values
+from kdlib.rules.lookup import related
+from kdlib.rules.resolve import cluster_problems, resolve
+
+__all__ = [
+    "app_defaults",
+    "app_problems",
+    "cluster_defaults",
+    "cluster_problems",
+    "least_members",
+    "related",
+    "reserved_values",
+    "resolve",
+]

@@ -1,0 +1,88 @@
+"""Every default in one place: of an app's roles, of a cluster, and the values reserved from the global config.
+
+Layer: pure.
+"""
+
+from kdlib.model import AppRole, AppSpec, ClusterRole, ClusterSpec, Config, ConfigSpec, Reserved
+
+__all__ = ["app_defaults", "cluster_defaults", "least_members", "reserved_values"]
+
+_LOG_CHARACTERS = 256
+
+
+def least_members(role: AppRole) -> int:
+    """Return the least member count that the role's cardinality allows."""
+    return int(role.cardinality.rstrip("+"))
+
+
+def app_defaults(app: AppSpec) -> AppSpec:
+    """Make every role self-contained and drop the app's five defaults.
+
+    APP-M-01 to APP-M-06. A role's explicit null package is kept; an inherited package has its layout written out.
+    """
+    return app.changed(roles=tuple(_role_defaults(app, role) for role in app.roles)).without(
+        "default_image_repo_tag",
+        "default_config_package",
+        "default_persist_dirs",
+        "default_event_list",
+        "default_max_log_size_dump",
+    )
+
+
+def _role_defaults(app: AppSpec, role: AppRole) -> AppRole:
+    values: dict[str, object] = {}
+    if "config_package" not in role.model_fields_set:
+        package = app.default_config_package
+        values["config_package"] = package and package.changed(use_new_setup_layout=package.use_new_setup_layout)
+    inherited = {
+        "image_repo_tag": app.default_image_repo_tag,
+        "persist_dirs": app.default_persist_dirs,
+        "event_list": app.default_event_list,
+        "max_log_size_dump": _LOG_CHARACTERS
+        if app.default_max_log_size_dump is None
+        else app.default_max_log_size_dump,
+    }
+    values |= {name: value for name, value in inherited.items() if getattr(role, name) is None and value is not None}
+    return role.changed(**values)
+
+
+def reserved_values(config: Config | None) -> Reserved:
+    """Return what a new cluster takes from the global config, with built-in values where it says nothing (1.4)."""
+    spec = (config and config.spec) or ConfigSpec()
+    base = spec.cluster_svc_domain_base or ".svc.cluster.local"
+    return Reserved(
+        service_type=spec.default_service_type or "LoadBalancer",
+        naming_scheme=spec.default_naming_scheme or "UID",
+        domain_base=base if base.startswith(".") else f".{base}",
+        default_storage_class_name=spec.default_storage_class_name,
+        native_systemd_support=bool(spec.native_systemd_support),
+        pod_labels=spec.pod_labels,
+        pod_annotations=spec.pod_annotations,
+        service_labels=spec.service_labels,
+        service_annotations=spec.service_annotations,
+    )
+
+
+def cluster_defaults(spec: ClusterSpec, app: AppSpec, reserved: Reserved) -> ClusterSpec:
+    """Fill in what the user left open.
+
+    CL-M-02 catalog, CL-M-04 members, CL-M-05 storage class (none means the platform's default class), CL-M-06
+    service type, CL-M-07 naming scheme, CL-M-08 secret.
+    """
+    return spec.changed(
+        app_catalog=spec.app_catalog or reserved.app_catalog,
+        service_type=spec.service_type or reserved.service_type,
+        naming_scheme=spec.naming_scheme or reserved.naming_scheme,
+        roles=tuple(_cluster_role(spec, role, app.role(role.id), reserved) for role in spec.roles),
+    )
+
+
+def _cluster_role(spec: ClusterSpec, role: ClusterRole, app_role: AppRole | None, reserved: Reserved) -> ClusterRole:
+    values: dict[str, object] = {}
+    if role.members is None and app_role:
+        values["members"] = least_members(app_role)
+    if role.secret is None and spec.default_secret:
+        values["secret"] = spec.default_secret
+    if role.storage and not role.storage.storage_class_name and reserved.default_storage_class_name:
+        values["storage"] = role.storage.changed(storage_class_name=reserved.default_storage_class_name)
+    return role.changed(**values)

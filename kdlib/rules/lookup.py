@@ -1,0 +1,131 @@
+"""Finding the app and the global configuration of a cluster in what was seen.
+
+Layer: pure.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kdlib.errors import Problem, RefusedError
+from kdlib.frozen import Json, dig
+from kdlib.model import CONFIG_NAME, App, AppSpec, Cluster, Config, Seen, parse_app, parse_config, parsed
+from kdlib.names import munged
+from kdlib.rules.app import app_problems
+from kdlib.rules.defaults import app_defaults
+from kdlib.rules.naming import candidates
+from kdlib.wire import CONTROLLER_REVISION, KD_APP, KD_CONFIG, SERVICE, STATEFUL_SET, Ref
+
+__all__ = ["FoundApp", "find_app", "find_config", "own_copy", "related"]
+
+
+@dataclass(frozen=True, slots=True)
+class FoundApp:
+    """The app of a cluster, its defaults filled in, and where it was found."""
+
+    name: str
+    namespace: str
+    catalog: str
+    spec: AppSpec
+
+
+def related(cluster: Json, system_namespace: str) -> tuple[Ref, ...]:
+    """List what *observe* looks up for a root, besides its children, and puts into `Seen.related`.
+
+    The app in the cluster's and in the operator's namespace (as `spec.appCatalog` says, rule CL-V-10), the global
+    configuration, and the objects that may hold the names that the cluster has not reserved yet. Works on any
+    object, however wrong.
+    """
+    namespace = str(dig(cluster, "metadata", "namespace", default=""))
+    app, catalog = dig(cluster, "spec", "app"), dig(cluster, "spec", "appCatalog")
+    refs = []
+    if isinstance(app, str) and app:
+        places = {"local": (namespace,), "system": (system_namespace,)}.get(str(catalog), (namespace, system_namespace))
+        refs += [Ref(KD_APP, place, app) for place in places]
+    refs.append(Ref(KD_CONFIG, system_namespace, CONFIG_NAME))
+    return tuple(dict.fromkeys([*refs, *_name_holders(cluster, namespace)]))
+
+
+def find_config(seen: Seen) -> Config | None:
+    """Return the global configuration; raises RefusedError where it cannot be read."""
+    stored = next((item for ref, item in seen.related if ref.kind == KD_CONFIG and ref.name == CONFIG_NAME), None)
+    return parse_config(stored) if stored else None
+
+
+def own_copy(cluster: Cluster, seen: Seen) -> FoundApp | None:
+    """Return the app as the cluster's own copy has it, or None where there is no copy yet.
+
+    Raises RefusedError where the copy cannot be read, or the cluster now names another app (CL-V-40).
+    """
+    reserved = cluster.status.reserved if cluster.status else None
+    if not reserved or not reserved.app_copy:
+        return None
+    copy = next((item for item in seen.children if _is(item, CONTROLLER_REVISION.name, reserved.app_copy)), None)
+    if copy is None:
+        return None
+    spec = app_defaults(parsed(AppSpec, dig(copy, "data", "spec", default={})))
+    name = str(dig(copy, "data", "app", default=""))
+    if name != cluster.spec.app:
+        what = f"the cluster runs app {name!r}, and cannot change to {cluster.spec.app!r}"
+        problem = Problem("spec.app", what, f"set it back to {name!r}, or make a new cluster", "CL-V-40")
+        raise RefusedError(str(cluster.ref), [problem])
+    return FoundApp(name, reserved.app_namespace, reserved.app_catalog, spec)
+
+
+def find_app(cluster: Cluster, app: App | None, seen: Seen) -> FoundApp:
+    """Return the app that the cluster runs: its own copy, else the app given, else the one it names (CL-V-10).
+
+    Raises RefusedError where there is none, or where it is wrong itself.
+    """
+    copy = own_copy(cluster, seen)
+    if copy:
+        return copy
+    live = app or _named_app(cluster, seen)
+    problems = list(app_problems(live.spec))
+    if problems:
+        raise RefusedError(str(cluster.ref), _inside_app(live.name, problems))
+    namespace = live.namespace or cluster.namespace
+    catalog = "local" if namespace == cluster.namespace else "system"
+    return FoundApp(cluster.spec.app, namespace, catalog, app_defaults(live.spec))
+
+
+def _named_app(cluster: Cluster, seen: Seen) -> App:
+    places = [
+        (ref.namespace, item) for ref, item in seen.related if ref.kind == KD_APP and ref.name == cluster.spec.app
+    ]
+    if cluster.spec.app_catalog == "local":
+        places = [place for place in places if place[0] == cluster.namespace]
+    elif cluster.spec.app_catalog == "system" and len(places) > 1:
+        places = [place for place in places if place[0] != cluster.namespace]
+    ordered = sorted(places, key=lambda place: (place[0] != cluster.namespace, place[0]))
+    stored = next((item for _, item in ordered if item is not None), None)
+    if stored is None:
+        looked = " or ".join(repr(namespace) for namespace, _ in ordered) or repr(cluster.namespace)
+        what = f"app {cluster.spec.app!r} does not exist in namespace {looked}"
+        raise RefusedError(str(cluster.ref), [Problem("spec.app", what, "create it, or correct the name", "CL-V-10")])
+    try:
+        return parse_app(stored)
+    except RefusedError as error:
+        raise RefusedError(str(cluster.ref), _inside_app(cluster.spec.app, error.problems)) from error
+
+
+def _inside_app(name: str, problems: list[Problem] | tuple[Problem, ...]) -> Iterator[Problem]:
+    for problem in problems:
+        remedy = f"correct the app: {problem.remedy}" if problem.remedy else "correct the app"
+        yield Problem("spec.app", f"app {name!r} is wrong: {problem.path} {problem.what}", remedy, problem.rule)
+
+
+def _is(item: Json, kind: str, name: str) -> bool:
+    return item.get("kind") == kind and dig(item, "metadata", "name") == name
+
+
+def _name_holders(cluster: Json, namespace: str) -> Iterator[Ref]:
+    """Yield the first names that the cluster may choose and has not chosen yet."""
+    if dig(cluster, "status", "clusterService"):
+        return
+    uid, name = str(dig(cluster, "metadata", "uid", default="")), str(dig(cluster, "metadata", "name", default=""))
+    if uid and name:
+        for prefix in ("kdhs-", munged(name)):
+            yield from (Ref(SERVICE, namespace, item) for item in candidates(prefix, uid, "", count=2))
+        for role in dig(cluster, "spec", "roles", default=[]):
+            role_id = str(dig(role, "id", default=""))
+            yield from (Ref(STATEFUL_SET, namespace, item) for item in candidates("kdss-", uid, role_id, count=2))

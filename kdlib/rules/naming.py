@@ -1,0 +1,96 @@
+"""Names of a cluster's objects: as recorded, else adopted, else new (specification 4.1).
+
+A name, once in the status, is used for ever. An object of ours that no other living owner controls lends its name,
+so a cluster restored by any tool finds its objects. Else prefix and five characters make a new name; they depend
+on the root's UID, the role and a counter only, so two operators choose alike.
+
+Layer: pure.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import count as counting
+
+from kdlib.frozen import Json, dig, short_digest
+from kdlib.model import Cluster, Seen
+from kdlib.names import LABEL_CLUSTER, LABEL_ROLE, munged
+from kdlib.wire import CONTROLLER_REVISION, SERVICE, STATEFUL_SET, Kind
+
+__all__ = ["Names", "candidates"]
+
+
+class Names:
+    """Chooses the names of one cluster's objects from what was seen."""
+
+    def __init__(self, cluster: Cluster, seen: Seen, scheme: str) -> None:
+        self._cluster = cluster
+        self._seen = seen
+        self._prefixed = scheme == "UID"
+
+    def cluster_service(self) -> str:
+        """Return the name of the headless Service."""
+        stored = self._cluster.status.cluster_service if self._cluster.status else ""
+        prefix = "kdhs-" if self._prefixed else _alphabetic(munged(self._cluster.name))
+        headless = (item for item in self._objects(SERVICE) if dig(item, "spec", "clusterIP") == "None")
+        return stored or self._adopted(headless, "") or self._new(SERVICE, prefix, "")
+
+    def stateful_set(self, role: str) -> str:
+        """Return the name of the StatefulSet of a role."""
+        known = self._cluster.status.roles if self._cluster.status else ()
+        stored = next((item.stateful_set for item in known if item.id == role), "")
+        prefix = "kdss-" if self._prefixed else _alphabetic(munged(f"{self._cluster.name}-{role}")) + "-"
+        return stored or self._adopted(self._objects(STATEFUL_SET), role) or self._new(STATEFUL_SET, prefix, role)
+
+    def app_copy(self, app: str) -> str:
+        """Return the name of the ControllerRevision that holds the app."""
+        reserved = self._cluster.status.reserved if self._cluster.status else None
+        copies = (item for item in self._objects(CONTROLLER_REVISION) if dig(item, "data", "app") == app)
+        stored = reserved.app_copy if reserved else ""
+        return stored or self._adopted(copies, "") or self._new(CONTROLLER_REVISION, "kdapp-", "")
+
+    def _objects(self, kind: Kind) -> Iterator[Json]:
+        return (item for item in self._seen.children if item.get("kind") == kind.name)
+
+    def _adopted(self, items: Iterable[Json], role: str) -> str:
+        """Return the name of the first object that is ours by its labels and free to be taken; ours by UID first."""
+        names = []
+        for item in items:
+            labels = dig(item, "metadata", "labels", default={})
+            ours = labels.get(LABEL_CLUSTER) == self._cluster.name and labels.get(LABEL_ROLE, "") == role
+            if ours and not self._held(item) and not dig(item, "metadata", "deletionTimestamp"):
+                names.append((self._owner_uid(item) != self._cluster.uid, str(dig(item, "metadata", "name"))))
+        return min(names)[1] if names else ""
+
+    def _new(self, kind: Kind, prefix: str, role: str) -> str:
+        """Return the first name that no object seen has."""
+        taken = {dig(item, "metadata", "name") for item in self._objects(kind)}
+        taken |= {ref.name for ref, item in self._seen.related if ref.kind == kind and item is not None}
+        return next(name for name in candidates(prefix, self._cluster.uid, role) if name not in taken)
+
+    def _owner_uid(self, item: Json) -> str:
+        return str(_controller(item).get("uid", ""))
+
+    def _held(self, item: Json) -> bool:
+        """Tell whether another living owner controls the object.
+
+        A controller of our root's kind and name with another UID is our root before it was deleted and restored.
+        """
+        owner = _controller(item)
+        if not owner or owner.get("uid") == self._cluster.uid:
+            return False
+        return (owner.get("kind"), owner.get("name")) != (self._cluster.kind, self._cluster.name)
+
+
+def candidates(prefix: str, uid: str, role: str, count: int | None = None) -> Iterator[str]:
+    """Yield the names to try, in order: prefix and five characters for each counter 0, 1, 2 ..."""
+    for counter in counting() if count is None else range(count):
+        yield prefix + short_digest(uid, role, counter)
+
+
+def _controller(item: Json) -> Json:
+    owners = dig(item, "metadata", "ownerReferences", default=[])
+    return next((owner for owner in owners if owner.get("controller")), {})
+
+
+def _alphabetic(text: str) -> str:
+    """Make the text start with a letter, as names of Services had to before Kubernetes 1.36."""
+    return text if text[:1].isalpha() else f"kd-{text}"

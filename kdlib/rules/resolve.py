@@ -1,0 +1,119 @@
+"""resolve(): answer every question that a cluster leaves open, or say everything that is wrong with it.
+
+Layer: pure.
+"""
+
+from collections.abc import Iterator
+
+from kdlib.errors import Problem, RefusedError
+from kdlib.model import (
+    App,
+    AppRole,
+    AppSpec,
+    Cluster,
+    ClusterSpec,
+    ClusterStatus,
+    Config,
+    Reserved,
+    Resolved,
+    ResolvedRole,
+    Seen,
+)
+from kdlib.rules.defaults import cluster_defaults, reserved_values
+from kdlib.rules.lookup import FoundApp, find_app, find_config
+from kdlib.rules.metadata import fitting_name, valid_metadata
+from kdlib.rules.naming import Names
+from kdlib.rules.roles import role_problems
+from kdlib.rules.storage import secret_has_prefix, shared_memory_allowed, volume_problems
+from kdlib.rules.unused import unheld, unused_fields
+
+__all__ = ["cluster_problems", "resolve"]
+
+
+def resolve(cluster: Cluster, app: App | None, seen: Seen) -> Resolved:
+    """Find the app, fill in defaults, check the rules, and choose the names of a cluster's objects.
+
+    The app is the cluster's own copy where there is one, else `app`, else the one of that name in `seen.related`.
+    What is in the stored status (names, values of the global config) stays; the rest is chosen now, and must be
+    recorded before it is used. Raises RefusedError with every problem at once: path, what, remedy, rule.
+    """
+    found = find_app(cluster, app, seen)
+    config = find_config(seen)
+    status = cluster.status or ClusterStatus()
+    reserved = status.reserved or reserved_values(config).changed(
+        app_namespace=found.namespace, app_catalog=found.catalog
+    )
+    spec = cluster_defaults(cluster.spec, found.spec, reserved)
+    problems = sorted(
+        {*fitting_name(cluster), *cluster_problems(spec, found.spec, reserved, _for_new(config, spec, status))}
+    )
+    if problems:
+        raise RefusedError(str(cluster.ref), problems)
+    return _resolved(cluster, seen, found, spec=spec, reserved=reserved)
+
+
+def cluster_problems(
+    spec: ClusterSpec, app: AppSpec, reserved: Reserved, configs: tuple[Config | None, ...]
+) -> Iterator[Problem]:
+    """Yield everything wrong with a cluster's spec, whose defaults are filled in.
+
+    `configs` holds for each role the global config that the role is checked against; None for a role that was
+    accepted before, since a later edit of the config changes no running cluster.
+    """
+    yield from role_problems(spec, app)
+    for index, role in enumerate(spec.roles):
+        path = f"spec.roles[{index}]"
+        yield from valid_metadata(role, path)
+        yield from volume_problems(role, app, reserved, path)
+        yield from shared_memory_allowed(role, configs[index], path)
+        if role.secret:
+            own = role.secret != spec.default_secret
+            where, rule = (f"{path}.secret.name", "CL-V-34") if own else ("spec.defaultSecret.name", "CL-V-32")
+            yield from secret_has_prefix(role.secret.name, configs[index], where, rule)
+
+
+def _for_new(config: Config | None, spec: ClusterSpec, status: ClusterStatus) -> tuple[Config | None, ...]:
+    accepted = {role.id for role in status.roles}
+    return tuple(None if role.id in accepted else config for role in spec.roles)
+
+
+def _resolved(cluster: Cluster, seen: Seen, found: FoundApp, *, spec: ClusterSpec, reserved: Reserved) -> Resolved:
+    status = cluster.status or ClusterStatus()
+    names = Names(cluster, seen, spec.naming_scheme or reserved.naming_scheme)
+    return Resolved(
+        seen=seen,
+        root=cluster.ref,
+        uid=cluster.uid,
+        generation=cluster.generation,
+        app_name=found.name,
+        app=found.spec,
+        spec=spec,
+        reserved=reserved.changed(app_copy=names.app_copy(found.name)),
+        cluster_service=names.cluster_service(),
+        roles=tuple(_roles(spec, found.spec, status, names)),
+        status=status,
+        unused_fields=unused_fields(cluster.spec, found.spec),
+        unheld=unheld(spec),
+    )
+
+
+def _roles(spec: ClusterSpec, app: AppSpec, status: ClusterStatus, names: Names) -> Iterator[ResolvedRole]:
+    """Yield roles that have or get members: those of the app in its order, then leftovers by their ids."""
+    known = {role.id for role in status.roles}
+    order = [role.id for role in app.roles]
+    leftovers = sorted(known.difference(order))
+    for role_id in [*order, *leftovers]:
+        wanted = spec.role(role_id)
+        members = (wanted.members or 0) if wanted else 0
+        if not members and role_id not in known:
+            continue
+        app_role = app.role(role_id) or AppRole(id=role_id, cardinality="0+", config_package=None)
+        has_ports = any(service.endpoint for service in app.services_of(role_id))
+        yield ResolvedRole(
+            id=role_id,
+            app=app_role,
+            spec=wanted,
+            wanted=members,
+            stateful_set=names.stateful_set(role_id),
+            has_ports=has_ports,
+        )
