@@ -22,6 +22,7 @@ __all__ = [
     "MemberStatus",
     "PendingNotify",
     "Reserved",
+    "RestoreProgress",
     "RoleStatus",
     "StateDetail",
     "StatusPart",
@@ -74,112 +75,148 @@ class ContainerState(StrEnum):
 
 
 class PendingNotify(StatusPart):
-    """One start script invocation still to do; `change` names it in the guard inside the container."""
+    """A start script invocation still to do."""
 
-    arguments: tuple[str, ...] = ()
-    change: str | None = None
-    generation: int | None = None
-    """Spec generation that made the change; a set-up with its configmeta, or a later one, makes it moot (ours)."""
-    attempt: int | None = None
-    """Number of the try, from 2 on; absent for the first (ours)."""
-    exit_code: int | None = None
-    """Exit status of a try that failed; it waits for a request to try again (ours)."""
+    arguments: tuple[str, ...] = Field((), description="Arguments of the start script.")
+    change: str | None = Field(None, description="Names the change in the guard inside the container.")
+    generation: int | None = Field(
+        None,
+        description="Spec generation that made the change; a set-up with its configmeta, or a later one, makes it moot.",
+    )
+    attempt: int | None = Field(None, description="Number of the try, from 2 on; absent for the first.")
+    exit_code: int | None = Field(
+        None, description="Exit status of a try that failed; it waits for a request to try again."
+    )
 
 
 class StateDetail(StatusPart):
-    """`stateDetail` of a member; the fields after `storage_init_progress` are ours."""
+    """How far a member has come; the fields after `storageInitProgress` are not in the original."""
 
-    config_error_detail: str | None = None
-    last_config_data_generation: int | None = None
-    last_setup_generation: int | None = None
-    configuring_container: str | None = None
-    last_configured_container: str | None = None
-    last_known_container_state: ContainerState | None = None
-    pending_notify_cmds: tuple[PendingNotify, ...] | None = None
-    last_connection_version: int | None = None
-    start_script_stdout_message: str | None = None
-    start_script_stderr_message: str | None = None
-    scheduling_error_message: str | None = None
-    storage_init_progress: str | None = None
-    attempt: int | None = None
-    """Number of the last set-up attempt, reserved before it starts; 1 for the first."""
-    retry_handled: str | None = None
-    """Value of the retry annotation that led to `attempt`."""
-    progress: str | None = None
-    """What the member is waiting for, in words."""
-    listed_since: int | None = None
-    """Spec generation of the first configmeta that lists the member."""
-    announced: bool | None = None
-    """True once the member was configured and `addnodes` was queued for those that did not know of it."""
-    configuring_generation: int | None = None
-    """Spec generation when the last set-up was reserved; its configmeta is of this or a later one."""
-    configured_generation: int | None = None
-    """Spec generation of the configmeta with which the member was last set up."""
+    config_error_detail: str | None = Field(None, description="Why the member is in config error.")
+    last_config_data_generation: int | None = Field(
+        None, description="Spec generation of the configmeta that was uploaded last; absent: never."
+    )
+    last_setup_generation: int | None = Field(
+        None, description="Spec generation that the start script has digested; absent: it never completed."
+    )
+    configuring_container: str | None = Field(None, description="ID of the container that is being configured.")
+    last_configured_container: str | None = Field(None, description="ID of the container that was configured last.")
+    last_known_container_state: ContainerState | None = Field(None, description="State of the member's container.")
+    pending_notify_cmds: tuple[PendingNotify, ...] | None = Field(
+        None, description="Start script invocations still to do, in order."
+    )
+    last_connection_version: int | None = Field(
+        None, description="Version of the connections that the member was told of."
+    )
+    start_script_stdout_message: str | None = Field(
+        None, description="End of the start script's output, where it failed."
+    )
+    start_script_stderr_message: str | None = Field(
+        None, description="End of the start script's error output, where it failed."
+    )
+    scheduling_error_message: str | None = Field(None, description="Why the member's pod cannot be scheduled.")
+    storage_init_progress: str | None = Field(None, description="How far the first copy onto the volume has come.")
+    attempt: int | None = Field(
+        None, description="Number of the last set-up attempt, reserved before it starts; 1 for the first."
+    )
+    retry_handled: str | None = Field(None, description="Value of the retry annotation that led to the attempt.")
+    progress: str | None = Field(None, description="What the member is waiting for, in words.")
+    listed_since: int | None = Field(None, description="Spec generation of the first configmeta that lists the member.")
+    announced: bool | None = Field(
+        None,
+        description="True once the member was configured and addnodes was queued for those that did not know of it.",
+    )
+    configuring_generation: int | None = Field(
+        None,
+        description="Spec generation when the last set-up was reserved; its configmeta is of this or a later one.",
+    )
+    configured_generation: int | None = Field(
+        None, description="Spec generation of the configmeta with which the member was last set up."
+    )
 
 
 class MemberStatus(StatusPart):
-    """`members[]` of a role."""
+    """One member of a role."""
 
-    pod: str = ""
-    node_id: int = Field(default=0, alias="nodeID")
-    service: str = ""
-    """Per-member Service; empty while not reserved, `n/a` for a role without ports."""
-    auth_token: str | None = None
-    pvc: str | None = None
-    block_device_paths: tuple[str, ...] | None = None
-    state: MemberState = MemberState.CREATE_PENDING
-    state_detail: StateDetail = StateDetail()
+    pod: str = Field("", description="Name of the pod, known before the pod is there.")
+    node_id: int = Field(
+        default=0, alias="nodeID", description="Id of the member, unique in the cluster, never reused."
+    )
+    service: str = Field("", description="Name of the member's Service; n/a for a role without ports.")
+    auth_token: str | None = Field(None, description="Token of the member's services, where one asks for it.")
+    pvc: str | None = Field(None, description="Name of the member's volume claim.")
+    block_device_paths: tuple[str, ...] | None = Field(None, description="Paths of the member's block devices.")
+    state: MemberState = Field(MemberState.CREATE_PENDING, description="State of the member.")
+    state_detail: StateDetail = Field(StateDetail(), description="How far the member has come.")
 
 
 class RoleStatus(StatusPart):
-    """`roles[]` of a cluster."""
+    """One role that has, had or gets members."""
 
-    id: str
-    stateful_set: str = ""
-    members: tuple[MemberStatus, ...] = ()
+    id: str = Field(description="Id of the role.")
+    stateful_set: str = Field("", description="Name of the role's StatefulSet.")
+    members: tuple[MemberStatus, ...] = Field((), description="Members of the role, by their ordinals.")
 
 
 class MemberRollup(StatusPart):
-    """`memberStateRollup` (specification 3.15)."""
+    """What holds for at least one member (specification 3.15)."""
 
-    membership_changing: bool = False
-    members_down: bool = False
-    members_initializing: bool = False
-    members_waiting: bool = False
-    members_restarting: bool = False
-    config_errors: bool = False
-    members_not_scheduled: bool = False
+    membership_changing: bool = Field(default=False, description="A member comes or goes.")
+    members_down: bool = Field(default=False, description="A member's container does not run or answer.")
+    members_initializing: bool = Field(default=False, description="A member's volume is being prepared.")
+    members_waiting: bool = Field(default=False, description="A member waits for its container.")
+    members_restarting: bool = Field(default=False, description="A member is set up again after a restart.")
+    config_errors: bool = Field(default=False, description="A member could not be configured.")
+    members_not_scheduled: bool = Field(default=False, description="A member's pod cannot be scheduled.")
 
 
 class Reserved(StatusPart):
-    """Values taken from the global config, and names, that must never change for a cluster that runs (ours)."""
+    """What must never change for a cluster that runs: values taken from the global config, and names."""
 
-    service_type: str = "LoadBalancer"
-    naming_scheme: str = "UID"
-    domain_base: str = ".svc.cluster.local"
-    app_copy: str = ""
-    """Name of the ControllerRevision that holds the app as resolved."""
-    app_namespace: str = ""
-    app_catalog: str = "local"
-    default_storage_class_name: str | None = None
-    native_systemd_support: bool = False
-    pod_labels: dict[str, str] | None = None
-    pod_annotations: dict[str, str] | None = None
-    service_labels: dict[str, str] | None = None
-    service_annotations: dict[str, str] | None = None
+    service_type: str = Field("LoadBalancer", description="Type of the member Services, where the spec names none.")
+    naming_scheme: str = Field("UID", description="Naming scheme, where the spec names none.")
+    domain_base: str = Field(".svc.cluster.local", description="What follows the namespace in host names.")
+    app_copy: str = Field("", description="Name of the ControllerRevision that holds the app as resolved.")
+    app_namespace: str = Field("", description="Namespace that the app was found in.")
+    app_catalog: str = Field("local", description="Catalog that the app was found in: local or system.")
+    default_storage_class_name: str | None = Field(None, description="Storage class of roles that name none.")
+    native_systemd_support: bool = Field(default=False, description="True: systemd needs no mounts of the host.")
+    pod_labels: dict[str, str] | None = Field(None, description="Labels of all pods.")
+    pod_annotations: dict[str, str] | None = Field(None, description="Annotations of all pods.")
+    service_labels: dict[str, str] | None = Field(None, description="Labels of all member Services.")
+    service_annotations: dict[str, str] | None = Field(None, description="Annotations of all member Services.")
+
+
+class RestoreProgress(StatusPart):
+    """What a cluster that is being restored waits for."""
+
+    awaiting_app: bool = Field(default=False, description="The app is not there yet.")
+    awaiting_status: bool = Field(default=False, description="The status backup is not there yet.")
+    awaiting_resources: bool = Field(
+        default=False, description="Objects of the cluster, or connected ones, are missing."
+    )
+    error: str = Field("", description="Why the cluster cannot resume.")
 
 
 class ClusterStatus(StatusPart):
-    """`status` of a cluster; `observed_generation`, `conditions` and `reserved` are ours."""
+    """The status of a cluster."""
 
-    state: str = ""
-    member_state_rollup: MemberRollup | None = None
-    generation_uid: str | None = Field(default=None, alias="generationUID")
-    spec_generation_to_process: int | None = None
-    cluster_service: str = ""
-    last_node_id: int = Field(default=0, alias="lastNodeID")
-    last_connection_hash: str | None = None
-    roles: tuple[RoleStatus, ...] = ()
-    observed_generation: int | None = None
-    conditions: tuple[Json, ...] | None = None
-    reserved: Reserved | None = None
+    state: str = Field("", description="creating, updating or configured.")
+    restore_progress: RestoreProgress | None = Field(None, description="Only while the cluster is being restored.")
+    member_state_rollup: MemberRollup | None = Field(None, description="What holds for at least one member.")
+    generation_uid: str | None = Field(None, alias="generationUID", description="Changes with each status.")
+    spec_generation_to_process: int | None = Field(
+        None, description="Grows when the members or the connections change."
+    )
+    cluster_service: str = Field("", description="Name of the headless Service.")
+    last_node_id: int = Field(default=0, alias="lastNodeID", description="Last member id that was given.")
+    last_connection_hash: str | None = Field(None, description="Digest of what the cluster is connected to.")
+    roles: tuple[RoleStatus, ...] = Field((), description="Roles and their members.")
+    members: str | None = Field(None, description="Members that are ready, of those wanted, such as 3/4.")
+    observed_generation: int | None = Field(None, description="Generation of the spec that this status is about.")
+    conditions: tuple[Json, ...] | None = Field(
+        None,
+        description="Standard conditions: Ready, Reconciling, Stalled and others.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    reserved: Reserved | None = Field(None, description="What must never change for a cluster that runs.")
