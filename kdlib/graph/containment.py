@@ -7,9 +7,9 @@ compared item by item. See https://kubernetes.io/docs/reference/using-api/server
 Layer: pure.
 """
 
-import re
-from fractions import Fraction
 from typing import Any
+
+from kdlib.wire import Quantity, QuantityError
 
 __all__ = ["contained"]
 
@@ -72,15 +72,8 @@ def _key(item: dict[str, Any], keys: tuple[str, ...]) -> tuple[Any, ...]:
     return tuple(item.get(key, _KEY_DEFAULTS.get(key)) for key in keys)
 
 
-_QUANTITY = re.compile(r"([+-]?[0-9]+(?:\.[0-9]*)?|[+-]?\.[0-9]+)(?:([eE][+-]?[0-9]+)|([numkMGTPE]|[KMGTPE]i))?")
-_POWERS = {**{unit: Fraction(1000) ** (step - 3) for step, unit in enumerate("num")}, "k": Fraction(1000)}
-_POWERS |= {unit: Fraction(1000) ** (step + 2) for step, unit in enumerate("MGTPE")}
-_POWERS |= {f"{unit}i": Fraction(1024) ** (step + 1) for step, unit in enumerate("KMGTPE")}
-
-
-def _amount(text: Any) -> Fraction | None:
-    found = _QUANTITY.fullmatch(str(text))
-    if found is None:
+def _amount(text: Any) -> Quantity | None:
+    try:
+        return Quantity.parse(text)
+    except QuantityError:
         return None
-    number, exponent, unit = found.groups()
-    return Fraction(number.rstrip(".") + (exponent or "")) * _POWERS.get(unit or "", Fraction(1))
