@@ -5,21 +5,37 @@ Layer: shell.
 
 from kdlib.kube.access import Access, load_access
 from kdlib.kube.api import FIELD_MANAGER, Api, Listing, Selection
+from kdlib.kube.backoff import Backoff
+from kdlib.kube.cache import Cache, Change, Identity, Index, Subscriber, identity, pruned, version_reached
 from kdlib.kube.connect import connect
 from kdlib.kube.http import HttpTransport
+from kdlib.kube.reflector import Reflector, ReflectorSettings, Step, next_step
 from kdlib.wire import ExecRequest, ExecStream, Kind, Ref
 
 __all__ = [
     "FIELD_MANAGER",
     "Access",
     "Api",
+    "Backoff",
+    "Cache",
+    "Change",
     "ExecRequest",
     "ExecStream",
     "HttpTransport",
+    "Identity",
+    "Index",
     "Kind",
     "Listing",
     "Ref",
+    "Reflector",
+    "ReflectorSettings",
     "Selection",
+    "Step",
+    "Subscriber",
     "connect",
+    "identity",
     "load_access",
+    "next_step",
+    "pruned",
+    "version_reached",
 ]
