@@ -1,0 +1,138 @@
+"""The command line: `kdd`, one file for each command.
+
+Layer: shell.
+"""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import kdlib
+from kdd.settings import Settings, read_settings
+from kdlib.errors import KubeDirectorError, RefusedError
+
+__all__ = ["main"]
+
+app = typer.Typer(
+    name="kdd",
+    help="KubeDirector: runs complex stateful scale-out applications on Kubernetes, unchanged.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+Kubeconfig = Annotated[
+    str | None,
+    typer.Option("--kubeconfig", metavar="FILE", help="Default: KUBECONFIG, ~/.kube/config, or the pod's account."),
+]
+Context = Annotated[str | None, typer.Option("--context", metavar="NAME", help="Default: the current context.")]
+Namespace = Annotated[str, typer.Option("--namespace", "-n", metavar="NAME", help="Namespace of the cluster.")]
+Images = Annotated[
+    list[str], typer.Option("--image", metavar="NAME=PATH", help="Serve image NAME from the folder PATH; repeatable.")
+]
+
+
+def _run(work: Coroutine[Any, Any, int | None]) -> None:
+    """Run a command to its end; an error on purpose is one line (a refusal: one for each problem) and exit code 2."""
+    try:
+        code = asyncio.run(work)
+    except RefusedError as error:
+        sys.stderr.write(f"kdd: {error.subject} cannot be done as it is:\n")
+        sys.stderr.writelines(f"  {problem}\n" for problem in error.problems)
+        raise typer.Exit(2) from None
+    except KubeDirectorError as error:
+        sys.stderr.write(f"kdd: {error}\n")
+        raise typer.Exit(2) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    raise typer.Exit(code or 0)
+
+
+@app.command()
+def run(
+    kubeconfig: Kubeconfig = None,
+    context: Annotated[list[str], typer.Option("--context", metavar="NAME", help="Repeatable.")] = [],  # noqa: B006 - typer copies it
+    system_namespace: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Namespace of the system catalogue and the global config.")
+    ] = None,
+    log_format: Annotated[str, typer.Option(metavar="console|json", help="Form of the log on stderr.")] = "console",
+) -> None:
+    """Look after all clusters, on one or several Kubernetes clusters, until a signal says stop."""
+    from kdd.run import run as command
+
+    found = read_settings()
+    settings = Settings(
+        cache=found.cache,
+        kubeconfig=kubeconfig or found.kubeconfig,
+        contexts=tuple(context),
+        system_namespace=system_namespace or found.system_namespace,
+        log_format=log_format,
+    )
+    _run(command(settings))
+
+
+@app.command()
+def demo(
+    keep: Annotated[bool, typer.Option("--keep", help="Leave it running at the end, until Ctrl-C.")] = False,
+) -> None:
+    """Run the main job: a Dask cluster on the embedded cluster comes up, computes, grows, heals, and goes."""
+    from kdd.demo import demo as command
+
+    _run(command(read_settings(), keep=keep))
+
+
+@app.command()
+def sandbox(
+    kubeconfig: Annotated[
+        Path | None, typer.Option("--kubeconfig", metavar="FILE", help="Write the kubeconfig to FILE once ready.")
+    ] = None,
+    image: Images = [],  # noqa: B006 - typer copies it
+    any_image: Annotated[bool, typer.Option("--any-image", help="Run unknown images on the base system.")] = False,
+    crds: Annotated[bool, typer.Option(help="Install KubeDirector's CustomResourceDefinitions.")] = True,
+) -> None:
+    """Run an embedded Kubernetes cluster until Ctrl-C; print its kubeconfig and its node ports."""
+    from kdd.sandbox import sandbox as command
+
+    _run(command(read_settings(), kubeconfig=kubeconfig, images=tuple(image), any_image=any_image, crds=crds))
+
+
+@app.command()
+def retry(
+    cluster: Annotated[str, typer.Argument(metavar="CLUSTER")],
+    member: Annotated[str | None, typer.Argument(metavar="[MEMBER]", help="One pod; default: all that failed.")] = None,
+    namespace: Namespace = "default",
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+) -> None:
+    """Ask for a further set-up attempt of the members of a cluster that failed."""
+    from kdd.retry import retry as command
+
+    settings = read_settings()
+    _run(command(kubeconfig or settings.kubeconfig, context, namespace, cluster=cluster, member=member))
+
+
+@app.command()
+def pack(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds one folder with the start script.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.tgz", help="Archive to write.")],
+) -> None:
+    """Pack a setup package reproducibly, after checking it."""
+    from kdd.pack import pack as command
+
+    _run(command(folder, output))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(kdlib.__version__)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
