@@ -32,6 +32,7 @@ from kdlib.model.cluster import (
     VolumeProjection,
 )
 from kdlib.model.config import CONFIG_NAME, Config, ConfigSpec, ConfigStatus, StatusBackup, StatusBackupSpec
+from kdlib.model.crd import KINDS, crd, schemas
 from kdlib.model.parse import parse_app, parse_cluster, parse_config
 from kdlib.model.refusal import api_path, parsed, subject
 from kdlib.model.status import (
@@ -43,6 +44,7 @@ from kdlib.model.status import (
     MemberStatus,
     PendingNotify,
     Reserved,
+    RestoreProgress,
     RoleStatus,
     StateDetail,
 )
@@ -62,6 +64,7 @@ from kdlib.model.values import (
 
 __all__ = [
     "CONFIG_NAME",
+    "KINDS",
     "Action",
     "App",
     "AppConfig",
@@ -100,6 +103,7 @@ __all__ = [
     "Resolved",
     "ResolvedRole",
     "Resources",
+    "RestoreProgress",
     "RoleServices",
     "RoleStatus",
     "SecretKey",
@@ -113,9 +117,11 @@ __all__ = [
     "Storage",
     "VolumeProjection",
     "api_path",
+    "crd",
     "parse_app",
     "parse_cluster",
     "parse_config",
     "parsed",
+    "schemas",
     "subject",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from kdlib.frozen import Json
-from kdlib.model.part import LoosePart, Nullable, SpecPart
+from kdlib.model.part import LoosePart, Nullable, SpecPart, keyed_by
 from kdlib.model.scalars import (
     Amounts,
     CardinalityText,
@@ -65,7 +65,7 @@ class ConfigPackage(SpecPart):
 class ServiceEndpoint(SpecPart):
     """Where a service of a role can be reached."""
 
-    port: int = Field(strict=True, ge=1, le=65535, description="TCP port that the service listens on.")
+    port: Whole = Field(ge=1, le=65535, description="TCP port that the service listens on.")
     url_scheme: ServiceId | None = Field(None, description="Scheme of the service's URLs, such as http.")
     path: Text | None = Field(None, description="Path of the service's URL; informational.")
     is_dashboard: Flag = Field(default=False, description="True for a web page that people look at; needs urlScheme.")
@@ -138,9 +138,12 @@ class AppConfig(SpecPart):
     """How roles and services belong together."""
 
     selected_roles: tuple[NonEmpty, ...] = Field(
-        description="Roles that every cluster has, unless their cardinality allows zero members."
+        description="Roles that every cluster has, unless their cardinality allows zero members.",
+        json_schema_extra={"x-kubernetes-list-type": "set"},
     )
-    role_services: tuple[RoleServices, ...] = Field(description="Services by role.")
+    role_services: tuple[RoleServices, ...] = Field(
+        description="Services by role.", json_schema_extra=keyed_by("roleID")
+    )
     config_meta: Nullable[StringMap] = Field(None, description="Free texts, handed to members as config_metadata.")
 
 
@@ -158,8 +161,10 @@ class AppSpec(LoosePart):
     )
     default_event_list: tuple[EventName, ...] | None = Field(None, description="Events of roles that name none.")
     default_max_log_size_dump: Count | None = Field(None, description="maxLogSizeDump of roles that name none.")
-    services: tuple[AppService, ...] = Field((), description="Services that roles may run.")
-    roles: tuple[AppRole, ...] = Field(description="Roles that members play.")
+    services: tuple[AppService, ...] = Field(
+        (), description="Services that roles may run.", json_schema_extra=keyed_by("id")
+    )
+    roles: tuple[AppRole, ...] = Field(description="Roles that members play.", json_schema_extra=keyed_by("id"))
     config: AppConfig = Field(description="How roles and services belong together.")
     capabilities: tuple[NonEmpty, ...] = Field((), description="Linux capabilities added to every member's container.")
     systemd_required: Flag = Field(default=False, description="True if systemd runs as process 1 of the members.")

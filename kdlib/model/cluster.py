@@ -11,7 +11,7 @@ from pydantic import Field
 from kdlib.errors import Problem
 from kdlib.frozen import Json, dig
 from kdlib.model.app import App
-from kdlib.model.part import LoosePart, Nullable, SpecPart
+from kdlib.model.part import LoosePart, Nullable, SpecPart, keyed_by
 from kdlib.model.refusal import parsed
 from kdlib.model.scalars import (
     REQUIRED_LIMITS,
@@ -83,7 +83,7 @@ class BlockStorage(SpecPart):
 
     storage_class_name: NonEmpty = Field(description="Storage class of the devices.")
     path_prefix: AbsolutePath = Field(description="Path of the devices; a number from 0 is appended.")
-    num_devices: int = Field(strict=True, ge=1, description="Number of devices.")
+    num_devices: Whole = Field(ge=1, description="Number of devices.")
     size: QuantityText | None = Field(None, description="Size of each device. Default 1Gi.")
 
 
@@ -139,7 +139,9 @@ class ClusterRole(SpecPart):
     affinity: Json | None = Field(None, description="Scheduling constraints of the pods, as in a pod's spec.affinity.")
     storage: Nullable[Storage] = Field(None, description="Persistent volume of each member.")
     block_storage: Nullable[BlockStorage] = Field(None, description="Raw block devices of each member.")
-    env: tuple[EnvVar, ...] = Field((), description="Environment variables of the container.")
+    env: tuple[EnvVar, ...] = Field(
+        (), description="Environment variables of the container.", json_schema_extra=keyed_by("name")
+    )
     shared_memory: QuantityText | None = Field(None, description="Size of /dev/shm.")
     file_injections: tuple[FileInjection, ...] = Field((), description="Files downloaded into each member.")
     secret: Nullable[KdSecret] = Field(
@@ -176,7 +178,7 @@ class ClusterSpec(SpecPart):
     )
     default_secret: Nullable[KdSecret] = Field(None, description="Secret of roles that name none.")
     connections: Connections = Field(default_factory=Connections, description="Resources that members are told about.")
-    roles: tuple[ClusterRole, ...] = Field(description="What is wanted of each role.")
+    roles: tuple[ClusterRole, ...] = Field(description="What is wanted of each role.", json_schema_extra=keyed_by("id"))
 
     def role(self, role_id: str) -> ClusterRole | None:
         """Return the role of this id, or None."""
@@ -184,7 +186,10 @@ class ClusterSpec(SpecPart):
 
 
 class Cluster(SpecPart):
-    """A cluster of members: a KubeDirectorCluster, or what another kind of root asks for."""
+    """A cluster of members that run an app.
+
+    In memory it may also stand for what another kind of root asks for.
+    """
 
     api_version: Text = Field("kubedirector.hpe.com/v1beta1", description="API group and version.")
     kind: Text = Field("KubeDirectorCluster", description="Kind of object.")

@@ -7,9 +7,9 @@ from typing import Any
 
 from pydantic import Field
 
-from kdlib.frozen import Json
 from kdlib.model.part import Nullable, SpecPart
 from kdlib.model.scalars import Flag, NamingScheme, NonEmpty, ServiceType, StringMap, Text
+from kdlib.model.status import ClusterStatus
 
 __all__ = ["CONFIG_NAME", "Config", "ConfigSpec", "ConfigStatus", "StatusBackup", "StatusBackupSpec"]
 
@@ -66,7 +66,7 @@ class Config(SpecPart):
 class StatusBackupSpec(SpecPart):
     """The spec of a KubeDirectorStatusBackup."""
 
-    status_backup: Nullable[Json] = Field(None, description="Copy of the cluster's status.")
+    status_backup: Nullable[ClusterStatus] = Field(None, description="Copy of the cluster's status.")
 
 
 class StatusBackup(SpecPart):

@@ -14,9 +14,14 @@ from pydantic_core import CoreSchema
 
 from kdlib.frozen import Json
 
-__all__ = ["LoosePart", "Nullable", "SpecPart"]
+__all__ = ["LoosePart", "Nullable", "SpecPart", "keyed_by"]
 
 T = TypeVar("T")
+
+
+def keyed_by(key: str) -> dict[str, Any]:
+    """Return the schema extension of a list whose items have different values of this field, and merge by it."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
 
 
 class _NullableMark:

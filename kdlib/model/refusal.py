@@ -25,6 +25,9 @@ _LONGEST_QUOTE = 60
 _PLAIN: dict[str, tuple[str, str]] = {
     "missing": ("is required", "add the field"),
     "string_type": ("must be a string", "put quotes around the value"),
+    "int_range": ("does not fit into 64 bits", "write a smaller number"),
+    "finite_number": ("must be a finite number", "write a smaller number"),
+    "int_parsing_size": ("does not fit into 64 bits", "write a smaller number"),
     "int_type": ("must be a whole number", "write it without quotes and without a fraction"),
     "int_from_float": ("must be a whole number", "write it without a fraction"),
     "bool_type": ("must be true or false", "write true or false without quotes"),

@@ -8,6 +8,7 @@ Layer: pure.
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, StrictBool, StrictInt, StrictStr, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from kdlib.frozen import Json
 
@@ -74,6 +75,19 @@ REQUIRED_LIMITS = ("memory", "cpu")
 """Resources that every role of a KubeDirectorCluster must limit."""
 
 
+def _integral(value: Any) -> Any:
+    """Take 3.0 for 3, as an API server does; refuse what does not fit into 64 bits, as it does too."""
+    whole = int(value) if isinstance(value, float) and value.is_integer() else value
+    if isinstance(whole, int) and not -(2**63) <= whole < 2**63:
+        raise PydanticCustomError("int_range", "out of range")
+    return whole
+
+
+def _without_null_values(value: Any) -> Any:
+    """Drop nulls from a map, as an API server does."""
+    return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
+
+
 def _amounts_as_texts(value: Any) -> Any:
     """Write numbers of extended resources as texts."""
     if not isinstance(value, dict):
@@ -94,8 +108,8 @@ def _amounts_schema() -> Json:
 
 Text: TypeAlias = StrictStr
 Flag: TypeAlias = StrictBool
-Whole: TypeAlias = StrictInt
-Count: TypeAlias = Annotated[StrictInt, Field(ge=0)]
+Whole: TypeAlias = Annotated[StrictInt, BeforeValidator(_integral)]
+Count: TypeAlias = Annotated[Whole, Field(ge=0)]
 NonEmpty: TypeAlias = Annotated[StrictStr, Field(min_length=1)]
 QuantityText: TypeAlias = Annotated[StrictStr, Field(pattern=QUANTITY)]
 Amounts: TypeAlias = Annotated[
@@ -110,7 +124,7 @@ Directory: TypeAlias = Annotated[StrictStr, Field(pattern=DIRECTORY)]
 MountPath: TypeAlias = Annotated[StrictStr, Field(min_length=1, pattern=MOUNT_PATH)]
 AbsolutePath: TypeAlias = Annotated[StrictStr, Field(pattern=ABSOLUTE)]
 WebUrl: TypeAlias = Annotated[StrictStr, Field(pattern=WEB_URL)]
-StringMap: TypeAlias = dict[StrictStr, StrictStr]
+StringMap: TypeAlias = Annotated[dict[StrictStr, StrictStr], BeforeValidator(_without_null_values)]
 
 EventName: TypeAlias = Literal["configure", "addnodes", "delnodes"]
 AppCatalog: TypeAlias = Literal["local", "system"]

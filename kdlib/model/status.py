@@ -6,12 +6,13 @@ Layer: pure.
 """
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from kdlib.frozen import Json
+from kdlib.model.part import keyed_by
 
 __all__ = [
     "ClusterState",
@@ -81,7 +82,7 @@ class PendingNotify(StatusPart):
     change: str | None = Field(None, description="Names the change in the guard inside the container.")
     generation: int | None = Field(
         None,
-        description="Spec generation that made the change; a set-up with its configmeta, or a later one, makes it moot.",
+        description="Spec generation that made the change; a set-up with this or a later configmeta makes it moot.",
     )
     attempt: int | None = Field(None, description="Number of the try, from 2 on; absent for the first.")
     exit_code: int | None = Field(
@@ -198,6 +199,29 @@ class RestoreProgress(StatusPart):
     error: str = Field("", description="Why the cluster cannot resume.")
 
 
+_CONDITION_FIELDS = {
+    "type": {"type": "string", "description": "What the condition is about."},
+    "status": {"type": "string", "enum": ["True", "False", "Unknown"], "description": "Whether it holds."},
+    "observedGeneration": {"type": "integer", "minimum": 0, "description": "Generation of the spec that it is about."},
+    "lastTransitionTime": {"type": "string", "format": "date-time", "description": "When its status changed last."},
+    "reason": {"type": "string", "description": "Why, in one word for programs."},
+    "message": {"type": "string", "description": "Why, in words for people."},
+}
+
+Condition: TypeAlias = Annotated[
+    Json,
+    WithJsonSchema(
+        {
+            "description": "A standard condition.",
+            "type": "object",
+            "required": ["type", "status", "lastTransitionTime", "reason", "message"],
+            "properties": _CONDITION_FIELDS,
+        }
+    ),
+]
+"""A condition as JSON; see `metav1.Condition`."""
+
+
 class ClusterStatus(StatusPart):
     """The status of a cluster."""
 
@@ -214,9 +238,9 @@ class ClusterStatus(StatusPart):
     roles: tuple[RoleStatus, ...] = Field((), description="Roles and their members.")
     members: str | None = Field(None, description="Members that are ready, of those wanted, such as 3/4.")
     observed_generation: int | None = Field(None, description="Generation of the spec that this status is about.")
-    conditions: tuple[Json, ...] | None = Field(
+    conditions: tuple[Condition, ...] | None = Field(
         None,
         description="Standard conditions: Ready, Reconciling, Stalled and others.",
-        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+        json_schema_extra=keyed_by("type"),
     )
     reserved: Reserved | None = Field(None, description="What must never change for a cluster that runs.")
