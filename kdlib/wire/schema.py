@@ -138,6 +138,31 @@ class Schema:
         return bool(self.raw.get("x-kubernetes-embedded-resource"))
 
     @cached_property
+    def role(self) -> str:
+        """Return how a value of this node is read.
+
+        One of `struct`, `map`, `list`, `free`, `string`, `boolean`, `integer`, `number`, `date-time`, `byte`,
+        `quantity` and `int-or-string`.
+        """
+        if self.is_int_or_string:
+            return "int-or-string"
+        if self.name.endswith(".resource.Quantity"):
+            return "quantity"
+        match self.type:
+            case "object" if self.raw.get("properties"):
+                return "struct"
+            case "object" if isinstance(self.raw.get("additionalProperties"), Mapping):
+                return "map"
+            case "array":
+                return "list"
+            case "string" if self.raw.get("format") in {"date-time", "byte"}:
+                return str(self.raw["format"])
+            case "string" | "boolean" | "integer" | "number":
+                return self.type
+            case _:
+                return "free"
+
+    @cached_property
     def patch_strategies(self) -> tuple[str, ...]:
         """Return the strategic merge strategies: of `merge`, `replace`, `retainKeys`."""
         text = str(self.raw.get("x-kubernetes-patch-strategy") or "")

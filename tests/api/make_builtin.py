@@ -43,6 +43,7 @@ BESIDES = {
 SUBRESOURCES = {"status", "scale", "exec", "log", "finalize"}
 KEPT = (
     "type",
+    "default",
     "format",
     "enum",
     "required",
@@ -64,23 +65,17 @@ def reference(text):
 
 
 def reduced(schema):
-    """Reduce one schema: references folded, words dropped, the defaults that Go's zero values make left out."""
+    """Reduce one schema: references folded, words dropped."""
     if "$ref" in schema:
         return reference(schema["$ref"])
     if "allOf" in schema:
         (only,) = schema["allOf"]
         extra = {key: schema[key] for key in KEPT if key in schema and key != "type"}
         return reduced(only) | extra
+    # Zero defaults stay: they tell the parts that a server always shows, and that nobody owns by creating an object.
     result = {key: schema[key] for key in KEPT if key in schema}
-    if schema.get("default") not in (None, {}):
-        result["default"] = schema["default"]
     if "properties" in schema:
-        required = schema.get("required", [])
         result["properties"] = {name: reduced(part) for name, part in schema["properties"].items()}
-        for name, part in result["properties"].items():
-            # A required field always has a value, so its zero default says nothing.
-            if name in required and part.get("default") in ("", 0, False):
-                del part["default"]
     for key in ("items", "additionalProperties"):
         if isinstance(schema.get(key), dict):
             result[key] = reduced(schema[key])
