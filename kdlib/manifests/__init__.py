@@ -1,0 +1,23 @@
+"""build(): one file per Kubernetes kind, and configmeta, the document that a member reads.
+
+Layer: pure.
+"""
+
+from kdlib.manifests.build import MANAGED, build, graph_of
+from kdlib.manifests.desired import Desired, configmeta, configmeta_bytes
+from kdlib.manifests.member_service import AUTH_TOKEN, NO_SERVICE
+from kdlib.manifests.metadata import PRETTY_NAME
+from kdlib.manifests.persistence import persistent_directories
+
+__all__ = [
+    "AUTH_TOKEN",
+    "MANAGED",
+    "NO_SERVICE",
+    "PRETTY_NAME",
+    "Desired",
+    "build",
+    "configmeta",
+    "configmeta_bytes",
+    "graph_of",
+    "persistent_directories",
+]

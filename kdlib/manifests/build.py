@@ -1,0 +1,117 @@
+"""build(): every object of a cluster, computed from its answers and from where its members stand. Cannot fail.
+
+Layer: pure.
+"""
+
+from collections.abc import Iterator
+
+from kdlib import lifecycle
+from kdlib.frozen import Json, dig
+from kdlib.graph import ObjectGraph, Ownership, owned, ref_of
+from kdlib.manifests.app_copy import app_copy
+from kdlib.manifests.claim import claim_of, pod_of_claim
+from kdlib.manifests.desired import Desired
+from kdlib.manifests.headless_service import headless_service
+from kdlib.manifests.member_service import NO_SERVICE, member_service
+from kdlib.manifests.stateful_set import stateful_set
+from kdlib.model import Life, MemberState, MemberStatus, Resolved, ResolvedRole
+from kdlib.wire import CONTROLLER_REVISION, PERSISTENT_VOLUME_CLAIM, POD, SERVICE, STATEFUL_SET, Kind, Ref
+
+__all__ = ["MANAGED", "build", "graph_of"]
+
+MANAGED = (CONTROLLER_REVISION, PERSISTENT_VOLUME_CLAIM, SERVICE, STATEFUL_SET)
+"""The kinds of which a cluster's objects are deleted when the graph wants them no more."""
+
+
+def build(resolved: Resolved) -> Desired:
+    """Advance the members and compute every object of the cluster.
+
+    While `life.reservation_pending`, nothing of the graph may be applied: a name in it is not recorded yet.
+    """
+    life = lifecycle.advance(resolved)
+    return Desired(graph_of(resolved, life), life, resolved)
+
+
+def graph_of(resolved: Resolved, life: Life) -> ObjectGraph:
+    """Compute the objects of a cluster whose members stand as `life` says.
+
+    The headless Service and the app's copy come first. A member's Service and claims stay until its pod is gone for
+    good; they are left as they are once the role left the spec, for then nobody knows what was asked of them.
+    """
+    assembly = _Assembly(resolved, life)
+    base = (
+        headless_service(resolved),
+        app_copy(resolved, assembly.live(CONTROLLER_REVISION, resolved.reserved.app_copy)),
+    )
+    objects = owned((*base, *assembly.stateful_sets(), *assembly.services(), *assembly.claims()), resolved.seen.root)
+    return ObjectGraph(objects, first=tuple(map(ref_of, base)), kept=tuple(assembly.kept_services()))
+
+
+class _Assembly:
+    """The parts of one cluster's graph, computed from an index of what was seen."""
+
+    def __init__(self, resolved: Resolved, life: Life) -> None:
+        self._resolved = resolved
+        self._replicas = dict(life.replicas)
+        self._members = {role.id: role.members for role in life.status.roles}
+        self._live = {ref_of(child): child for child in resolved.seen.children}
+
+    def live(self, kind: Kind, name: str) -> Json | None:
+        """Return the object of this name as it was seen, or None."""
+        return self._live.get(Ref(kind, self._resolved.root.namespace, name))
+
+    def stateful_sets(self) -> Iterator[Json]:
+        """Yield the set of each role that has, or still needs, one (RC-22)."""
+        for role in self._resolved.roles:
+            if role.id in self._replicas:
+                live = self.live(STATEFUL_SET, role.stateful_set)
+                made = stateful_set(self._resolved, role, self._replicas[role.id], live)
+                if made is not None:
+                    yield made
+
+    def services(self) -> Iterator[Json]:
+        """Yield the Services of members of roles that the spec knows."""
+        for role, member in self._with_service():
+            if role.spec is not None:
+                yield member_service(self._resolved, role, member)
+
+    def kept_services(self) -> Iterator[Ref]:
+        """Yield the names of Services of members of roles that left the spec."""
+        for role, member in self._with_service():
+            if role.spec is None:
+                yield Ref(SERVICE, self._resolved.root.namespace, member.service)
+
+    def claims(self) -> Iterator[Json]:
+        """Yield the claims that are there of members that stay, or that nobody owns yet.
+
+        One without our owner reference gets it first, even if it is to go: only what we own is ever deleted.
+        """
+        ownership = Ownership(self._resolved.seen.root)
+        known = {member.pod for members in self._members.values() for member in members}
+        staying = {member.pod for _, member in self._staying()}
+        for ref, claim in self._live.items():
+            pod = pod_of_claim(ref.name) if ref.kind == PERSISTENT_VOLUME_CLAIM else ""
+            if pod in staying or (pod in known and not ownership.holds(claim)):
+                yield claim_of(ref)
+
+    def _with_service(self) -> Iterator[tuple[ResolvedRole, MemberStatus]]:
+        return ((role, member) for role, member in self._staying() if member.service not in ("", NO_SERVICE))
+
+    def _staying(self) -> Iterator[tuple[ResolvedRole, MemberStatus]]:
+        """Yield the members whose objects are still wanted."""
+        for role in self._resolved.roles:
+            for member in self._members.get(role.id, ()):
+                if member.state is not MemberState.DELETING or not self._ended(role, member):
+                    yield role, member
+
+    def _ended(self, role: ResolvedRole, member: MemberStatus) -> bool:
+        """Tell whether the pod is gone and its set does not make it again."""
+        if self.live(POD, member.pod) is not None:
+            return False
+        live = self.live(STATEFUL_SET, role.stateful_set)
+        if live is None:
+            return True
+        acted_upon = dig(live, "status", "observedGeneration", default=0) >= dig(
+            live, "metadata", "generation", default=0
+        )
+        return bool(acted_upon and dig(live, "spec", "replicas", default=1) <= int(member.pod.rpartition("-")[2]))

@@ -1,0 +1,70 @@
+"""The Service of one member, by which it is reached from outside the cluster (4.3, rules KO-05, KO-06, RC-25).
+
+A change of the type is applied in place: the API server drops the node ports that the new type has not, so
+that no annotation, address or label is lost in between (W-50).
+
+Layer: pure.
+"""
+
+from kdlib.frozen import Json
+from kdlib.manifests.metadata import cluster_labels, made, merged, pretty_name
+from kdlib.model import AppService, MemberStatus, Resolved, ResolvedRole
+from kdlib.names import ANNOTATION_PREFIX, LABEL_ROLE
+from kdlib.wire import SERVICE
+
+__all__ = ["AUTH_TOKEN", "NO_SERVICE", "container_ports", "member_service"]
+
+AUTH_TOKEN = f"{ANNOTATION_PREFIX}kd-auth-token"
+NO_SERVICE = "n/a"
+"""Stands in status for the Service of a member without ports."""
+
+
+def member_service(resolved: Resolved, role: ResolvedRole, member: MemberStatus) -> Json:
+    """Return the Service of a member of a role that has ports; user labels never replace ours (W-32)."""
+    reserved, spec = resolved.reserved, role.spec
+    labels = merged(
+        spec.service_labels if spec else None,
+        reserved.service_labels,
+        {**cluster_labels(resolved), LABEL_ROLE: role.id},
+    )
+    annotations = merged(
+        pretty_name(resolved),
+        spec.service_annotations if spec else None,
+        reserved.service_annotations,
+        {AUTH_TOKEN: member.auth_token} if member.auth_token else None,
+    )
+    service = made(SERVICE, resolved, member.service, labels=labels, annotations=annotations)
+    service["spec"] = {
+        "type": resolved.spec.service_type or reserved.service_type,
+        "selector": {"statefulset.kubernetes.io/pod-name": member.pod},
+        "publishNotReadyAddresses": True,
+        "ports": _service_ports(resolved, role),
+    }
+    return service
+
+
+def _endpoints(resolved: Resolved, role: ResolvedRole) -> list[tuple[AppService, int]]:
+    """Return the role's services with a port, in the app's order; of two with one port only the first.
+
+    An API server takes no Service with one port twice.
+    """
+    found: dict[int, AppService] = {}
+    for service in resolved.app.services_of(role.id):
+        if service.endpoint:
+            found.setdefault(service.endpoint.port, service)
+    return [(service, port) for port, service in found.items()]
+
+
+def _service_ports(resolved: Resolved, role: ResolvedRole) -> list[Json]:
+    ports = []
+    for service, port in _endpoints(resolved, role):
+        scheme = (service.endpoint and service.endpoint.url_scheme) or "generic"
+        ports.append({"name": f"{scheme.lower()}-{service.id}", "port": port, "protocol": "TCP"})
+    return ports
+
+
+def container_ports(resolved: Resolved, role: ResolvedRole) -> list[Json]:
+    """Return the ports of container `app`, each named by its service's id (4.4.1)."""
+    return [
+        {"containerPort": port, "name": service.id, "protocol": "TCP"} for service, port in _endpoints(resolved, role)
+    ]

@@ -1,0 +1,68 @@
+"""The StatefulSet of a role (4.4, rule KO-07).
+
+Its update strategy is OnDelete: Kubernetes by itself never restarts a member, neither when somebody edits the
+template and it is put right again, nor when a set that another operator made is taken over.
+
+Layer: pure.
+"""
+
+from kdlib.frozen import Json, dig
+from kdlib.graph import contained
+from kdlib.manifests.metadata import made, merged, pretty_name, role_labels
+from kdlib.manifests.nulls import without_nulls
+from kdlib.manifests.pod import pod_template
+from kdlib.manifests.volumes import claim_templates
+from kdlib.model import ClusterRole, Resolved, ResolvedRole
+from kdlib.wire import STATEFUL_SET
+
+__all__ = ["stateful_set"]
+
+
+def stateful_set(resolved: Resolved, role: ResolvedRole, replicas: int, live: Json | None) -> Json | None:
+    """Return the role's StatefulSet, or None where nobody knows what it looked like.
+
+    `live` is the set as it stands. What an API server never changes is taken from there, should it differ. A role
+    that left the cluster's spec keeps all of its set but the replicas until its last member is gone (RC-21).
+    """
+    labels, annotations = role_labels(resolved, role.id), pretty_name(resolved)
+    result = made(STATEFUL_SET, resolved, role.stateful_set, labels=labels, annotations=annotations)
+    if role.spec is None:
+        if live is None:
+            return None
+        result["spec"] = {**without_nulls(live["spec"]), "replicas": replicas}
+        return result
+    spec: Json = without_nulls(_spec(resolved, role, role.spec, replicas))
+    result["spec"] = _immutables_kept(spec, live["spec"]) if live else spec
+    return result
+
+
+def _spec(resolved: Resolved, role: ResolvedRole, spec: ClusterRole, replicas: int) -> Json:
+    made_spec: Json = {
+        "replicas": replicas,
+        "podManagementPolicy": "Parallel",
+        "updateStrategy": {"type": "OnDelete"},
+        "serviceName": resolved.cluster_service,
+        "selector": {"matchLabels": role_labels(resolved, role.id)},
+        "template": pod_template(resolved, role, spec),
+    }
+    templates = claim_templates(spec)
+    return {**made_spec, "volumeClaimTemplates": templates} if templates else made_spec
+
+
+def _immutables_kept(spec: Json, live: Json) -> Json:
+    """Return the spec with the parts of the live one that no API server lets anybody change, where they differ."""
+    kept = dict(spec)
+    if live.get("selector") and live["selector"] != spec["selector"]:
+        kept["selector"] = without_nulls(live["selector"])
+        labels = spec["template"]["metadata"]["labels"]
+        chosen = merged(dig(live, "selector", "matchLabels"), labels)
+        kept["template"] = {**spec["template"], "metadata": {**spec["template"]["metadata"], "labels": chosen}}
+    for name in ("serviceName", "podManagementPolicy"):
+        kept[name] = live.get(name) or spec[name]
+    if not contained(spec.get("volumeClaimTemplates"), live.get("volumeClaimTemplates"), "volumeClaimTemplates"):
+        kept["volumeClaimTemplates"] = [_claim_intent(claim) for claim in live.get("volumeClaimTemplates") or []]
+    return kept
+
+
+def _claim_intent(claim: Json) -> Json:
+    return {key: value for key, value in without_nulls(claim).items() if key != "status"}
