@@ -1,0 +1,23 @@
+"""One member, from wanted to ready to gone: the state machine as a table, and one step of it.
+
+Layer: pure.
+"""
+
+from kdlib.lifecycle.addresses import domain, fqdn, listed_members
+from kdlib.lifecycle.advance import advance, settled
+from kdlib.lifecycle.log_tail import log_tail
+from kdlib.lifecycle.table import TABLE, Cause, Effect, Row, diagram
+
+__all__ = [
+    "TABLE",
+    "Cause",
+    "Effect",
+    "Row",
+    "advance",
+    "diagram",
+    "domain",
+    "fqdn",
+    "listed_members",
+    "log_tail",
+    "settled",
+]

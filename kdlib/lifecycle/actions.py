@@ -1,0 +1,58 @@
+"""What is to be done inside members: only what the stored status holds already.
+
+Layer: pure.
+"""
+
+from collections.abc import Iterator
+
+from kdlib.lifecycle.causes import refresh
+from kdlib.lifecycle.circumstances import Circumstances, change_name, has_package, has_work
+from kdlib.model import Action, MemberState, MemberStatus, Notify, SetUp
+
+__all__ = ["actions"]
+
+
+def actions(member: MemberStatus, around: Circumstances) -> Iterator[Action]:
+    """Yield what is to be done inside the member now: nothing, its set-up, or one notification."""
+    stored = around.stored.get(member.pod)
+    if stored is None or stored.state != member.state:
+        return
+    sighting, detail = around.sighting(member), member.state_detail
+    match member.state:
+        case MemberState.CREATING:
+            recorded = (stored.state_detail.configuring_container, stored.state_detail.attempt)
+            due = recorded == (detail.configuring_container, detail.attempt) and has_work(around.role)
+            if due and sighting.runs and sighting.container == detail.configuring_container:
+                yield _set_up(member, around)
+        case MemberState.CONFIGURED:
+            if sighting.runs and sighting.container == detail.last_configured_container:
+                yield from _notifications(member, stored, around)
+
+
+def _set_up(member: MemberStatus, around: Circumstances) -> SetUp:
+    detail = member.state_detail
+    return SetUp(
+        pod=member.pod,
+        container=detail.configuring_container or "",
+        attempt=detail.attempt or 1,
+        generation=around.generation,
+        from_scratch=detail.config_error_detail is not None,
+    )
+
+
+def _notifications(member: MemberStatus, stored: MemberStatus, around: Circumstances) -> Iterator[Notify]:
+    """Yield the head of the queue, which brings the configmeta along; else a refresh, where one is needed."""
+    if not has_package(around.role):
+        return
+    detail = member.state_detail
+    container, queue = detail.last_configured_container or "", detail.pending_notify_cmds or ()
+    recorded = {change_name(entry) for entry in stored.state_detail.pending_notify_cmds or ()}
+    if queue and queue[0].exit_code is None:
+        change = change_name(queue[0])
+        if change in recorded:
+            arguments = tuple(" ".join(queue[0].arguments).split())
+            yield Notify(member.pod, container, change, around.generation, arguments)
+        return
+    change_to_present = refresh(member, around.generation)
+    if change_to_present is not None:
+        yield Notify(member.pod, container, change_to_present, around.generation)

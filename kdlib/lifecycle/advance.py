@@ -1,0 +1,275 @@
+"""One step of all members of a cluster: from the stored status and what was seen to the next status.
+
+Layer: pure.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from kdlib.lifecycle.actions import actions
+from kdlib.lifecycle.announcements import ADD, DELETE, Announcement, announcement, told
+from kdlib.lifecycle.causes import cause, known_to_others
+from kdlib.lifecycle.circumstances import Circumstances, Facts, has_package
+from kdlib.lifecycle.effects import taken
+from kdlib.lifecycle.membership import LEAVING, grown, with_token
+from kdlib.lifecycle.progress import observed
+from kdlib.lifecycle.sightings import Surroundings
+from kdlib.lifecycle.table import TABLE
+from kdlib.model import (
+    Action,
+    ClusterStatus,
+    Life,
+    MemberState,
+    MemberStatus,
+    Resolved,
+    ResolvedRole,
+    RoleStatus,
+)
+from kdlib.wire import STATEFUL_SET
+
+__all__ = ["advance", "settled"]
+
+EVERYTHING = 2**62
+"""More than any spec generation: nobody has to be waited for."""
+
+FINAL = frozenset({MemberState.CONFIGURED, MemberState.CONFIG_ERROR})
+
+
+def advance(resolved: Resolved) -> Life:
+    """Advance every member by what was seen, and say what is to be done inside them.
+
+    Record before act: a reservation (name, node id, token, membership) makes `reservation_pending` true and holds
+    back all actions; attempts and queued changes lead to actions only once the stored status holds them.
+    """
+    status = _with_names(resolved)
+    stored = {member.pod: member for role in resolved.status.roles for member in role.members}
+    around = _surroundings(resolved, stored, status)
+    changed = any(_changes_membership(role, around[role.id]) for role in status.roles)
+    if changed:
+        generation = (status.spec_generation_to_process or 0) + 1
+        status = status.changed(spec_generation_to_process=generation)
+        around = {role: replace(item, generation=generation) for role, item in around.items()}
+    status = _grown(_moved(status, around), around)
+    status = _with_announcements(status, resolved, around)
+    status = _observed(_digested(status), around)
+    pending = bool(_reservations(status) - _reservations(resolved.status))
+    return Life(
+        status=status,
+        actions=() if pending else tuple(_actions(status, around)),
+        reservation_pending=pending,
+        replicas=tuple(_replicas(status)),
+    )
+
+
+def settled(status: ClusterStatus) -> bool:
+    """Tell whether every member is configured or in config error, and has digested all changes (3.2)."""
+    generation = status.spec_generation_to_process
+    for role in status.roles:
+        for member in role.members:
+            detail = member.state_detail
+            if member.state not in FINAL:
+                return False
+            if member.state == MemberState.CONFIGURED and (
+                detail.pending_notify_cmds or detail.last_setup_generation not in (None, generation)
+            ):
+                return False
+    return True
+
+
+def _with_names(resolved: Resolved) -> ClusterStatus:
+    """Take the reserved names over, make entries of new roles, and drop those of roles that are gone (RC-20, RC-22)."""
+    sets = Surroundings.of(resolved.seen).children
+    known = {role.id: role for role in resolved.status.roles}
+    roles = []
+    for role in resolved.roles:
+        entry = known.pop(role.id, None)
+        if entry is None and role.wanted == 0:
+            continue
+        there = (STATEFUL_SET.name, role.stateful_set) in sets
+        if entry is not None and not entry.members and not role.wanted and not there:
+            continue
+        roles.append((entry or RoleStatus(id=role.id)).changed(stateful_set=role.stateful_set))
+    changed: ClusterStatus = resolved.status.changed(
+        roles=(*roles, *known.values()),
+        cluster_service=resolved.cluster_service,
+        reserved=resolved.reserved,
+        spec_generation_to_process=resolved.status.spec_generation_to_process or 0,
+    )
+    return changed
+
+
+def _surroundings(
+    resolved: Resolved, stored: Mapping[str, MemberStatus], status: ClusterStatus
+) -> dict[str, Circumstances]:
+    surroundings, facts = Surroundings.of(resolved.seen), Facts.of(resolved.seen.facts)
+    generation = status.spec_generation_to_process or 0
+    return {role.id: Circumstances(resolved, role, surroundings, facts, generation, stored) for role in resolved.roles}
+
+
+def _changes_membership(role: RoleStatus, around: Circumstances) -> bool:
+    """Tell whether this pass adds members to the role or takes some from it."""
+    staying = [member for member in role.members if member.state not in LEAVING]
+    return any(not around.wanted(member) for member in staying) or bool(grown(role.members, around, 0))
+
+
+def _moved(status: ClusterStatus, around: Mapping[str, Circumstances]) -> ClusterStatus:
+    """Take the transitions: first of members that others may wait for, then of those that wait."""
+    first = _each(status, around, held=-1)
+    return _each(first, around, held=_held(first, around))
+
+
+def _each(status: ClusterStatus, around: Mapping[str, Circumstances], *, held: int) -> ClusterStatus:
+    roles = []
+    for role in status.roles:
+        if role.id in around:
+            moved = (_settled_member(member, around[role.id], held=held) for member in role.members)
+            roles.append(role.changed(members=tuple(member for member in moved if member is not None)))
+        else:
+            roles.append(role)
+    changed: ClusterStatus = status.changed(roles=tuple(roles))
+    return changed
+
+
+def _settled_member(member: MemberStatus, around: Circumstances, *, held: int) -> MemberStatus | None:
+    """Take transitions until none is left; the table has no cycle without a new fact, so four are enough."""
+    for _ in range(4):
+        reason = cause(member, around, held=held)
+        if reason is None:
+            return member
+        moved = taken(member, TABLE[member.state, reason], around)
+        if moved is None:
+            return None
+        member = moved
+    return member
+
+
+def _held(status: ClusterStatus, around: Mapping[str, Circumstances]) -> int:
+    """Return the generation of the configmeta that every reachable configured member holds at least (soft gate)."""
+    return min(
+        (
+            member.state_detail.last_config_data_generation or 0
+            for role in status.roles
+            if role.id in around and has_package(around[role.id].role)
+            for member in role.members
+            if member.state == MemberState.CONFIGURED and around[role.id].reachable(member)
+        ),
+        default=EVERYTHING,
+    )
+
+
+def _grown(status: ClusterStatus, around: Mapping[str, Circumstances]) -> ClusterStatus:
+    last, roles = status.last_node_id, []
+    for role in status.roles:
+        if role.id not in around:
+            roles.append(role)
+            continue
+        added = grown(role.members, around[role.id], last)
+        last += len(added)
+        members = tuple(with_token(member, around[role.id]) for member in (*role.members, *added))
+        roles.append(role.changed(members=members))
+    changed: ClusterStatus = status.changed(roles=tuple(roles), last_node_id=last)
+    return changed
+
+
+def _with_announcements(
+    status: ClusterStatus, resolved: Resolved, around: Mapping[str, Circumstances]
+) -> ClusterStatus:
+    """Queue delnodes for members that go, then addnodes for those that were configured in this pass."""
+    by_id = {role.id: role for role in resolved.roles}
+    news = [
+        *_news(DELETE, status, by_id, around),
+        *_news(ADD, status, by_id, around),
+    ]
+    changed: ClusterStatus = status.changed(roles=told(status.roles, news, by_id))
+    return changed
+
+
+def _news(
+    event: str,
+    status: ClusterStatus,
+    by_id: Mapping[str, ResolvedRole],
+    around: Mapping[str, Circumstances],
+) -> Iterator[Announcement]:
+    for role in status.roles:
+        if role.id not in by_id:
+            continue
+        here = around[role.id]
+        found = announcement(
+            event,
+            by_id[role.id],
+            (member for member in role.members if _is_news(event, member, here.stored.get(member.pod))),
+            resolved=here.resolved,
+            generation=here.generation,
+        )
+        if found is not None:
+            yield found
+
+
+def _is_news(event: str, member: MemberStatus, stored: MemberStatus | None) -> bool:
+    if event == DELETE:
+        return member.state == MemberState.DELETE_PENDING and (stored is None or stored.state not in LEAVING)
+    before = stored is not None and known_to_others(stored)
+    return member.state == MemberState.CONFIGURED and bool(member.state_detail.announced) and not before
+
+
+def _digested(status: ClusterStatus) -> ClusterStatus:
+    """Let configured members without queue count as up to date, once no member is on its way (3.14)."""
+    if any(member.state not in FINAL for role in status.roles for member in role.members):
+        return status
+    changed: ClusterStatus = status.changed(
+        roles=tuple(
+            role.changed(members=tuple(_up_to_date(member) for member in role.members)) for role in status.roles
+        )
+    )
+    return changed
+
+
+def _up_to_date(member: MemberStatus) -> MemberStatus:
+    detail = member.state_detail
+    waiting = member.state != MemberState.CONFIGURED or detail.pending_notify_cmds
+    if waiting or detail.last_setup_generation in (None, detail.last_config_data_generation):
+        return member
+    changed: MemberStatus = member.changed(
+        state_detail=detail.changed(last_setup_generation=detail.last_config_data_generation)
+    )
+    return changed
+
+
+def _observed(status: ClusterStatus, around: Mapping[str, Circumstances]) -> ClusterStatus:
+    changed: ClusterStatus = status.changed(
+        roles=tuple(
+            role.changed(members=tuple(observed(member, around[role.id]) for member in role.members))
+            if role.id in around
+            else role
+            for role in status.roles
+        )
+    )
+    return changed
+
+
+def _reservations(status: ClusterStatus) -> set[tuple[object, ...]]:
+    """Return all that must be recorded before anything is made that depends on it."""
+    found: set[tuple[object, ...]] = {
+        ("cluster", status.cluster_service, status.spec_generation_to_process or 0),
+        ("reserved", status.reserved.model_dump_json() if status.reserved else ""),
+    }
+    for role in status.roles:
+        found.add(("role", role.id, role.stateful_set))
+        for member in role.members:
+            leaving = member.state in LEAVING
+            found.add((member.pod, member.node_id, member.service, member.auth_token, member.pvc, leaving))
+    return found
+
+
+def _replicas(status: ClusterStatus) -> Iterator[tuple[str, int]]:
+    """Yield wanted replicas of each role that has members; those that others are still told of keep their pods."""
+    for role in status.roles:
+        if role.members:
+            yield role.id, sum(member.state != MemberState.DELETING for member in role.members)
+
+
+def _actions(status: ClusterStatus, around: Mapping[str, Circumstances]) -> Iterator[Action]:
+    for role in status.roles:
+        if role.id in around:
+            for member in role.members:
+                yield from actions(member, around[role.id])

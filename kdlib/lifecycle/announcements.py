@@ -1,0 +1,108 @@
+"""Telling members of those that came and those that go: the queues of addnodes and delnodes (specification 3.14).
+
+Layer: pure.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from kdlib.frozen import short_digest
+from kdlib.lifecycle.addresses import fqdn
+from kdlib.lifecycle.circumstances import subscribed
+from kdlib.model import MemberState, MemberStatus, PendingNotify, Resolved, ResolvedRole, RoleStatus
+
+__all__ = ["ADD", "DELETE", "Announcement", "announcement", "told"]
+
+ADD = "addnodes"
+DELETE = "delnodes"
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """Members of one role that came (`addnodes`) or go (`delnodes`).
+
+    A member that was set up with the configmeta of `generation`, or a later one, knows already.
+    """
+
+    event: str
+    role: str
+    pods: frozenset[str]
+    entry: PendingNotify
+    generation: int
+
+
+def announcement(
+    event: str, role: ResolvedRole, members: Iterable[MemberStatus], *, resolved: Resolved, generation: int
+) -> Announcement | None:
+    """Make the announcement of these members of the role; None where there are none."""
+    listed = tuple(members)
+    if not listed:
+        return None
+    pods = frozenset(member.pod for member in listed)
+    if event == ADD:
+        generation = max(member.state_detail.listed_since or generation for member in listed)
+    names = [fqdn(resolved, member.pod) for member in listed]
+    return Announcement(event, role.id, pods, _entry(event, role.id, names, generation), generation)
+
+
+def told(
+    roles: tuple[RoleStatus, ...], announcements: Iterable[Announcement], by_id: Mapping[str, ResolvedRole]
+) -> tuple[RoleStatus, ...]:
+    """Queue the announcements for every member that has to hear of them, in order."""
+    for item in announcements:
+        roles = tuple(
+            role.changed(members=tuple(_queued(member, item) for member in role.members))
+            if role.id in by_id and subscribed(by_id[role.id], item.event)
+            else role
+            for role in roles
+        )
+    return roles
+
+
+def _queued(member: MemberStatus, item: Announcement) -> MemberStatus:
+    knows = _knows(member)
+    if member.pod in item.pods or knows is None or knows >= item.generation:
+        return member
+    queue = member.state_detail.pending_notify_cmds or ()
+    # Only the head of a queue may have been started: what stands behind it can still grow.
+    if len(queue) > 1 and _mergeable(queue[-1], item.entry):
+        queue = (*queue[:-1], _merged(queue[-1], item))
+    else:
+        queue = (*queue, item.entry)
+    changed: MemberStatus = member.changed(state_detail=member.state_detail.changed(pending_notify_cmds=queue))
+    return changed
+
+
+def _knows(member: MemberStatus) -> int | None:
+    """Return the generation of the configmeta that the member was set up with; None where it need not be told.
+
+    A member whose set-up is still to come, or starts anew, learns all from its configmeta.
+    """
+    detail = member.state_detail
+    match member.state:
+        case MemberState.CONFIGURED:
+            return detail.configured_generation or 0
+        case MemberState.CREATE_PENDING:
+            return (detail.configured_generation or 0) if detail.last_configured_container else None
+        case MemberState.CREATING if member.pvc and detail.configured_generation is not None:
+            return detail.configured_generation
+        case MemberState.CREATING:
+            return detail.configuring_generation or 0
+        case _:
+            return None
+
+
+def _entry(event: str, role: str, names: list[str], generation: int) -> PendingNotify:
+    """Make the stored form of a notification: its arguments are joined by blanks when it is executed."""
+    arguments = (f"--{event}", "--nodegroup 1", "--role", role, "--fqdns", ",".join(names))
+    change = f"{event}-{short_digest(event, generation, role, *names, length=10)}"
+    return PendingNotify(arguments=arguments, change=change, generation=generation)
+
+
+def _mergeable(entry: PendingNotify, other: PendingNotify) -> bool:
+    return entry.exit_code is None and entry.attempt is None and entry.arguments[:-1] == other.arguments[:-1]
+
+
+def _merged(entry: PendingNotify, item: Announcement) -> PendingNotify:
+    names = [*entry.arguments[-1].split(","), *item.entry.arguments[-1].split(",")]
+    return _entry(item.event, item.role, names, max(entry.generation or 0, item.generation))

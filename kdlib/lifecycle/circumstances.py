@@ -1,0 +1,107 @@
+"""All that bears on one member in one pass, gathered for the table.
+
+Layer: pure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kdlib.frozen import dig, short_digest
+from kdlib.lifecycle.sightings import Sighting, Surroundings, ordinal
+from kdlib.model import Finished, GuestFact, MemberStatus, PendingNotify, Resolved, ResolvedRole, Stalled
+
+__all__ = ["Circumstances", "Facts", "change_name", "has_package", "has_work"]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known from inside of containers, by pod, container and operation."""
+
+    results: Mapping[tuple[str, str, str], Finished | Stalled]
+    stalled: frozenset[tuple[str, str]]
+    """Pod and container of those that did not answer a notification in time."""
+
+    @classmethod
+    def of(cls, facts: tuple[GuestFact, ...]) -> "Facts":
+        """Index the facts."""
+        results = {(fact.pod, fact.container, fact.operation): fact.result for fact in facts}
+        stalled = frozenset(
+            (pod, container)
+            for (pod, container, operation), result in results.items()
+            if isinstance(result, Stalled) and operation.startswith("notify-")
+        )
+        return cls(results, stalled)
+
+    def finished(self, pod: str, container: str | None, operation: str) -> Finished | None:
+        """Return how the operation ended, None while it has not."""
+        result = self.results.get((pod, container or "", operation))
+        return result if isinstance(result, Finished) else None
+
+    def stall(self, pod: str, container: str | None, operation: str) -> str:
+        """Return why the operation does not end, empty where nothing is known."""
+        result = self.results.get((pod, container or "", operation))
+        return result.message if isinstance(result, Stalled) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What one pass knows about a role's members besides their status."""
+
+    resolved: Resolved
+    role: ResolvedRole
+    surroundings: Surroundings
+    facts: Facts
+    generation: int
+    """Spec generation of this pass, with the membership changes of this pass counted."""
+    stored: Mapping[str, MemberStatus]
+    """Members as recorded, by pod."""
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """Return the annotations of the root."""
+        found: Mapping[str, str] = dig(self.resolved.seen.root, "metadata", "annotations", default={})
+        return found
+
+    def sighting(self, member: MemberStatus) -> Sighting:
+        """Tell what is to be seen of the member."""
+        return self.surroundings.sighting(member.pod)
+
+    def wanted(self, member: MemberStatus) -> bool:
+        """Tell whether the spec asks for the member: the highest ordinals go first."""
+        return ordinal(member) < self.role.wanted
+
+    def finished_set_up(self, member: MemberStatus) -> Finished | None:
+        """Return how the member's present set-up attempt ended."""
+        detail = member.state_detail
+        return self.facts.finished(member.pod, detail.configuring_container, f"setup-{detail.attempt}")
+
+    def finished_notify(self, member: MemberStatus, change: str) -> Finished | None:
+        """Return how the member took the change."""
+        return self.facts.finished(member.pod, member.state_detail.last_configured_container, f"notify-{change}")
+
+    def reachable(self, member: MemberStatus) -> bool:
+        """Tell whether the configured container runs and answers."""
+        sighting = self.sighting(member)
+        known = sighting.container == member.state_detail.last_configured_container
+        return sighting.runs and known and (member.pod, sighting.container) not in self.facts.stalled
+
+
+def has_package(role: ResolvedRole) -> bool:
+    """Tell whether members of the role run a setup package."""
+    return role.app.config_package is not None
+
+
+def has_work(role: ResolvedRole) -> bool:
+    """Tell whether anything is to be done inside a new member of the role (RC-27)."""
+    return has_package(role) or bool(role.spec and role.spec.file_injections)
+
+
+def subscribed(role: ResolvedRole, event: str) -> bool:
+    """Tell whether the role's start script is to be called for the event; without a list, for all."""
+    return has_package(role) and (role.app.event_list is None or event in role.app.event_list)
+
+
+def change_name(entry: PendingNotify) -> str:
+    """Return the name of the change in guards; a further try has one of its own."""
+    name = entry.change or short_digest(*entry.arguments, length=10)
+    return f"{name}-{entry.attempt}" if entry.attempt else name

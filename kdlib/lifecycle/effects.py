@@ -1,0 +1,197 @@
+"""What a transition changes in a member's status.
+
+Layer: pure.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from kdlib.lifecycle.circumstances import Circumstances, change_name, has_package, subscribed
+from kdlib.lifecycle.log_tail import log_tail
+from kdlib.lifecycle.retries import handled
+from kdlib.lifecycle.table import Effect, Row
+from kdlib.model import Finished, MemberStatus, StateDetail
+
+__all__ = ["taken"]
+
+DEFAULT_LOG_LENGTH = 256
+
+
+def taken(member: MemberStatus, row: Row, around: Circumstances) -> MemberStatus | None:
+    """Return the member after the transition, None where it leaves the status."""
+    if row.state is None:
+        return None
+    detail = member.state_detail
+    for effect in row.effects:
+        detail = _EFFECTS[effect](member.changed(state_detail=detail), around)
+    changed: MemberStatus = member.changed(state=row.state, state_detail=detail)
+    return changed
+
+
+def _forget(member: MemberStatus, around: Circumstances) -> StateDetail:
+    """Drop what was lost with the container; a persistent volume keeps it (RC-11).
+
+    A pod that is not to be seen may come back with the same container, so it has lost nothing yet.
+    """
+    detail = member.state_detail
+    known = ("", detail.last_configured_container, detail.configuring_container)
+    if member.pvc or around.sighting(member).container in known:
+        return detail
+    return _without_set_up(detail, last_config_data_generation=None)
+
+
+def _without_set_up(detail: StateDetail, **values: object) -> StateDetail:
+    changed: StateDetail = detail.changed(
+        last_setup_generation=None, configured_generation=None, pending_notify_cmds=None, **values
+    )
+    return changed
+
+
+def _reserve(member: MemberStatus, around: Circumstances) -> StateDetail:
+    container = around.sighting(member).container
+    if member.state_detail.configuring_container == container:
+        return member.state_detail
+    return _reserve_further(member, around)
+
+
+def _reserve_further(member: MemberStatus, around: Circumstances) -> StateDetail:
+    detail = member.state_detail
+    if detail.config_error_detail is not None:
+        detail = _without_set_up(detail)
+    reserved: StateDetail = detail.changed(
+        configuring_container=around.sighting(member).container,
+        attempt=(detail.attempt or 0) + 1,
+        configuring_generation=around.generation,
+        retry_handled=handled(around.annotations, member.pod, detail.retry_handled),
+    )
+    return reserved
+
+
+def _set_up(member: MemberStatus, around: Circumstances) -> StateDetail:
+    detail, fact = member.state_detail, _set_up_result(member, around)
+    if not has_package(around.role):
+        without: StateDetail = detail.changed(config_error_detail=None)
+        return without
+    generation = fact.generation or detail.configuring_generation or around.generation
+    # Changes that this set-up's configmeta already told of are moot.
+    queue = tuple(entry for entry in detail.pending_notify_cmds or () if (entry.generation or 0) > generation)
+    recorded: StateDetail = detail.changed(
+        config_error_detail=None,
+        last_config_data_generation=generation,
+        last_setup_generation=generation if subscribed(around.role, "configure") else None,
+        configured_generation=generation,
+        pending_notify_cmds=queue or None,
+    )
+    return recorded
+
+
+def _taken_up(member: MemberStatus, around: Circumstances) -> StateDetail:
+    detail, fact = member.state_detail, _set_up_result(member, around)
+    generation = fact.generation or detail.last_config_data_generation
+    changed: StateDetail = detail.changed(config_error_detail=None, last_config_data_generation=generation)
+    return changed
+
+
+def _failure(member: MemberStatus, around: Circumstances) -> StateDetail:
+    detail, fact = member.state_detail, _set_up_result(member, around)
+    values: dict[str, object] = {
+        "config_error_detail": fact.detail or f"the start script's configure ended with exit status {fact.exit_code}",
+        "retry_handled": handled(around.annotations, member.pod, detail.retry_handled),
+    }
+    if fact.generation and has_package(around.role):
+        values["last_config_data_generation"] = fact.generation
+    limit = around.role.app.max_log_size_dump
+    limit = DEFAULT_LOG_LENGTH if limit is None else limit
+    if limit:
+        values["start_script_stdout_message"] = log_tail(fact.stdout_tail, limit) or None
+        values["start_script_stderr_message"] = log_tail(fact.stderr_tail, limit) or None
+    changed: StateDetail = detail.changed(**values)
+    return changed
+
+
+def _set_up_result(member: MemberStatus, around: Circumstances) -> Finished:
+    return around.finished_set_up(member) or Finished(exit_code=0)
+
+
+def _finish(member: MemberStatus, _: Circumstances) -> StateDetail:
+    detail = member.state_detail
+    changed: StateDetail = detail.changed(
+        last_configured_container=detail.configuring_container, configuring_container=None
+    )
+    return changed
+
+
+def _announced(member: MemberStatus, _: Circumstances) -> StateDetail:
+    changed: StateDetail = member.state_detail.changed(announced=True)
+    return changed
+
+
+def _unchanged(member: MemberStatus, _: Circumstances) -> StateDetail:
+    return member.state_detail
+
+
+def _refreshed(member: MemberStatus, around: Circumstances) -> StateDetail:
+    return _holding(member, around.generation)
+
+
+def _notified(member: MemberStatus, around: Circumstances) -> StateDetail:
+    """Record the configmeta that came with the change at the head of the queue."""
+    head = (member.state_detail.pending_notify_cmds or ())[0]
+    fact = around.finished_notify(member, change_name(head))
+    return _holding(member, fact.generation if fact else 0)
+
+
+def _holding(member: MemberStatus, generation: int) -> StateDetail:
+    detail = member.state_detail
+    changed: StateDetail = detail.changed(
+        last_config_data_generation=max(generation, detail.last_config_data_generation or 0)
+    )
+    return changed
+
+
+def _popped(member: MemberStatus, _: Circumstances) -> StateDetail:
+    queue = (member.state_detail.pending_notify_cmds or ())[1:]
+    changed: StateDetail = member.state_detail.changed(pending_notify_cmds=queue or None)
+    return changed
+
+
+def _marked(member: MemberStatus, around: Circumstances) -> StateDetail:
+    """Keep the failed change at the head of the queue, so that later ones do not overtake it (W-25)."""
+    detail = member.state_detail
+    head, *rest = detail.pending_notify_cmds or ()
+    fact = around.finished_notify(member, change_name(head))
+    changed: StateDetail = detail.changed(
+        pending_notify_cmds=(head.changed(exit_code=fact.exit_code if fact else 1), *rest),
+        retry_handled=handled(around.annotations, member.pod, detail.retry_handled),
+    )
+    return changed
+
+
+def _requeued(member: MemberStatus, around: Circumstances) -> StateDetail:
+    detail = member.state_detail
+    head, *rest = detail.pending_notify_cmds or ()
+    changed: StateDetail = detail.changed(
+        pending_notify_cmds=(head.changed(exit_code=None, attempt=(head.attempt or 1) + 1), *rest),
+        retry_handled=handled(around.annotations, member.pod, detail.retry_handled),
+    )
+    return changed
+
+
+_EFFECTS: Mapping[Effect, Callable[[MemberStatus, Circumstances], StateDetail]] = MappingProxyType(
+    {
+        Effect.FORGET: _forget,
+        Effect.RESERVE: _reserve,
+        Effect.RESERVE_FURTHER: _reserve_further,
+        Effect.RECORD_SET_UP: _set_up,
+        Effect.RECORD_TAKEN_UP: _taken_up,
+        Effect.RECORD_FAILURE: _failure,
+        Effect.FINISH: _finish,
+        Effect.ANNOUNCE: _announced,
+        Effect.RENOUNCE: _unchanged,
+        Effect.RECORD_REFRESH: _refreshed,
+        Effect.RECORD_NOTIFIED: _notified,
+        Effect.POP: _popped,
+        Effect.MARK_FAILED: _marked,
+        Effect.REQUEUE: _requeued,
+    }
+)

@@ -1,0 +1,69 @@
+"""Which members a role has: new ones get name, node id, Service name and token, reserved before anything is made.
+
+Layer: pure.
+"""
+
+import hashlib
+
+from kdlib.frozen import canonical
+from kdlib.lifecycle.circumstances import Circumstances
+from kdlib.model import ContainerState, MemberState, MemberStatus, Resolved, ResolvedRole, StateDetail
+
+__all__ = ["LEAVING", "grown", "with_token"]
+
+LEAVING = frozenset({MemberState.DELETE_PENDING, MemberState.DELETING})
+
+
+def grown(members: tuple[MemberStatus, ...], around: Circumstances, last_node_id: int) -> tuple[MemberStatus, ...]:
+    """Return the members that the role lacks; none while it has members that leave (RC-23).
+
+    Node ids go on from `last_node_id` (RC-17).
+    """
+    if any(member.state in LEAVING for member in members):
+        return ()
+    missing = range(len(members), around.role.wanted)
+    return tuple(_member(around, ordinal, node_id) for node_id, ordinal in enumerate(missing, start=last_node_id + 1))
+
+
+def with_token(member: MemberStatus, around: Circumstances) -> MemberStatus:
+    """Reserve the member's auth token, where its role needs one and it has none (5.5).
+
+    Derived from the pass's entropy; without any, a later pass reserves it.
+    """
+    seen = around.resolved.seen
+    if member.auth_token or not seen.entropy or not _needs_token(around.resolved, around.role):
+        return member
+    secret = hashlib.sha256(canonical([seen.entropy, around.resolved.uid, member.pod])).hexdigest()[:32]
+    changed: MemberStatus = member.changed(auth_token=secret)
+    return changed
+
+
+def _member(around: Circumstances, ordinal: int, node_id: int) -> MemberStatus:
+    role = around.role
+    pod = f"{role.stateful_set}-{ordinal}"
+    block = role.spec.block_storage if role.spec else None
+    return MemberStatus(
+        pod=pod,
+        node_id=node_id,
+        service=_service(around.resolved, role, pod),
+        pvc=f"p-{pod}" if role.spec and role.spec.storage else None,
+        block_device_paths=tuple(f"{block.path_prefix}{number}" for number in range(block.num_devices))
+        if block
+        else None,
+        state=MemberState.CREATE_PENDING,
+        state_detail=StateDetail(listed_since=around.generation, last_known_container_state=ContainerState.ABSENT),
+    )
+
+
+def _service(resolved: Resolved, role: ResolvedRole, pod: str) -> str:
+    """Return the reserved name of the member's Service, `n/a` where its role has no ports (KO-05)."""
+    if not role.has_ports:
+        return "n/a"
+    return pod if resolved.reserved.naming_scheme == "CrNameRole" else f"s-{pod}"
+
+
+def _needs_token(resolved: Resolved, role: ResolvedRole) -> bool:
+    return any(
+        service.endpoint is not None and service.endpoint.has_auth_token
+        for service in resolved.app.services_of(role.id)
+    )

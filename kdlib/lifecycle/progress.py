@@ -1,0 +1,70 @@
+"""What a member is waiting for, in words, and what its container is doing.
+
+Layer: pure.
+"""
+
+from kdlib.lifecycle.circumstances import Circumstances, change_name, has_package
+from kdlib.lifecycle.sightings import Sighting
+from kdlib.model import ContainerState, MemberState, MemberStatus, StateDetail
+
+__all__ = ["observed"]
+
+
+def observed(member: MemberStatus, around: Circumstances) -> MemberStatus:
+    """Record what was seen of the member's container, and what the member waits for (specification 3.6)."""
+    sighting = around.sighting(member)
+    detail: StateDetail = member.state_detail.changed(
+        last_known_container_state=_container_state(member, sighting, around),
+        scheduling_error_message=sighting.scheduling_error or None,
+        progress=_progress(member, sighting, around) or None,
+    )
+    changed: MemberStatus = member.changed(state_detail=detail)
+    return changed
+
+
+def _container_state(member: MemberStatus, sighting: Sighting, around: Circumstances) -> ContainerState:
+    """Count a configured member that has to catch up as unresponsive; one in error does not catch up (W-54)."""
+    if sighting.container and sighting.runs and member.state == MemberState.CONFIGURED and has_package(around.role):
+        detail = member.state_detail
+        if detail.last_config_data_generation != around.generation or detail.pending_notify_cmds:
+            return ContainerState.UNRESPONSIVE
+    return sighting.state
+
+
+def _progress(member: MemberStatus, sighting: Sighting, around: Circumstances) -> str:
+    detail = member.state_detail
+    match member.state:
+        case MemberState.CREATE_PENDING:
+            return _waiting_for_container(sighting)
+        case MemberState.CREATING:
+            stall = around.facts.stall(member.pod, detail.configuring_container, f"setup-{detail.attempt}")
+            return stall or f"set-up under way, attempt {detail.attempt}"
+        case MemberState.CONFIGURED:
+            return _catching_up(member, around)
+        case MemberState.DELETING:
+            return "waiting for its pod to end" if sighting.there else "waiting for its Service and claims to go"
+        case _:
+            return ""
+
+
+def _waiting_for_container(sighting: Sighting) -> str:
+    if sighting.scheduling_error:
+        return f"its pod cannot be scheduled: {sighting.scheduling_error}"
+    if not sighting.there:
+        return "waiting for its pod"
+    if not sighting.runs:
+        return f"waiting for its container: {sighting.waiting}" if sighting.waiting else "waiting for its container"
+    return "waiting for configured members to hold the configmeta that lists it"
+
+
+def _catching_up(member: MemberStatus, around: Circumstances) -> str:
+    detail = member.state_detail
+    queue, container = detail.pending_notify_cmds or (), detail.last_configured_container
+    if not queue:
+        if not has_package(around.role) or detail.last_config_data_generation == around.generation:
+            return ""
+        return around.facts.stall(member.pod, container, f"notify-{around.generation}")
+    event = queue[0].arguments[0].lstrip("-")
+    if queue[0].exit_code is not None:
+        return f"the start script's {event} ended with exit status {queue[0].exit_code}; ask for a retry"
+    return around.facts.stall(member.pod, container, f"notify-{change_name(queue[0])}")
