@@ -3,7 +3,22 @@
 Layer: shell.
 """
 
+from kdlib.sandbox.http.access_log import Access, AccessLog
 from kdlib.sandbox.http.authority import Authority, KeyPair
+from kdlib.sandbox.http.backend import Backend
+from kdlib.sandbox.http.front import Front
 from kdlib.sandbox.http.kubeconfig import kubeconfig_text, write_private
+from kdlib.sandbox.http.users import ANONYMOUS, User
 
-__all__ = ["Authority", "KeyPair", "kubeconfig_text", "write_private"]
+__all__ = [
+    "ANONYMOUS",
+    "Access",
+    "AccessLog",
+    "Authority",
+    "Backend",
+    "Front",
+    "KeyPair",
+    "User",
+    "kubeconfig_text",
+    "write_private",
+]

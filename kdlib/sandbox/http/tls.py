@@ -1,0 +1,30 @@
+"""The TLS side of the front: its certificate, and which clients it asks for theirs.
+
+Layer: shell.
+"""
+
+import ssl
+import tempfile
+from pathlib import Path
+
+from kdlib.sandbox.http.authority import Authority
+
+__all__ = ["server_context"]
+
+
+def server_context(authority: Authority, host: str) -> ssl.SSLContext:
+    """Make the context of a server on this host; a client may show a certificate, and then it must be ours."""
+    pair = authority.issue("sandbox", hosts=[host, "localhost", "kubernetes.default.svc"])
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.load_verify_locations(cadata=authority.certificate)
+    context.set_alpn_protocols(["http/1.1"])
+    # The interpreter reads a key from files alone; they are gone before the first client comes.
+    with tempfile.TemporaryDirectory(prefix="sandbox-") as folder:
+        certificate, key = Path(folder, "server.crt"), Path(folder, "server.key")
+        certificate.write_text(pair.certificate)
+        key.touch(mode=0o600)
+        key.write_text(pair.key)
+        context.load_cert_chain(certificate, key)
+    return context

@@ -1,0 +1,86 @@
+"""Watches as chunked answers: one JSON document a line.
+
+Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-detection-of-changes.
+
+Layer: shell.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import TypeAlias
+
+import orjson
+from aiohttp.web import BaseRequest, StreamResponse
+
+from kdlib.errors import api_error
+from kdlib.frozen import Json
+from kdlib.sandbox.http.answers import shown
+from kdlib.sandbox.http.backend import Backend
+from kdlib.sandbox.http.documents import Documents
+from kdlib.sandbox.http.negotiation import Form, Shape
+from kdlib.wire import WatchEvent
+
+__all__ = ["Line", "Lines", "stream"]
+
+Line: TypeAlias = Callable[[WatchEvent], bytes]
+"""Writes one event as a line, in the form that one client accepts."""
+
+
+class Lines:
+    """Makes the writers of watches; an event that goes out to several watchers as it is gets encoded once."""
+
+    def __init__(self, documents: Documents, backend: Backend) -> None:
+        self._documents = documents
+        self._backend = backend
+        self._type = ""
+        self._object: Json = {}
+        self._line = b""
+
+    def writer(self, form: Form, query: Mapping[str, str]) -> Line:
+        """Make the writer of one watch; raises a 406 for a form that watches have not."""
+        if form.shape is Shape.PARTIAL_LIST or form.yaml:
+            raise api_error(406, "NotAcceptable", "a watch is served as application/json;stream=watch")
+        if form.shape is Shape.OBJECT:
+            return self._plain
+        headers = [True]
+
+        def write(event: WatchEvent) -> bytes:
+            if event.type == "ERROR":
+                return self._plain(event)
+            obj = shown(event.object, form, self._documents.served, query, now=self._backend.now())
+            if "columnDefinitions" in obj and not headers.pop():
+                obj["columnDefinitions"] = None
+            headers[:] = [False]
+            return _line(event.type, obj)
+
+        return write
+
+    def _plain(self, event: WatchEvent) -> bytes:
+        if self._object is not event.object or self._type != event.type:
+            self._line = _line(event.type, event.object)
+            self._type, self._object = event.type, event.object
+        return self._line
+
+
+async def stream(
+    request: BaseRequest, response: StreamResponse, events: AsyncIterator[WatchEvent], line: Line
+) -> StreamResponse:
+    """Answer with the events until the server ends them, or the client goes.
+
+    Cancellation: the answer is ended in good order first, so a client sees an end and no cut.
+    """
+    response.content_type = "application/json"
+    response.enable_chunked_encoding()
+    await response.prepare(request)
+    # A write fails when the client has gone, which is how most watches end.
+    with contextlib.suppress(ConnectionResetError):
+        try:
+            async for event in events:
+                await response.write(line(event))
+        finally:
+            await response.write_eof()
+    return response
+
+
+def _line(event_type: str, obj: Json) -> bytes:
+    return b'{"type":"' + event_type.encode() + b'","object":' + orjson.dumps(obj) + b"}\n"
