@@ -1,0 +1,156 @@
+"""Setup packages: a gzipped tar archive with one folder that holds an executable `startscript` (specification 5.6).
+
+The archive is the same for the old and the new layout: they differ in where the helper programs are installed.
+Packing is reproducible: the same files give the same bytes, wherever the same zlib compresses them.
+
+Layer: pure.
+"""
+
+import gzip
+import io
+import tarfile
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from kdlib.errors import Problem, RefusedError
+
+__all__ = ["MOST_ENTRIES", "MOST_UNPACKED_BYTES", "START_SCRIPT", "PackageEntry", "SetupPackage", "pack", "read"]
+
+START_SCRIPT = "startscript"
+
+MOST_ENTRIES = 50_000
+"""Most entries of a package that is read."""
+
+MOST_UNPACKED_BYTES = 1024 * 1024 * 1024
+"""Most bytes that the files of a package that is read may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackageEntry:
+    """One entry of an archive: `kind` is file, folder, link (symbolic), hardlink or other."""
+
+    path: str
+    kind: str
+    mode: int
+    size: int = 0
+    target: str = ""
+    """Where a link points."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetupPackage:
+    """What a setup package holds, without the contents of its files but for the start script's first line."""
+
+    entries: tuple[PackageEntry, ...]
+    first_line: bytes = b""
+    """First line of the start script, at most 256 bytes."""
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Return the names at the top of the archive, sorted."""
+        return tuple(sorted({entry.path.split("/")[0] for entry in self.entries if entry.path}))
+
+    @property
+    def start_scripts(self) -> tuple[PackageEntry, ...]:
+        """Return the entries that a member would run: `<folder>/startscript`."""
+        return tuple(entry for entry in self.entries if entry.path.split("/")[1:] == [START_SCRIPT])
+
+
+def read(source: Path | bytes) -> SetupPackage:
+    """Read a setup package from a file or from its bytes, without unpacking it.
+
+    Raises RefusedError where it is no gzipped tar archive, or unpacks to more than the bounds of this module.
+    """
+    subject = str(source) if isinstance(source, Path) else "(package)"
+    try:
+        data = source.read_bytes() if isinstance(source, Path) else source
+        with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as archive:
+            return _listed(archive, subject)
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        problem = Problem("(the file)", f"is no gzipped tar archive: {error}", "make it with tar czf, or kdd pack")
+        raise RefusedError(subject, [problem]) from error
+    except OSError as error:
+        what = f"cannot be read: {error.strerror or error}"
+        raise RefusedError(subject, [Problem("(the file)", what, "check the path and its permissions")]) from error
+
+
+def pack(folder: str | Path) -> bytes:
+    """Pack a folder into a setup package; the same files always give the same bytes.
+
+    `folder` either holds `startscript` itself, and lends its name to the folder in the archive, or holds exactly one
+    folder that does. Entries are sorted, belong to root, carry no time, and have mode 0755 or 0644 by the owner's
+    executable bit; the start script is always executable. Byte code of Python is left out.
+    Raises RefusedError where there is no start script.
+    """
+    top = _package_folder(Path(folder))
+    tar = io.BytesIO()
+    with tarfile.open(fileobj=tar, mode="w", format=tarfile.GNU_FORMAT, encoding="utf-8") as archive:
+        archive.addfile(_header(top.name, tarfile.DIRTYPE, 0o755))
+        for name in sorted(item.relative_to(top).as_posix() for item in top.rglob("*")):
+            if "__pycache__" not in name.split("/"):
+                _add(archive, top / name, f"{top.name}/{name}")
+    packed = io.BytesIO()
+    # No file name and no time in the header, and a fixed level, so that the bytes depend on the content alone.
+    with gzip.GzipFile(filename="", mode="wb", fileobj=packed, compresslevel=9, mtime=0) as stream:
+        stream.write(tar.getvalue())
+    return packed.getvalue()
+
+
+def _listed(archive: tarfile.TarFile, subject: str) -> SetupPackage:
+    entries: list[PackageEntry] = []
+    total, first_line = 0, b""
+    for member in archive:
+        entry = _entry(member)
+        total += entry.size
+        if len(entries) >= MOST_ENTRIES or total > MOST_UNPACKED_BYTES:
+            what = f"unpacks to more than {MOST_ENTRIES} entries or {MOST_UNPACKED_BYTES} bytes"
+            raise RefusedError(subject, [Problem("(the file)", what, "make the package smaller")])
+        if entry.path:
+            entries.append(entry)
+        if entry.kind == "file" and entry.path.split("/")[1:] == [START_SCRIPT]:
+            content = archive.extractfile(member)
+            first_line = content.readline(256) if content else b""
+    return SetupPackage(tuple(entries), first_line)
+
+
+def _entry(member: tarfile.TarInfo) -> PackageEntry:
+    path = member.name
+    while path.startswith("./"):
+        path = path[2:]
+    kinds = {tarfile.DIRTYPE: "folder", tarfile.SYMTYPE: "link", tarfile.LNKTYPE: "hardlink"}
+    kind = "file" if member.isreg() else kinds.get(member.type, "other")
+    return PackageEntry(path.rstrip("/") if path != "." else "", kind, member.mode, member.size, member.linkname)
+
+
+def _package_folder(folder: Path) -> Path:
+    if (folder / START_SCRIPT).is_file():
+        return folder.resolve()
+    inner = sorted(item for item in folder.iterdir() if (item / START_SCRIPT).is_file()) if folder.is_dir() else []
+    if len(inner) == 1:
+        return inner[0]
+    what = f"has {len(inner)} folders with a {START_SCRIPT}"
+    remedy = f"put a {START_SCRIPT} into it, or into exactly one folder below it"
+    raise RefusedError(str(folder), [Problem("(the folder)", what, remedy)])
+
+
+def _add(archive: tarfile.TarFile, path: Path, name: str) -> None:
+    if path.is_symlink():
+        header = _header(name, tarfile.SYMTYPE, 0o777)
+        header.linkname = str(path.readlink())
+        archive.addfile(header)
+    elif path.is_dir():
+        archive.addfile(_header(name, tarfile.DIRTYPE, 0o755))
+    else:
+        data = path.read_bytes()
+        executable = path.stat().st_mode & 0o100 or (name.count("/") == 1 and path.name == START_SCRIPT)
+        header = _header(name, tarfile.REGTYPE, 0o755 if executable else 0o644)
+        header.size = len(data)
+        archive.addfile(header, io.BytesIO(data))
+
+
+def _header(name: str, kind: bytes, mode: int) -> tarfile.TarInfo:
+    header = tarfile.TarInfo(name)
+    header.type, header.mode = kind, mode
+    header.uname = header.gname = "root"
+    return header

@@ -1,0 +1,67 @@
+"""What is wrong with a setup package before any member has unpacked it.
+
+Layer: pure.
+"""
+
+import posixpath
+from collections.abc import Iterator
+
+from kdlib.errors import Problem
+from kdlib.packages.archive import START_SCRIPT, PackageEntry, SetupPackage
+
+__all__ = ["package_problems"]
+
+
+def package_problems(package: SetupPackage) -> Iterator[Problem]:
+    """Yield everything wrong with a package; paths are those inside the archive.
+
+    A member runs `/opt/guestconfig/*/startscript`, so there must be exactly one folder with one (specification 5.3).
+    """
+    yield from _one_folder(package)
+    yield from _start_script(package)
+    for entry in package.entries:
+        yield from _safe(entry)
+
+
+def _one_folder(package: SetupPackage) -> Iterator[Problem]:
+    folders = package.folders
+    inside = any("/" in entry.path for entry in package.entries)
+    if len(folders) != 1 or not inside:
+        listed = ", ".join(repr(name) for name in folders[:5]) or "nothing"
+        remedy = "put everything into one folder"
+        yield Problem("(the archive)", f"must hold exactly one folder, and holds {listed}", remedy)
+
+
+def _start_script(package: SetupPackage) -> Iterator[Problem]:
+    scripts = package.start_scripts
+    if not scripts:
+        yield Problem("(the archive)", f"has no {START_SCRIPT!r} in its folder", f"add <folder>/{START_SCRIPT}")
+    for script in scripts:
+        if script.kind not in {"file", "link", "hardlink"}:
+            yield Problem(script.path, "is no file", "make it an executable file")
+        elif script.kind == "file" and not script.mode & 0o100:
+            yield Problem(script.path, "is not executable", f"run chmod +x {START_SCRIPT} before packing")
+        if script.kind == "file" and not script.size:
+            yield Problem(script.path, "is empty", "write the script")
+        elif script.kind == "file" and not package.first_line.startswith((b"#!", b"\x7fELF")):
+            yield Problem(script.path, "does not name its interpreter", "begin it with #! and an interpreter")
+        if package.first_line.startswith(b"#!") and package.first_line.rstrip(b"\n").endswith(b"\r"):
+            yield Problem(script.path, "has Windows line ends", "save it with line feeds only")
+
+
+def _safe(entry: PackageEntry) -> Iterator[Problem]:
+    """Yield what would write outside the folder that the package is unpacked into, or make no file."""
+    if _leaves(entry.path):
+        yield Problem(entry.path, "leads out of the package", "use relative paths without ..")
+    if entry.kind == "link":
+        target = posixpath.join(posixpath.dirname(entry.path), entry.target)
+        if not entry.target.startswith("/") and _leaves(posixpath.normpath(target)):
+            yield Problem(entry.path, f"links to {entry.target!r}, outside the package", "link inside the package")
+    if entry.kind == "hardlink" and _leaves(entry.target):
+        yield Problem(entry.path, f"links to {entry.target!r}, outside the package", "link inside the package")
+    if entry.kind == "other":
+        yield Problem(entry.path, "is neither file, folder nor link", "remove it")
+
+
+def _leaves(path: str) -> bool:
+    return path.startswith("/") or ".." in path.split("/")
