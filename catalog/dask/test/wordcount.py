@@ -1,12 +1,11 @@
 """The Dask app's probe: counts words over texts on the cluster's workers.
 
-Reads {"texts": [...], "workers": N} as JSON from one line of stdin; waits until N workers are there; prints one line
+The scheduler is the argument. Reads {"texts": [...], "workers": N} as JSON from one line of stdin; waits until N workers are there; prints one line
 of JSON: the workers that took part, the number of words, and the ten most frequent ones.
 """
 
 import collections
 import json
-import os
 import sys
 import time
 
@@ -25,7 +24,7 @@ def main():
     """Run the count and print what came out."""
     asked = json.loads(sys.stdin.readline())
     began = time.monotonic()
-    with distributed.Client(os.environ.get("DASK_SCHEDULER_ADDRESS", sys.argv[1] if sys.argv[1:] else None)) as client:
+    with distributed.Client(sys.argv[1]) as client:
         client.wait_for_workers(asked["workers"], timeout=60)
         known = len(client.scheduler_info(n_workers=-1)["workers"])
         parts = client.gather(client.map(counted, asked["texts"], pure=False))
