@@ -13,7 +13,7 @@ from kdlib.lifecycle.circumstances import Circumstances, Facts, has_package
 from kdlib.lifecycle.effects import taken
 from kdlib.lifecycle.membership import LEAVING, grown, with_token
 from kdlib.lifecycle.progress import observed
-from kdlib.lifecycle.sightings import Surroundings
+from kdlib.lifecycle.sightings import Surroundings, ordinal
 from kdlib.lifecycle.table import TABLE
 from kdlib.model import (
     Action,
@@ -262,10 +262,11 @@ def _reservations(status: ClusterStatus) -> set[tuple[object, ...]]:
 
 
 def _replicas(status: ClusterStatus) -> Iterator[tuple[str, int]]:
-    """Yield wanted replicas of each role that has members; those that others are still told of keep their pods."""
+    """Yield wanted replicas of each role that has members: enough for every ordinal that still has to run."""
     for role in status.roles:
         if role.members:
-            yield role.id, sum(member.state != MemberState.DELETING for member in role.members)
+            running = (ordinal(member) + 1 for member in role.members if member.state != MemberState.DELETING)
+            yield role.id, max(running, default=0)
 
 
 def _actions(status: ClusterStatus, around: Mapping[str, Circumstances]) -> Iterator[Action]:

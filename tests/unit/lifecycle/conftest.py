@@ -53,6 +53,7 @@ class World:
         self.sets: dict[str, int] = {}
         self.pods: dict[str, Container | None] = {}
         self.volumes: dict[str, str] = {}
+        self.memory: dict[str, set[str]] = {}
         self.lives: list[Container] = []
         self.facts: list[GuestFact] = []
         self.tasks: list[SetUp | Notify] = []
@@ -207,6 +208,8 @@ class World:
 
     def start(self, pod: str) -> None:
         container = Container(f"containerd://{next(self.numbers)}")
+        if self.volumes.get(f"p-{pod}") == "done":
+            container.knows = set(self.memory.get(pod, ()))
         self.lives.append(container)
         self.pods[pod] = container
         if self.options.get("storage"):
@@ -244,6 +247,7 @@ class World:
             container.events.append(task.arguments)
             pods = {name.split(".")[0] for name in task.arguments[-1].split(",")}
             container.knows = container.knows | pods if task.arguments[0] == "--addnodes" else container.knows - pods
+        self.memory[task.pod] = container.knows
         return Finished(code, generation=container.held, **output)
 
     def fact(self, task: SetUp | Notify, result: Finished | Stalled) -> None:
