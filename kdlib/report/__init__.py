@@ -1,0 +1,30 @@
+"""Status, conditions and Events from what was seen and done; progress in words.
+
+Layer: pure.
+"""
+
+from kdlib.report.conditions import CONDITION_TYPES, condition
+from kdlib.report.events import events, farewell
+from kdlib.report.lines import MemberLine, cluster_line, member_lines
+from kdlib.report.reasons import EVENT_REASONS, REASONS, EventReason, Reason
+from kdlib.report.rollup import rollup
+from kdlib.report.status import Advanced, broken, refused, status
+
+__all__ = [
+    "CONDITION_TYPES",
+    "EVENT_REASONS",
+    "REASONS",
+    "Advanced",
+    "EventReason",
+    "MemberLine",
+    "Reason",
+    "broken",
+    "cluster_line",
+    "condition",
+    "events",
+    "farewell",
+    "member_lines",
+    "refused",
+    "rollup",
+    "status",
+]

@@ -1,0 +1,84 @@
+"""Every reason that a condition or an Event of ours gives: one for each cause, in one table.
+
+Layer: pure.
+"""
+
+from enum import StrEnum
+
+__all__ = ["EVENT_REASONS", "REASONS", "EventReason", "Reason"]
+
+
+class Reason(StrEnum):
+    """Why a condition has its status."""
+
+    CONFIGURED = "Configured"
+    FIELDS_NOT_USED = "FieldsNotUsedYet"
+    MEMBERS_CHANGING = "MembersChanging"
+    MEMBERS_DOWN = "MembersDown"
+    MEMBERS_FAILED = "MembersFailed"
+    NO_WEBHOOK = "NoWebhook"
+    NOT_STALLED = "NotStalled"
+    NOTIFY_FAILED = "NotifyFailed"
+    OBJECTS_FAILED = "ObjectsFailed"
+    REFUSED = "Refused"
+    SETTLED = "Settled"
+    WORLD_FAILED = "WorldFailed"
+
+
+REASONS: dict[Reason, str] = {
+    Reason.CONFIGURED: "every member is configured",
+    Reason.FIELDS_NOT_USED: "fields of the spec are accepted, and change nothing yet",
+    Reason.MEMBERS_CHANGING: "members come, go, are set up, or are told of a change",
+    Reason.MEMBERS_DOWN: "a configured member's container does not run, or is not ready",
+    Reason.MEMBERS_FAILED: "a member could not be set up, and waits for a retry",
+    Reason.NO_WEBHOOK: "there is no admission webhook, which alone could hold what the message names",
+    Reason.NOT_STALLED: "nothing waits for a person",
+    Reason.NOTIFY_FAILED: "the start script of a member refused to be told of a change, and waits for a retry",
+    Reason.OBJECTS_FAILED: "an object could not be applied or deleted, or belongs to somebody else; tried again",
+    Reason.REFUSED: "the spec cannot be done; what is there stays as it is",
+    Reason.SETTLED: "nothing is left to do",
+    Reason.WORLD_FAILED: "the API server did not do what was asked; tried again",
+}
+"""What the reason of a condition means."""
+
+
+class EventReason(StrEnum):
+    """Why an Event was made."""
+
+    CLUSTER_ACCEPTED = "ClusterAccepted"
+    CLUSTER_CONFIGURED = "ClusterConfigured"
+    CLUSTER_CREATING = "ClusterCreating"
+    CLUSTER_DELETING = "ClusterDeleting"
+    CLUSTER_REFUSED = "ClusterRefused"
+    CLUSTER_UPDATING = "ClusterUpdating"
+    FIELDS_NOT_USED = "FieldsNotUsedYet"
+    MEMBER_CONFIGURED = "MemberConfigured"
+    MEMBER_FAILED = "MemberFailed"
+    MEMBER_NOTIFY_FAILED = "MemberNotifyFailed"
+    MEMBER_RESTARTED = "MemberRestarted"
+    MEMBER_SET_UP_STARTED = "MemberSetUpStarted"
+    MEMBER_UNSCHEDULABLE = "MemberUnschedulable"
+    OBJECT_FAILED = "ObjectFailed"
+    ROLE_GROWING = "RoleGrowing"
+    ROLE_SHRINKING = "RoleShrinking"
+
+
+EVENT_REASONS: dict[EventReason, tuple[str, str]] = {
+    EventReason.CLUSTER_ACCEPTED: ("Normal", "the spec of a cluster that was refused can be done now"),
+    EventReason.CLUSTER_CONFIGURED: ("Normal", "the cluster became configured"),
+    EventReason.CLUSTER_CREATING: ("Normal", "a cluster was seen for the first time"),
+    EventReason.CLUSTER_DELETING: ("Normal", "the cluster is deleted, and with it all of its objects"),
+    EventReason.CLUSTER_REFUSED: ("Warning", "the spec cannot be done; the note says what is wrong and what to do"),
+    EventReason.CLUSTER_UPDATING: ("Normal", "a configured cluster has something to do again"),
+    EventReason.FIELDS_NOT_USED: ("Warning", "fields of the spec are accepted, and change nothing yet"),
+    EventReason.MEMBER_CONFIGURED: ("Normal", "a member was set up"),
+    EventReason.MEMBER_FAILED: ("Warning", "a member could not be set up; the note says why and what to do"),
+    EventReason.MEMBER_NOTIFY_FAILED: ("Warning", "the start script of a member failed when told of a change"),
+    EventReason.MEMBER_RESTARTED: ("Warning", "a member lost its container, and is set up again"),
+    EventReason.MEMBER_SET_UP_STARTED: ("Normal", "a member's container runs, and its set-up starts"),
+    EventReason.MEMBER_UNSCHEDULABLE: ("Warning", "a member's pod cannot be scheduled"),
+    EventReason.OBJECT_FAILED: ("Warning", "an object of the cluster could not be applied or deleted"),
+    EventReason.ROLE_GROWING: ("Normal", "a role gets members"),
+    EventReason.ROLE_SHRINKING: ("Normal", "a role loses members"),
+}
+"""The type of an Event with this reason, and what it means."""

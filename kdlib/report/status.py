@@ -1,0 +1,125 @@
+"""The whole status of a cluster, as a function of what was seen and what was done.
+
+Two operators that saw the same write the same bytes; the time of a condition that changes in that write apart.
+
+Layer: pure.
+"""
+
+from typing import Protocol
+from uuid import UUID
+
+from kdlib import lifecycle
+from kdlib.errors import RefusedError
+from kdlib.frozen import Json, copied, dig, digest
+from kdlib.model import ClusterState, Life, Outcome, Resolved, Seen
+from kdlib.report.conditions import CONDITION_TYPES, FALSE, TRUE, Claim, condition, conditions
+from kdlib.report.reasons import Reason
+from kdlib.report.rollup import rollup
+from kdlib.report.tally import Tally
+from kdlib.report.verdict import verdict
+
+__all__ = ["Advanced", "broken", "refused", "status"]
+
+_MOST_PROBLEMS = 20
+
+
+class Advanced(Protocol):
+    """What a pass wants, as far as the report needs it: the answers, and where the members stand."""
+
+    @property
+    def life(self) -> Life:
+        """Return where the members stand."""
+
+    @property
+    def resolved(self) -> Resolved:
+        """Return the cluster's answers."""
+
+
+def status(seen: Seen, desired: Advanced, outcome: Outcome | None = None) -> Json:
+    """Return the cluster's status after a pass (1.3, 3.2, 3.15).
+
+    Without an outcome nothing was applied yet: this is how a reservation is recorded.
+    """
+    resolved, life, done = desired.resolved, desired.life, outcome or Outcome()
+    tally = Tally.of(life.status, sum(role.wanted for role in resolved.roles))
+    claims = verdict(resolved, life, done, tally)
+    stored = dig(seen.root, "status", "conditions", default=[])
+    found = life.status.changed(
+        state=_state(resolved, life, done),
+        member_state_rollup=rollup(life.status),
+        members=tally.fraction,
+        observed_generation=resolved.generation,
+        conditions=tuple(conditions(claims, stored, generation=resolved.generation, now=seen.now)),
+    )
+    return _sealed(found.dumped())
+
+
+def _state(resolved: Resolved, life: Life, outcome: Outcome) -> str:
+    """Return the contract's state: creating until configured for the first time, then updating (3.2).
+
+    While an object could not be applied, members that are all settled leave the state as it is.
+    """
+    before = resolved.status.state
+    pending = ClusterState.CREATING if before in ("", ClusterState.CREATING) else ClusterState.UPDATING
+    if life.reservation_pending or not lifecycle.settled(life.status):
+        return pending
+    return (before or pending) if outcome.failures else ClusterState.CONFIGURED
+
+
+def refused(seen: Seen, error: RefusedError) -> Json:
+    """Return the status of a cluster whose spec cannot be done: members and their states stay as they are.
+
+    The conditions list every problem with its remedy, and the state of a new cluster is creating.
+    """
+    problems = [str(problem) for problem in error.problems[:_MOST_PROBLEMS]]
+    more = len(error.problems) - len(problems)
+    message = "; ".join([*problems, f"and {more} more"] if more else problems) or str(error)
+    claims = [
+        Claim("Ready", FALSE, Reason.REFUSED, message),
+        Claim("Reconciling", FALSE, Reason.REFUSED, "the spec cannot be done; what is there stays as it is"),
+        Claim("Stalled", TRUE, Reason.REFUSED, message),
+    ]
+    return _unmoved(seen, claims)
+
+
+def broken(seen: Seen, words: str) -> Json:
+    """Return the status of a cluster whose pass the world cut short; it will be tried again.
+
+    Ready stays as it was, or is False for a cluster that never had it.
+    """
+    before = condition(seen.root.get("status"), "Ready")
+    claims = [
+        Claim("Reconciling", TRUE, Reason.WORLD_FAILED, f"will be tried again: {words}"),
+        Claim("Stalled", FALSE, Reason.NOT_STALLED, "nothing waits for a person"),
+    ]
+    if not before:
+        claims.append(Claim("Ready", FALSE, Reason.WORLD_FAILED, words))
+    return _unmoved(seen, claims, keep=("Ready",) if before else ())
+
+
+def _unmoved(seen: Seen, claims: list[Claim], keep: tuple[str, ...] = ()) -> Json:
+    """Return the stored status with these conditions, and those of other types that are kept."""
+    stored: Json = copied(seen.root.get("status") or {})
+    before = stored.get("conditions") or []
+    kept = [item for item in before if item.get("type") in keep or item.get("type") in CONDITION_TYPES[3:]]
+    generation = int(dig(seen.root, "metadata", "generation", default=0))
+    made = conditions(claims, before, generation=generation, now=seen.now)
+    order = {kind: index for index, kind in enumerate(CONDITION_TYPES)}
+    stored["conditions"] = sorted([*made, *kept], key=lambda item: order[item["type"]])
+    stored["observedGeneration"] = generation
+    stored.setdefault("state", str(ClusterState.CREATING))
+    return _sealed(stored)
+
+
+def _sealed(made: Json) -> Json:
+    """Return the status with its `generationUID`, which clients of the original watch for changes.
+
+    Derived from all else in the status, times of conditions apart: the same status has the same one everywhere.
+    """
+    content = {key: value for key, value in made.items() if key != "generationUID"}
+    timeless = [
+        {key: value for key, value in item.items() if key != "lastTransitionTime"}
+        for item in content.get("conditions") or ()
+    ]
+    number = int(digest({**content, "conditions": timeless})[:32], 16)
+    return {**content, "generationUID": str(UUID(int=number))}

@@ -1,0 +1,86 @@
+"""The members of a cluster, counted by what is to be said of them.
+
+Layer: pure.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from kdlib.model import ClusterStatus, MemberState, MemberStatus, PendingNotify
+from kdlib.report.rollup import is_down
+
+__all__ = ["Tally", "failed_notify", "list_members", "words"]
+
+_LISTED = 3
+_FINAL = (MemberState.CONFIGURED, MemberState.CONFIG_ERROR)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Members of a cluster by what holds for them; one member may be in several of the tuples."""
+
+    wanted: int
+    ready: tuple[MemberStatus, ...]
+    failed: tuple[MemberStatus, ...]
+    """Set-up failed; only a retry helps."""
+    deaf: tuple[MemberStatus, ...]
+    """The start script failed when told of a change; only a retry helps."""
+    moving: tuple[MemberStatus, ...]
+    """Something is still to be done, and goes on by itself."""
+    down: tuple[MemberStatus, ...]
+
+    @classmethod
+    def of(cls, status: ClusterStatus, wanted: int) -> "Tally":
+        """Count the members of a status; `wanted` is how many the spec asks for."""
+        members = [member for role in status.roles for member in role.members]
+        generation = status.spec_generation_to_process
+
+        def those(holds: Callable[[MemberStatus], bool]) -> tuple[MemberStatus, ...]:
+            return tuple(filter(holds, members))
+
+        return cls(
+            wanted=wanted,
+            ready=those(lambda member: member.state == MemberState.CONFIGURED),
+            failed=those(lambda member: member.state == MemberState.CONFIG_ERROR),
+            deaf=those(lambda member: failed_notify(member) is not None),
+            moving=those(lambda member: _moves(member, generation)),
+            down=those(is_down),
+        )
+
+    @property
+    def fraction(self) -> str:
+        """Return how many members are ready of those wanted, as the printer column shows it: `3/4`."""
+        return f"{len(self.ready)}/{self.wanted}"
+
+
+def failed_notify(member: MemberStatus) -> PendingNotify | None:
+    """Return the change that the member's start script refused, or None."""
+    if member.state != MemberState.CONFIGURED:
+        return None
+    return next((item for item in member.state_detail.pending_notify_cmds or () if item.exit_code is not None), None)
+
+
+def _moves(member: MemberStatus, generation: int | None) -> bool:
+    """Tell whether the member is on its way by itself: in transition, or catching up with a change (3.2)."""
+    if member.state not in _FINAL:
+        return True
+    if member.state == MemberState.CONFIG_ERROR or failed_notify(member):
+        return False
+    detail = member.state_detail
+    return bool(detail.pending_notify_cmds) or detail.last_setup_generation not in (None, generation)
+
+
+def words(member: MemberStatus) -> str:
+    """Say in words why the member is not done; empty for one that is."""
+    detail = member.state_detail
+    if member.state == MemberState.CONFIG_ERROR:
+        return detail.config_error_detail or "set-up failed"
+    return detail.progress or detail.scheduling_error_message or ""
+
+
+def list_members(members: Iterable[MemberStatus]) -> str:
+    """Name the first few members, each with its words, and say how many more there are."""
+    found = list(members)
+    named = [f"{member.pod}: {words(member) or member.state}" for member in found[:_LISTED]]
+    more = [f"and {len(found) - _LISTED} more"] if len(found) > _LISTED else []
+    return "; ".join([*named, *more])

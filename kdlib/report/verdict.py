@@ -1,0 +1,71 @@
+"""What the conditions of a cluster say, from its members and what happened to its objects.
+
+Layer: pure.
+"""
+
+from collections.abc import Iterator
+
+from kdlib.model import Life, Outcome, Resolved
+from kdlib.report.conditions import FALSE, TRUE, Claim
+from kdlib.report.reasons import Reason
+from kdlib.report.tally import Tally, failed_notify, list_members
+
+__all__ = ["verdict"]
+
+_LISTED = 3
+
+
+def verdict(resolved: Resolved, life: Life, outcome: Outcome, tally: Tally) -> Iterator[Claim]:
+    """Yield what the conditions say; Ready is False if a member failed, even where all others are settled."""
+    stuck = _stuck(resolved, tally)
+    busy = _failures(outcome) or _moving(life, tally)
+    down = (Reason.MEMBERS_DOWN, f"down: {list_members(tally.down)}") if tally.down else None
+    trouble = stuck or busy or down
+    done = (Reason.CONFIGURED, f"all members are configured: {tally.fraction}")
+    yield Claim("Ready", FALSE if trouble else TRUE, *(trouble or done))
+    yield Claim("Reconciling", TRUE if busy else FALSE, *(busy or (Reason.SETTLED, "nothing is left to do")))
+    if stuck and not busy:
+        yield Claim("Stalled", TRUE, *stuck)
+    else:
+        yield Claim("Stalled", FALSE, Reason.NOT_STALLED, "nothing waits for a person")
+    if resolved.unused_fields:
+        listed = ", ".join(resolved.unused_fields)
+        yield Claim("FieldsNotUsedYet", TRUE, Reason.FIELDS_NOT_USED, f"accepted, and without effect yet: {listed}")
+    if resolved.unheld:
+        yield Claim("NotEnforced", TRUE, Reason.NO_WEBHOOK, "; ".join(resolved.unheld))
+
+
+def _stuck(resolved: Resolved, tally: Tally) -> tuple[Reason, str] | None:
+    """Return what waits for a person, with what to do about it."""
+    remedy = f"correct what failed, then ask for a retry: kdd retry {resolved.root.name}"
+    if tally.failed:
+        count = f"{len(tally.failed)} of {tally.wanted} members failed"
+        return Reason.MEMBERS_FAILED, f"{count}: {list_members(tally.failed)}; {remedy}"
+    refused = [(member, failed_notify(member)) for member in tally.deaf]
+    if refused:
+        named = [
+            f"{member.pod}: {' '.join(change.arguments[:1])} ended with exit status {change.exit_code}"
+            for member, change in refused
+            if change
+        ]
+        return Reason.NOTIFY_FAILED, f"{_first(named)}; {remedy}"
+    return None
+
+
+def _failures(outcome: Outcome) -> tuple[Reason, str] | None:
+    named = [f"{ref}: {what}" for ref, what in sorted(outcome.failures)]
+    return (Reason.OBJECTS_FAILED, f"will be tried again: {_first(named)}") if named else None
+
+
+def _moving(life: Life, tally: Tally) -> tuple[Reason, str] | None:
+    members = sum(len(role.members) for role in life.status.roles)
+    if tally.moving:
+        return Reason.MEMBERS_CHANGING, f"{tally.fraction} members are ready; {list_members(tally.moving)}"
+    if life.reservation_pending or members != tally.wanted:
+        return Reason.MEMBERS_CHANGING, f"{tally.fraction} members are ready"
+    return None
+
+
+def _first(named: list[str]) -> str:
+    more = [f"and {len(named) - _LISTED} more"] if len(named) > _LISTED else []
+    return "; ".join([*named[:_LISTED], *more])

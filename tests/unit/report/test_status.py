@@ -1,0 +1,259 @@
+"""The status document: state, conditions, and what happens when the spec or the world says no."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from kdlib import errors, model, report, wire
+from kdlib.model import ClusterStatus, Outcome, PendingNotify, Seen
+
+SERVICE = wire.Ref(wire.SERVICE, "team", "s-x")
+FAILED = Outcome(failures=((SERVICE, "exceeded quota"),))
+REFUSED = errors.RefusedError(
+    "KubeDirectorCluster team/db1",
+    [
+        errors.Problem("spec.roles[0].members", "0 is outside the cardinality '1'", "ask for exactly 1 member"),
+        errors.Problem("spec.app", "app 'x' does not exist in namespace 'team'", "create it, or correct the name"),
+    ],
+)
+DEAF = (PendingNotify(arguments=("--addnodes", "--nodegroup 1"), change="c1", exit_code=3),)
+
+
+def make_now():
+    return datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+
+
+def said(status):
+    return {item["type"]: (item["status"], item["reason"]) for item in status["conditions"]}
+
+
+def message(status, kind):
+    return report.condition(status, kind)["message"]
+
+
+def test_a_settled_cluster_is_configured_and_ready(make, member) -> None:
+    desired = make({"a": [member("s-a-0"), member("s-a-1")], "b": [member("s-b-0")]}, stored={"state": "creating"})
+
+    status = report.status(desired.seen, desired, Outcome())
+
+    assert (status["state"], status["members"], status["observedGeneration"]) == ("configured", "3/3", 4)
+    assert said(status) == {
+        "Ready": ("True", "Configured"),
+        "Reconciling": ("False", "Settled"),
+        "Stalled": ("False", "NotStalled"),
+    }
+    assert [item["observedGeneration"] for item in status["conditions"]] == [4, 4, 4]
+    assert status["memberStateRollup"] == dict.fromkeys(status["memberStateRollup"], False)
+    assert ClusterStatus.model_validate(status).roles == desired.life.status.roles
+
+
+@pytest.mark.parametrize(
+    ("stored", "state", "expected"),
+    [
+        ("", "creating", "creating"),
+        ("creating", "creating", "creating"),
+        ("configured", "creating", "updating"),
+        ("updating", "create pending", "updating"),
+        ("updating", "deleting", "updating"),
+        ("spec modified", "creating", "updating"),
+        ("creating", "configured", "configured"),
+        ("updating", "config error", "configured"),
+        ("", "config error", "configured"),
+    ],
+)
+def test_creating_lasts_until_all_members_are_settled_once(make, member, stored, state, expected) -> None:
+    desired = make({"a": [member("s-a-0"), member("s-a-1", state)]}, stored={"state": stored} if stored else None)
+    assert report.status(desired.seen, desired)["state"] == expected
+
+
+def test_a_member_that_has_to_catch_up_keeps_the_cluster_updating(make, member) -> None:
+    late = member("s-a-0", last_setup_generation=1, progress="runs addnodes")
+    desired = make({"a": [late]}, stored={"state": "configured"})
+
+    status = report.status(desired.seen, desired)
+
+    assert status["state"] == "updating"
+    assert said(status)["Reconciling"] == ("True", "MembersChanging")
+    assert message(status, "Ready") == "1/1 members are ready; s-a-0: runs addnodes"
+
+
+def test_a_reservation_is_recorded_as_work_to_do(make, member) -> None:
+    desired = make({"a": [member("s-a-0")]}, stored={"state": "configured"}, pending=True)
+    status = report.status(desired.seen, desired)
+    assert (status["state"], said(status)["Ready"]) == ("updating", ("False", "MembersChanging"))
+
+
+def test_members_that_are_wanted_and_not_there_yet_are_work_to_do(make, member) -> None:
+    desired = make({"a": [member("s-a-0")]}, wanted={"a": 2}, stored={"state": "configured"})
+    status = report.status(desired.seen, desired)
+    assert (status["members"], said(status)["Ready"]) == ("1/2", ("False", "MembersChanging"))
+
+
+def test_a_failed_member_makes_the_cluster_not_ready_and_stalled_though_configured(make, member) -> None:
+    failed = member("s-a-1", "config error", config_error_detail="configure ended with exit status 3")
+    desired = make({"a": [member("s-a-0"), failed]}, stored={"state": "creating"})
+
+    status = report.status(desired.seen, desired)
+
+    assert status["state"] == "configured"
+    assert said(status) == {
+        "Ready": ("False", "MembersFailed"),
+        "Reconciling": ("False", "Settled"),
+        "Stalled": ("True", "MembersFailed"),
+    }
+    assert message(status, "Ready") == (
+        "1 of 2 members failed: s-a-1: configure ended with exit status 3; "
+        "correct what failed, then ask for a retry: kdd retry db1"
+    )
+
+
+def test_while_others_are_under_way_a_failed_member_does_not_stall_the_cluster(make, member) -> None:
+    desired = make({"a": [member("s-a-0", "creating", progress="set-up under way"), member("s-a-1", "config error")]})
+    assert said(report.status(desired.seen, desired)) == {
+        "Ready": ("False", "MembersFailed"),
+        "Reconciling": ("True", "MembersChanging"),
+        "Stalled": ("False", "NotStalled"),
+    }
+
+
+def test_a_start_script_that_refuses_a_change_stalls_the_cluster(make, member) -> None:
+    desired = make({"a": [member("s-a-0", pending_notify_cmds=DEAF)]}, stored={"state": "configured"})
+
+    status = report.status(desired.seen, desired)
+
+    assert status["state"] == "updating"
+    assert said(status)["Stalled"] == ("True", "NotifyFailed")
+    assert message(status, "Stalled").startswith("s-a-0: --addnodes ended with exit status 3; ")
+
+
+def test_a_member_that_is_down_makes_the_cluster_not_ready(make, member) -> None:
+    desired = make({"a": [member("s-a-0", last_known_container_state="terminated")]}, stored={"state": "configured"})
+    status = report.status(desired.seen, desired)
+    assert (status["state"], said(status)["Ready"]) == ("configured", ("False", "MembersDown"))
+
+
+def test_an_object_that_fails_is_told_and_leaves_a_settled_state_as_it_is(make, member) -> None:
+    members = {"a": [member("s-a-0")]}
+    new, old = make(members), make(members, stored={"state": "configured"})
+
+    status = report.status(new.seen, new, FAILED)
+
+    assert status["state"] == "creating"
+    assert report.status(old.seen, old, FAILED)["state"] == "configured"
+    assert said(status) == {
+        "Ready": ("False", "ObjectsFailed"),
+        "Reconciling": ("True", "ObjectsFailed"),
+        "Stalled": ("False", "NotStalled"),
+    }
+    assert message(status, "Ready") == "will be tried again: Service team/s-x: exceeded quota"
+
+
+def test_long_lists_are_cut(make, member) -> None:
+    members = [member(f"s-a-{n}", "create pending", progress="waiting for its pod") for n in range(9)]
+    failures = Outcome(failures=tuple((wire.Ref(wire.SERVICE, "team", f"s{n}"), "no") for n in range(5)))
+    desired = make({"a": members})
+
+    assert message(report.status(desired.seen, desired), "Ready").endswith("s-a-2: waiting for its pod; and 6 more")
+    assert message(report.status(desired.seen, desired, failures), "Ready").endswith("Service team/s2: no; and 2 more")
+
+
+def test_the_time_of_a_condition_changes_with_its_status_only(make, member) -> None:
+    members = {"a": [member("s-a-0")]}
+    first = make(members, stored={"state": "creating"})
+    before = report.status(first.seen, first)
+    later = make(members, stored=before, now=first.seen.now + timedelta(hours=1))
+    stuck = make({"a": [member("s-a-0", "config error")]}, stored=before, now=first.seen.now + timedelta(hours=1))
+
+    assert report.status(later.seen, later) == before
+    times = {item["type"]: item["lastTransitionTime"] for item in report.status(stuck.seen, stuck)["conditions"]}
+    assert times == {
+        "Ready": "2026-01-02T04:04:05Z",
+        "Reconciling": "2026-01-02T03:04:05Z",
+        "Stalled": "2026-01-02T04:04:05Z",
+    }
+
+
+def test_unused_and_unheld_fields_have_conditions_while_there_are_any(make, member) -> None:
+    members = {"a": [member("s-a-0")]}
+    used = make(members)
+    unused = replace(used, resolved=replace(used.resolved, unused_fields=("spec.connections",), unheld=("x: y",)))
+
+    status = report.status(unused.seen, unused)
+
+    assert message(status, "FieldsNotUsedYet") == "accepted, and without effect yet: spec.connections"
+    assert said(status)["NotEnforced"] == ("True", "NoWebhook")
+    assert set(said(report.status(used.seen, used))) == {"Ready", "Reconciling", "Stalled"}
+
+
+def test_the_generation_uid_changes_with_the_content_and_not_with_time(make, member) -> None:
+    one = make({"a": [member("s-a-0")]})
+    later = make({"a": [member("s-a-0")]}, now=one.seen.now + timedelta(hours=1))
+    other = make({"a": [member("s-a-0", "creating")]})
+
+    uids = [report.status(item.seen, item)["generationUID"] for item in (one, later, other)]
+
+    assert uids[0] == uids[1] != uids[2]
+    assert len(uids[0]) == 36
+
+
+def test_a_refused_spec_leaves_members_and_state_alone_and_lists_every_problem(make, member, root_of) -> None:
+    desired = make({"a": [member("s-a-0")]}, stored={"state": "configured"})
+    stored = report.status(desired.seen, desired)
+    seen = Seen(desired.seen.now, root_of({"a": 0}, stored))
+
+    status = report.refused(seen, REFUSED)
+
+    assert {key: status[key] for key in ("state", "roles", "members")} == {
+        key: stored[key] for key in ("state", "roles", "members")
+    }
+    assert said(status) == {
+        "Ready": ("False", "Refused"),
+        "Reconciling": ("False", "Refused"),
+        "Stalled": ("True", "Refused"),
+    }
+    assert message(status, "Stalled") == (
+        "spec.app: app 'x' does not exist in namespace 'team'; create it, or correct the name; "
+        "spec.roles[0].members: 0 is outside the cardinality '1'; ask for exactly 1 member"
+    )
+    assert report.refused(Seen(seen.now + timedelta(1), {**seen.root, "status": status}), REFUSED) == status
+
+
+def test_a_new_cluster_that_is_refused_is_creating(root_of) -> None:
+    root = root_of({"a": 1})
+    status = report.refused(Seen(make_now(), root), REFUSED)
+
+    assert (status["state"], status["observedGeneration"]) == ("creating", 4)
+    assert report.condition(status, "Ready")["lastTransitionTime"] == "2026-03-04T05:06:07Z"
+    assert "roles" not in status
+
+
+def test_very_many_problems_are_cut(root_of) -> None:
+    problems = [errors.Problem(f"spec.roles[{n:02}]", "is wrong") for n in range(30)]
+    status = report.refused(Seen(make_now(), root_of({"a": 1})), errors.RefusedError("x", problems))
+    assert message(status, "Stalled").endswith("spec.roles[19]: is wrong; and 10 more")
+
+
+def test_a_world_that_fails_leaves_ready_as_it_was(make, member, root_of) -> None:
+    desired = make({"a": [member("s-a-0")]}, stored={"state": "configured"})
+    stored = report.status(desired.seen, desired)
+    old, new = Seen(make_now(), root_of({"a": 1}, stored)), Seen(make_now(), root_of({"a": 1}))
+
+    assert said(report.broken(old, "503")) == {
+        "Ready": ("True", "Configured"),
+        "Reconciling": ("True", "WorldFailed"),
+        "Stalled": ("False", "NotStalled"),
+    }
+    assert said(report.broken(new, "503"))["Ready"] == ("False", "WorldFailed")
+
+
+def test_every_reason_is_described() -> None:
+    assert set(report.REASONS) == set(report.Reason)
+    assert set(report.EVENT_REASONS) == set(report.EventReason)
+    assert {kind for kind, _ in report.EVENT_REASONS.values()} == {"Normal", "Warning"}
+
+
+def test_the_status_survives_its_schema(make, member) -> None:
+    desired = make({"a": [member("s-a-0", "creating", attempt=1, configuring_container="c://1")]})
+    status = report.status(desired.seen, desired)
+    assert model.ClusterStatus.model_validate(status).dumped() == status
