@@ -6,17 +6,16 @@ those that kubectl would send. A key that occurs twice is refused, where kubectl
 Layer: pure.
 """
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from kdlib.errors import Problem, RefusedError
 from kdlib.frozen import Json
 from kdlib.model import api_path
-from kdlib.packages.events import LOADER, Builder, ParsingError
+from kdlib.packages.events import Builder, ParsingError
 from kdlib.packages.jsontext import json_values
 
 __all__ = ["MOST_BYTES", "Document", "load", "loads"]
@@ -90,22 +89,14 @@ def _documents(text: str, path: str) -> Iterator[Document]:
 
 
 def _values(text: str) -> Iterable[tuple[int, Any, dict[tuple[str | int, ...], int]]]:
-    """Return (line, value, lines of fields) of each document; what begins like JSON is tried as JSON first."""
+    """Return (line, value, lines of fields) of each document.
+
+    What begins like JSON is tried as JSON first, then read as YAML, as kubectl does.
+    """
     if text.lstrip()[:1] == "{":
-        try:
+        with contextlib.suppress(ParsingError):
             return [(line, value, {}) for line, value in json_values(text)]
-        except ParsingError:
-            if not _is_flow_yaml(text):
-                raise
     return Builder().documents(text)
-
-
-def _is_flow_yaml(text: str) -> bool:
-    """Tell whether the text is YAML although it begins with a brace."""
-    try:
-        return sum(1 for _ in yaml.parse(text, Loader=LOADER)) > 0
-    except yaml.YAMLError:
-        return False
 
 
 def _expanded(document: Document) -> Iterator[Document]:

@@ -135,7 +135,7 @@ class Builder:
 
     def _take_key(self, value: Any, event: yaml.ScalarEvent, line: int) -> None:
         top = self._stack[-1]
-        if event.value == "<<" and event.style is None:
+        if event.value == "<<" and event.implicit[0]:
             top.merging = True
             return
         key = _key_text(value)

@@ -4,6 +4,7 @@ Layer: pure.
 """
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,9 @@ __all__ = ["json_values"]
 
 def json_values(text: str) -> Iterator[tuple[int, Any]]:
     """Yield the line and the value of each JSON value in the text; raises ParsingError."""
-    decoder = json.JSONDecoder(object_pairs_hook=_distinct, parse_constant=_refused_constant, parse_int=_whole)
+    decoder = json.JSONDecoder(
+        object_pairs_hook=_distinct, parse_constant=_refused_constant, parse_int=_whole, parse_float=_finite
+    )
     position = _next(text, 0)
     while position < len(text):
         line = text.count("\n", 0, position) + 1
@@ -70,8 +73,15 @@ def _refused_constant(name: str) -> Any:
     raise ValueError(f"{name} is no number of JSON")
 
 
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError(f"{digits[:40]} is too large")
+    return number
+
+
 def _whole(digits: str) -> int | float:
     if len(digits) > 400:
         raise ValueError("a number has more than 400 digits")
     number = int(digits)
-    return number if -(2**63) <= number < 2**63 else float(digits)
+    return number if -(2**63) <= number < 2**63 else _finite(digits)

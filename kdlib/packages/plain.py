@@ -31,7 +31,7 @@ def plain_scalar(text: str) -> str | int | float | bool | None:
         return _WORDS[text]
     if _NOT_FINITE.fullmatch(text):
         raise ValueError(f"{text} cannot be written in JSON")
-    digits = text.replace("_", "") if not text.startswith("_") else text
+    digits = text if text[:1] in "_." else text.replace("_", "")
     if len(digits) > _LONGEST_NUMBER:
         return text
     if _INTEGER.fullmatch(digits):
