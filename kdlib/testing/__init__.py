@@ -4,5 +4,35 @@ Layer: shell.
 """
 
 from kdlib.testing.control_plane import ControlPlane, ControlPlaneError, control_plane_folder
+from kdlib.testing.hollow import (
+    Answer,
+    ContainerLife,
+    ExecCall,
+    HollowContainers,
+    HollowKubelet,
+    HollowNode,
+    HollowSettings,
+    LocalShell,
+    Responder,
+    Stdin,
+    answering,
+    echo,
+)
 
-__all__ = ["ControlPlane", "ControlPlaneError", "control_plane_folder"]
+__all__ = [
+    "Answer",
+    "ContainerLife",
+    "ControlPlane",
+    "ControlPlaneError",
+    "ExecCall",
+    "HollowContainers",
+    "HollowKubelet",
+    "HollowNode",
+    "HollowSettings",
+    "LocalShell",
+    "Responder",
+    "Stdin",
+    "answering",
+    "control_plane_folder",
+    "echo",
+]

@@ -69,7 +69,7 @@ class ControlPlane:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="control-plane-"))
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="kubedirector-control-plane-"))
             self._folder = Path(folder)
             self._start(stack)
             self._cleanup = stack.pop_all()
@@ -198,6 +198,8 @@ class ControlPlane:
             f"--secure-port={port}",
             f"--cert-dir={folder}/controllers",
             "--leader-elect=false",
+            # Each controller acts under its own account: the manager's own role covers only what all of them share.
+            "--use-service-account-credentials=true",
             f"--service-account-private-key-file={folder}/accounts.key",
             f"--root-ca-file={folder}/ca.crt",
             "--profiling=false",

@@ -8,6 +8,9 @@ from kdlib.sandbox.http.authority import Authority, KeyPair
 from kdlib.sandbox.http.backend import Backend
 from kdlib.sandbox.http.front import Front
 from kdlib.sandbox.http.kubeconfig import kubeconfig_text, write_private
+from kdlib.sandbox.http.pod_exec import ExecOrder, exec_in_pod
+from kdlib.sandbox.http.pod_logs import log_of_pod
+from kdlib.sandbox.http.tls import server_context
 from kdlib.sandbox.http.users import ANONYMOUS, User
 
 __all__ = [
@@ -16,9 +19,13 @@ __all__ = [
     "AccessLog",
     "Authority",
     "Backend",
+    "ExecOrder",
     "Front",
     "KeyPair",
     "User",
+    "exec_in_pod",
     "kubeconfig_text",
+    "log_of_pod",
+    "server_context",
     "write_private",
 ]
