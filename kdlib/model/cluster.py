@@ -23,6 +23,7 @@ from kdlib.model.scalars import (
     MountPath,
     NamingScheme,
     NonEmpty,
+    ProjectionPath,
     QuantityText,
     ServiceType,
     StringMap,
@@ -122,7 +123,7 @@ class VolumeProjection(SpecPart):
     """An existing claim mounted into each member of a role."""
 
     pvc_name: NonEmpty = Field(description="Name of the PersistentVolumeClaim.")
-    mount_path: MountPath = Field(min_length=2, description="Directory that it is mounted at.")
+    mount_path: ProjectionPath = Field(description="Directory that it is mounted at.")
     read_only: Flag = Field(default=False, description="Mount it read-only.")
 
 

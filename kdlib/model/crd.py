@@ -18,6 +18,7 @@ from kdlib.frozen import Json
 from kdlib.model.app import App
 from kdlib.model.cluster import Cluster
 from kdlib.model.config import Config, StatusBackup
+from kdlib.model.scalars import CONFIG_NAME_PATTERN, LONGEST_APP_NAME
 from kdlib.names import GROUP
 from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, KD_STATUS_BACKUP, Kind
 
@@ -52,7 +53,7 @@ _DEFINITIONS = {
             App,
             "kdapp",
             ("apiVersion", "kind", "metadata", "spec"),
-            name_rule={"maxLength": 63},
+            name_rule={"maxLength": LONGEST_APP_NAME},
             columns=(
                 ("App Name", ".spec.label.name", "Name of the app for people.", 0),
                 ("Distro ID", ".spec.distroID", "Id that all versions of the app share.", 0),
@@ -80,7 +81,7 @@ _DEFINITIONS = {
             "kdconfig",
             ("apiVersion", "kind", "metadata"),
             status=True,
-            name_rule={"pattern": "^kd-global-config$"},
+            name_rule={"pattern": CONFIG_NAME_PATTERN},
         ),
         _Definition(KD_STATUS_BACKUP, StatusBackup, "kdstatusbackup", ("apiVersion", "kind", "metadata", "spec")),
     )

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from kdlib.frozen import Json
 
 __all__ = [
+    "LONGEST_APP_NAME",
     "PATTERN_WORDS",
     "REQUIRED_LIMITS",
     "AbsolutePath",
@@ -28,6 +29,7 @@ __all__ = [
     "NamingScheme",
     "NonEmpty",
     "PackageUrl",
+    "ProjectionPath",
     "QuantityText",
     "RoleId",
     "ServiceId",
@@ -48,7 +50,10 @@ DIRECTORY = r"^/.*[^/]$"
 MOUNT_PATH = r"^/[a-zA-Z0-9\/-_]*"
 ABSOLUTE = r"^/.*$"
 WEB_URL = r"^https?://.+$"
-CONFIG_NAME = r"^kd-global-config$"
+CONFIG_NAME_PATTERN = r"^kd-global-config$"
+
+LONGEST_APP_NAME = 63
+"""Longest name of an app, which is the value of a label."""
 
 PATTERN_WORDS: dict[str, tuple[str, str]] = {
     QUANTITY: ("is not a quantity", 'write a number with an optional unit, as a string: "500m", "2", "4Gi"'),
@@ -64,7 +69,6 @@ PATTERN_WORDS: dict[str, tuple[str, str]] = {
     MOUNT_PATH: ("is not a mount path", "write an absolute path"),
     ABSOLUTE: ("is not an absolute path", "start it with a slash"),
     WEB_URL: ("is not a web URL", "start it with http:// or https://"),
-    CONFIG_NAME: ("is not the name of the global configuration", "name it kd-global-config"),
 }
 """What is wrong with a value that does not match the pattern, and what to do about it."""
 
@@ -122,6 +126,7 @@ LogoUrl: TypeAlias = Annotated[StrictStr, Field(min_length=1, pattern=LOGO_URL)]
 CardinalityText: TypeAlias = Annotated[StrictStr, Field(pattern=CARDINALITY)]
 Directory: TypeAlias = Annotated[StrictStr, Field(pattern=DIRECTORY)]
 MountPath: TypeAlias = Annotated[StrictStr, Field(min_length=1, pattern=MOUNT_PATH)]
+ProjectionPath: TypeAlias = Annotated[StrictStr, Field(min_length=2, pattern=MOUNT_PATH)]
 AbsolutePath: TypeAlias = Annotated[StrictStr, Field(pattern=ABSOLUTE)]
 WebUrl: TypeAlias = Annotated[StrictStr, Field(pattern=WEB_URL)]
 StringMap: TypeAlias = Annotated[dict[StrictStr, StrictStr], BeforeValidator(_without_null_values)]
