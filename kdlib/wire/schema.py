@@ -211,9 +211,18 @@ class Schema:
 
 
 class Schemas:
-    """Definitions by name, and the kinds that they belong to; nodes are made once, when first asked for."""
+    """Definitions by name, and the kinds that they belong to; nodes are made once, when first asked for.
 
-    def __init__(self, definitions: Mapping[str, Json], kinds: Mapping[str, str]) -> None:
+    `resources` holds the discovery entries (`metav1.APIResource`) of each group version.
+    """
+
+    def __init__(
+        self,
+        definitions: Mapping[str, Json],
+        kinds: Mapping[str, str],
+        resources: Mapping[str, list[Json]] | None = None,
+    ) -> None:
+        self.resources: Mapping[str, list[Json]] = resources or {}
         self._definitions = definitions
         self._kinds = kinds
         self._nodes: dict[tuple[str, bool], Schema] = {}
@@ -265,7 +274,7 @@ def _reference(raw: Json) -> str:
 def builtin_schemas() -> Schemas:
     """Read the table of built-in kinds that comes with this package."""
     table = orjson.loads(files("kdlib.wire").joinpath("builtin.json").read_bytes())
-    return Schemas(table["definitions"], table["kinds"])
+    return Schemas(table["definitions"], table["kinds"], table.get("resources"))
 
 
 def structural_schema(schema: Json) -> Schema:

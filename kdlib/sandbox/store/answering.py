@@ -1,0 +1,181 @@
+"""One request, from its path to its answer.
+
+Layer: shell.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kdlib.frozen import Json
+from kdlib.sandbox.store.binding import bind, evict
+from kdlib.sandbox.store.core import Core
+from kdlib.sandbox.store.creating import begin_create, commit_create, settle_create
+from kdlib.sandbox.store.deleting import begin_delete, commit_delete, deletion_body
+from kdlib.sandbox.store.draft import Draft
+from kdlib.sandbox.store.faults import conflict, method_not_allowed, not_found, too_large_version
+from kdlib.sandbox.store.history import Change
+from kdlib.sandbox.store.listing import list_body, listed, read_query
+from kdlib.sandbox.store.options import Caller, WriteOptions, delete_options, write_options
+from kdlib.sandbox.store.patching import begin_patch
+from kdlib.sandbox.store.routing import target_of
+from kdlib.sandbox.store.target import Patch, Target
+from kdlib.sandbox.store.updating import Stale, begin_update, commit_update, settle_update
+from kdlib.wire import Request
+
+__all__ = ["Answer", "Answering"]
+
+_FRESHNESS_SECONDS = 3.0
+_TRIES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a client gets: the HTTP code, the body, and warnings for its user."""
+
+    code: int
+    body: Json
+    warnings: tuple[str, ...] = ()
+
+
+class Answering:
+    """Does what requests ask."""
+
+    def __init__(self, core: Core) -> None:
+        self._core = core
+
+    async def answer(self, request: Request, caller: Caller, duplicates: tuple[str, ...] = ()) -> Answer:
+        """Do what one request asks; raises ApiError for a refusal."""
+        target = target_of(self._core.resources, request.path)
+        verb = _verb(request, target)
+        if target.resource.kind.namespaced and not target.namespace and verb not in {"list", "deletecollection"}:
+            raise method_not_allowed(target.resource.kind)
+        if not target.subresource and verb not in target.resource.verbs:
+            raise method_not_allowed(target.resource.kind)
+        match verb:
+            case "get":
+                return await self._get(target, request)
+            case "list":
+                return await self._list(target, request)
+            case "delete":
+                return await self._delete(target, request, caller)
+            case "deletecollection":
+                return await self._delete_collection(target, request, caller)
+            case "create" if target.subresource:
+                return Answer(201, self._create_below(target, request, caller))
+            case _:
+                options = write_options(request.query, caller, duplicates)
+                return await self._write(self._beginning(verb, target, request, options))
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    async def _get(self, target: Target, request: Request) -> Answer:
+        await self._wait_for(request.query.get("resourceVersion", ""))
+        found = self._core.live(target.resource, *target.key)
+        if found is None:
+            raise not_found(target.resource.kind, target.name)
+        return Answer(200, found)
+
+    async def _list(self, target: Target, request: Request) -> Answer:
+        query = read_query(target.resource, request.query)
+        await self._wait_for(query.version)
+        items, metadata = listed(self._core, target.resource, target.namespace, query)
+        return Answer(200, list_body(target.resource, items, metadata))
+
+    async def _wait_for(self, version: str) -> None:
+        """Wait for a version that has not come yet, for three seconds; raises a 504."""
+        if not version or version == "0" or not version.isdigit() or int(version) <= self._core.shelves.version:
+            return
+        arrived = asyncio.Event()
+
+        def note(change: Change) -> None:
+            if change.version >= int(version):
+                arrived.set()
+
+        end = self._core.shelves.listen(note)
+        try:
+            async with asyncio.timeout(_FRESHNESS_SECONDS):
+                await arrived.wait()
+        except TimeoutError as error:
+            raise too_large_version(int(version), self._core.shelves.version) from error
+        finally:
+            end()
+
+    # --- writing ----------------------------------------------------------------------------------------------------
+
+    def _beginning(self, verb: str, target: Target, request: Request, options: WriteOptions) -> Callable[[], Draft]:
+        core = self._core
+        match verb:
+            case "create":
+                return lambda: begin_create(core, target, request.body, options)
+            case "update":
+                return lambda: begin_update(core, target, request.body, options)
+            case _:
+                patch = Patch(request.body, request.content_type)
+                return lambda: begin_patch(core, target, patch, options)
+
+    async def _write(self, begin: Callable[[], Draft]) -> Answer:
+        """Make the draft, have it admitted, checked and stored; begin again where somebody else was faster."""
+        for _ in range(_TRIES):
+            draft = begin()
+            if draft.old is None:
+                settle_create(self._core, draft)
+                return Answer(201, commit_create(self._core, draft), tuple(draft.warnings))
+            settle_update(self._core, draft)
+            try:
+                return Answer(200, commit_update(self._core, draft), tuple(draft.warnings))
+            except Stale:
+                continue
+        raise conflict(draft.resource.kind, draft.name, "the object changes too often")
+
+    def _create_below(self, target: Target, request: Request, caller: Caller) -> Json:
+        match target.subresource:
+            case "binding":
+                return bind(self._core, target, request.body, dry_run=bool(request.query.get("dryRun")))
+            case "eviction":
+                return evict(self._core, target, request.body, caller)
+            case _:
+                raise method_not_allowed(target.resource.kind)
+
+    # --- deleting ---------------------------------------------------------------------------------------------------
+
+    async def _delete(self, target: Target, request: Request, caller: Caller) -> Answer:
+        options = delete_options(request.query, request.body, caller)
+        deletion = begin_delete(self._core, target.resource, target.key, options)
+        obj, is_gone = commit_delete(self._core, deletion)
+        code = 202 if not is_gone and options.orphan is False else 200
+        return Answer(code, deletion_body(deletion, obj, is_gone=is_gone))
+
+    async def _delete_collection(self, target: Target, request: Request, caller: Caller) -> Answer:
+        options = delete_options(request.query, request.body, caller)
+        query = read_query(target.resource, request.query)
+        items, metadata = listed(self._core, target.resource, target.namespace, query)
+        done = []
+        for item in items:
+            key = (item["metadata"].get("namespace", ""), item["metadata"]["name"])
+            done.append(commit_delete(self._core, begin_delete(self._core, target.resource, key, options))[0])
+        return Answer(200, list_body(target.resource, done, metadata))
+
+
+_VERBS = {
+    ("GET", "object"): "get",
+    ("HEAD", "object"): "get",
+    ("PUT", "object"): "update",
+    ("PATCH", "object"): "patch",
+    ("DELETE", "object"): "delete",
+    ("GET", "part"): "get",
+    ("PUT", "part"): "update",
+    ("PATCH", "part"): "patch",
+    ("POST", "part"): "create",
+    ("GET", "collection"): "list",
+    ("POST", "collection"): "create",
+    ("DELETE", "collection"): "deletecollection",
+}
+
+
+def _verb(request: Request, target: Target) -> str:
+    place = "part" if target.subresource else "object" if target.name else "collection"
+    verb = _VERBS.get((request.method, place))
+    if verb is None:
+        raise method_not_allowed(target.resource.kind)
+    return verb

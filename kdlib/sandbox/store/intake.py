@@ -1,0 +1,98 @@
+"""From a body to an object of a kind: the right kind, known fields, right types, defaults.
+
+Layer: pure.
+"""
+
+from typing import Any
+
+from kdlib.frozen import Json, copied
+from kdlib.sandbox.store.decode import Misfit, Reading, read_object
+from kdlib.sandbox.store.faults import bad_request, patch_invalid
+from kdlib.sandbox.store.options import WriteOptions
+from kdlib.sandbox.store.resources import Resource
+
+__all__ = ["check_kind", "check_place", "read_body", "read_patched"]
+
+
+def read_body(resource: Resource, body: Any, reading: Reading, options: WriteOptions) -> tuple[Json, list[str]]:
+    """Return what a create or update sent as a new object with defaults, and the warnings that it earned.
+
+    Raises ApiError 400 for another kind, wrong types, and with strict validation for unknown or duplicate fields.
+    """
+    if not isinstance(body, dict):
+        raise bad_request("couldn't get version/kind; json parse error: the body is no object")
+    check_kind(resource, body)
+    kind = resource.kind
+    prefix = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: '
+    try:
+        obj = _read(resource, body, reading)
+    except Misfit as error:
+        raise bad_request(prefix + str(error)) from error
+    problems = _noticed(reading, options)
+    if problems and options.validation == "Strict":
+        raise bad_request(f"{prefix}strict decoding error: {', '.join(problems)}")
+    return obj, problems if options.validation == "Warn" else []
+
+
+def read_patched(resource: Resource, patched: Any, reading: Reading, options: WriteOptions) -> tuple[Json, list[str]]:
+    """Return what a patch made as a new object with defaults, and warnings; raises ApiError 422 for what is none."""
+    try:
+        obj = _read(resource, patched, reading)
+    except Misfit as error:
+        raise patch_invalid(patched, str(error)) from error
+    problems = _noticed(reading, options)
+    if problems and options.validation == "Strict":
+        raise patch_invalid(patched, f"strict decoding error: {', '.join(problems)}")
+    return obj, problems if options.validation == "Warn" else []
+
+
+def _noticed(reading: Reading, options: WriteOptions) -> list[str]:
+    if options.validation == "Ignore":
+        return []
+    unknown = [f'unknown field "{path}"' for path in reading.unknown]
+    return [*(f'duplicate field "{path}"' for path in options.duplicates), *unknown]
+
+
+def _read(resource: Resource, body: Json, reading: Reading) -> Json:
+    if resource.custom is not None:
+        obj: Json = resource.custom.read(body, reading)
+    else:
+        obj = read_object(resource.schema, body, reading)
+    obj["apiVersion"], obj["kind"] = resource.kind.api_version, resource.kind.name
+    obj.setdefault("metadata", {})
+    resource.behaviour.default(obj)
+    return obj
+
+
+def check_kind(resource: Resource, body: Json) -> None:
+    """Raise a 400 where a body is of another kind or version than the path."""
+    kind = resource.kind
+    version, name = body.get("apiVersion"), body.get("kind")
+    if resource.custom is not None and not (version and name):
+        missing = "Kind" if not name else "apiVersion"
+        raise bad_request(f"Object '{missing}' is missing in '{copied(body)}'")
+    if name and name != kind.name:
+        raise bad_request(
+            f'{name} in version "{(version or "").rpartition("/")[2]}" cannot be handled as a {kind.name}: '
+            f"converting ({name}) to ({kind.name}): unknown conversion"
+        )
+    if version and version != kind.api_version:
+        raise bad_request(
+            f"the API version in the data ({version}) does not match the expected API version ({kind.api_version})"
+        )
+
+
+def check_place(resource: Resource, obj: Json, namespace: str, name: str = "") -> None:
+    """Put the path's namespace into the object; raise a 400 where namespace or name say something else."""
+    metadata = obj["metadata"]
+    if not resource.kind.namespaced:
+        if metadata.pop("namespace", ""):
+            raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+    elif metadata.get("namespace", namespace) != namespace:
+        raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
+    else:
+        metadata["namespace"] = namespace
+    if name and not metadata.get("name"):
+        metadata["name"] = name
+    if name and metadata["name"] != name:
+        raise bad_request(f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})")

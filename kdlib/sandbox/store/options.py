@@ -1,0 +1,127 @@
+"""Who asks, and how: the options of a write, a read or a deletion.
+
+Layer: pure.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from kdlib.frozen import Json
+from kdlib.sandbox.store.faults import FieldError, bad_request, invalid_value
+
+__all__ = ["Caller", "DeleteOptions", "System", "WriteOptions", "delete_options", "option_errors", "write_options"]
+
+
+class Caller(Protocol):
+    """Who asks, as admission and access reviews see them."""
+
+    @property
+    def name(self) -> str:
+        """Return the user's name."""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Return the user's groups."""
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """The server itself."""
+
+    name: str = "system:apiserver"
+    groups: tuple[str, ...] = ("system:masters",)
+
+
+@dataclass(frozen=True, slots=True)
+class WriteOptions:
+    """How something is to be written."""
+
+    manager: str = ""
+    """The field manager; empty for `unknown`."""
+    dry_run: bool = False
+    validation: str = "Warn"
+    """What becomes of unknown and duplicate fields: `Strict`, `Warn` or `Ignore`."""
+    force: bool = False
+    caller: Caller = System()
+    duplicates: tuple[str, ...] = ()
+    """Paths of fields that stood twice in the body, where the reader of the body looked for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteOptions:
+    """How something is to be deleted."""
+
+    grace_seconds: int | None = None
+    propagation: str = ""
+    uid: str = ""
+    version: str = ""
+    dry_run: bool = False
+    orphan: bool | None = None
+    caller: Caller = System()
+
+
+def write_options(query: Mapping[str, str], caller: Caller, duplicates: tuple[str, ...] = ()) -> WriteOptions:
+    """Read the query of a write; raises ApiError 400."""
+    force = query.get("force", "")
+    return WriteOptions(
+        manager=query.get("fieldManager", ""),
+        dry_run=_dry_run(query.get("dryRun")),
+        validation=query.get("fieldValidation") or "Warn",
+        force=_truth(force, "force") if force else False,
+        caller=caller,
+        duplicates=duplicates,
+    )
+
+
+def option_errors(options: WriteOptions) -> list[FieldError]:
+    """Return what is wrong with the options of a write."""
+    errors = []
+    if len(options.manager) > 128:
+        errors.append(FieldError("fieldManager", "FieldValueTooLong", "may not be more than 128 bytes"))
+    if not options.manager.isprintable():
+        errors.append(invalid_value("fieldManager", options.manager, "should only contain printable characters"))
+    if options.validation not in {"Strict", "Warn", "Ignore"}:
+        what = 'supported values: "Ignore", "Strict", "Warn"'
+        errors.append(FieldError("fieldValidation", "FieldValueNotSupported", what, options.validation))
+    return errors
+
+
+def delete_options(query: Mapping[str, str], body: Any, caller: Caller) -> DeleteOptions:
+    """Read the query and the body of a deletion; the body's options win. Raises ApiError 400."""
+    sent: Json = body if isinstance(body, dict) else {}
+    preconditions = sent.get("preconditions") or {}
+    grace = sent.get("gracePeriodSeconds", query.get("gracePeriodSeconds"))
+    orphan = sent.get("orphanDependents", query.get("orphanDependents"))
+    dry_run = sent.get("dryRun") or ([query["dryRun"]] if query.get("dryRun") else [])
+    return DeleteOptions(
+        grace_seconds=None if grace in {None, ""} else _number(grace),
+        propagation=sent.get("propagationPolicy") or query.get("propagationPolicy") or "",
+        uid=preconditions.get("uid") or "",
+        version=preconditions.get("resourceVersion") or "",
+        dry_run=any(_dry_run(word) for word in dry_run),
+        orphan=None if orphan is None else orphan is True or orphan == "true",
+        caller=caller,
+    )
+
+
+def _dry_run(value: str | None) -> bool:
+    if value not in {None, "", "All"}:
+        raise bad_request(f'dryRun: Unsupported value: "{value}": supported values: "All"')
+    return value == "All"
+
+
+def _truth(value: str, name: str) -> bool:
+    # Some clients write booleans as Python does; the reference server reads these too.
+    if value.lower() in {"1", "t", "true"}:
+        return True
+    if value.lower() in {"0", "f", "false"}:
+        return False
+    raise bad_request(f'strconv.ParseBool: parsing "{value}": invalid syntax ({name})')
+
+
+def _number(value: Any) -> int:
+    try:
+        return int(value)
+    except (TypeError, ValueError) as error:
+        raise bad_request(f'strconv.ParseInt: parsing "{value}": invalid syntax') from error

@@ -1,0 +1,76 @@
+"""The objects themselves, in memory, under one running version; nothing here knows a kind's rules.
+
+Layer: shell.
+"""
+
+from collections.abc import Callable, Iterable
+
+from kdlib.frozen import Json
+from kdlib.sandbox.store.history import Change, History, Key
+
+__all__ = ["Shelves"]
+
+
+class Shelves:
+    """Objects by storage, namespace and name. Stored objects are never changed; a write puts a new one in place."""
+
+    def __init__(self, history_limit: int) -> None:
+        self._objects: dict[str, dict[Key, Json]] = {}
+        self._histories: dict[str, History] = {}
+        self._history_limit = history_limit
+        self._listeners: list[Callable[[Change], None]] = []
+        self.version = 1
+
+    def get(self, storage: str, key: Key) -> Json | None:
+        """Return an object; None where there is none."""
+        return self._objects.get(storage, {}).get(key)
+
+    def objects(self, storage: str) -> dict[Key, Json]:
+        """Return all objects of a storage; to be read only."""
+        return self._objects.get(storage, {})
+
+    def history(self, storage: str) -> History:
+        """Return the log of a storage."""
+        found = self._histories.get(storage)
+        if found is None:
+            found = self._histories[storage] = History(self._history_limit, 0)
+        return found
+
+    def listen(self, listener: Callable[[Change], None]) -> Callable[[], None]:
+        """Call a listener after each commit; the answer ends it."""
+        self._listeners.append(listener)
+
+        def end() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return end
+
+    def put(self, storage: str, key: Key, obj: Json) -> Json:
+        """Store an object under the next version; return it as stored, with `metadata.resourceVersion`."""
+        self.version += 1
+        stored = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
+        shelf = self._objects.setdefault(storage, {})
+        old = shelf.get(key)
+        shelf[key] = stored
+        self._tell(Change(self.version, storage, key, old, stored))
+        return stored
+
+    def take(self, storage: str, key: Key, last: Json | None = None) -> Json:
+        """Remove an object; return its last state, under the version of its deletion."""
+        old = self._objects[storage].pop(key)
+        self.version += 1
+        state = last if last is not None else old
+        gone = {**state, "metadata": {**state["metadata"], "resourceVersion": str(self.version)}}
+        self._tell(Change(self.version, storage, key, old, None, gone))
+        return gone
+
+    def forget_history(self, storages: Iterable[str] | None = None) -> None:
+        """Forget all changes so far, as a compaction does: older watches and lists end with 410."""
+        for storage in list(self._histories) if storages is None else storages:
+            self.history(storage).forget(self.version)
+
+    def _tell(self, change: Change) -> None:
+        self.history(change.storage).add(change)
+        for listener in tuple(self._listeners):
+            listener(change)
