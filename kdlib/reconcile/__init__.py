@@ -1,0 +1,31 @@
+"""One pass over one root: observe, resolve, build, plan, apply, report, record.
+
+Layer: shell.
+"""
+
+from kdlib.reconcile.finalizer import CLEANUP
+from kdlib.reconcile.passes import Compute, Passed, Passes, PassSettings
+from kdlib.reconcile.recording import Recorder, Recording
+from kdlib.reconcile.view import CLUSTER_INDEX, OWNER_INDEX, Related, View, cluster_terms, owner_terms
+from kdlib.reconcile.work import Work, WorkId
+from kdlib.reconcile.written import Ended, Written
+
+__all__ = [
+    "CLEANUP",
+    "CLUSTER_INDEX",
+    "OWNER_INDEX",
+    "Compute",
+    "Ended",
+    "PassSettings",
+    "Passed",
+    "Passes",
+    "Recorder",
+    "Recording",
+    "Related",
+    "View",
+    "Work",
+    "WorkId",
+    "Written",
+    "cluster_terms",
+    "owner_terms",
+]

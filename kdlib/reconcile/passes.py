@@ -1,0 +1,188 @@
+"""One pass over one root: the only place where the pure half and I/O meet.
+
+Layer: shell.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TypeAlias
+
+from kdlib import graph, report
+from kdlib.errors import ApiError, RefusedError, WorldError
+from kdlib.frozen import Json
+from kdlib.graph import ObjectGraph, Plan
+from kdlib.kube import Api, pruned
+from kdlib.manifests import MANAGED, Desired
+from kdlib.model import GuestFact, Outcome, Seen
+from kdlib.reconcile.announcing import Announcer
+from kdlib.reconcile.applying import Applied, carry_out
+from kdlib.reconcile.finalizer import add_finalizer, has_finalizer, is_going, remove_finalizer
+from kdlib.reconcile.members import works_of
+from kdlib.reconcile.ours import made_ours
+from kdlib.reconcile.recording import Recorder
+from kdlib.reconcile.view import View
+from kdlib.reconcile.work import Work
+from kdlib.reconcile.written import Ended, Written, written
+from kdlib.wire import Kind, Ref
+
+__all__ = ["Compute", "PassSettings", "Passed", "Passes"]
+
+_log = logging.getLogger(__name__)
+
+Compute: TypeAlias = Callable[[Seen], Desired | ObjectGraph]
+"""Computes everything that one root wants. Pure; raises RefusedError with all that is wrong with the root."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _entropy() -> str:
+    return secrets.token_hex(32)
+
+
+@dataclass(frozen=True, slots=True)
+class PassSettings:
+    """What a pass takes from outside: the time, dice for secrets, and how often statuses are written at most.
+
+    `deletable` are the kinds of which a root's objects are deleted when its graph wants them no more.
+    """
+
+    clock: Callable[[], datetime] = _now
+    entropy: Callable[[], str] = _entropy
+    status_interval_seconds: float = 0.25
+    deletable: Collection[Kind] = field(default=MANAGED)
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What came of a pass.
+
+    `gone`: the root is no more, or is let go. `facts`: what the caches have to show before the next pass. `works`:
+    what is to run inside members from now on; None leaves what runs as it is. `recorded`: the stored status says all
+    that this pass knew. `error`: why it has to be tried again. `again_seconds`: when to look again at the latest.
+    """
+
+    gone: bool = False
+    facts: tuple[Written | Ended, ...] = ()
+    works: tuple[Work, ...] | None = None
+    recorded: bool = False
+    error: WorldError | None = None
+    again_seconds: float | None = None
+
+
+class Passes:
+    """Runs passes over the roots of one kind.
+
+    Guarantees: what depends on a reservation is done only after it was stored; before members end, the root is read
+    from the storage once more; a pass in which everything is as wanted sends nothing.
+    Assumes: passes over one root do not overlap.
+    """
+
+    def __init__(self, api: Api, view: View, compute: Compute, *, settings: PassSettings | None = None) -> None:
+        self._api = api
+        self._view = view
+        self._compute = compute
+        self._settings = settings or PassSettings()
+        self._recorder = Recorder(api, view.kind, interval_seconds=self._settings.status_interval_seconds)
+        self._announcer = Announcer(api)
+
+    async def run(self, namespace: str, name: str, guest_facts: tuple[GuestFact, ...] = ()) -> Passed:
+        """Pass once over the root of this name.
+
+        Raises WorldError where the API server did not answer, or somebody else wrote first; what was done until then
+        is seen by the next pass. Cancellation: at any time.
+        """
+        ref = Ref(self._view.kind, namespace, name)
+        root = self._view.root(namespace, name)
+        if root is None:
+            self._recorder.forget(ref)
+            return Passed(gone=True)
+        if is_going(root):
+            return await self._let_go(ref, root)
+        if has_finalizer(root):
+            return await self._reconcile(root, guest_facts)
+        held = pruned(await add_finalizer(self._api, ref, root))
+        passed = await self._reconcile(held, guest_facts)
+        return replace(passed, facts=(written(ref, held), *passed.facts))
+
+    async def _let_go(self, ref: Ref, root: Json) -> Passed:
+        """Take the finalizer off a root that is to be deleted; its children go after it (RC-07)."""
+        if not has_finalizer(root):
+            return Passed(gone=True)
+        await self._announcer.announce(report.farewell(self._seen(root, ())))
+        left = await remove_finalizer(self._api, ref, root)
+        _log.info("%s: let go", ref)
+        return Passed(gone=True, facts=(written(ref, left),) if left else ())
+
+    async def _reconcile(self, root: Json, guest_facts: tuple[GuestFact, ...]) -> Passed:
+        seen = self._seen(root, guest_facts)
+        try:
+            wanted = self._compute(seen)
+        except RefusedError as error:
+            return await self._record(seen, report.refused(seen, error))
+        match wanted:
+            case ObjectGraph():
+                return _with_applied(Passed(works=(), recorded=True), await self._apply(seen, wanted))
+            case Desired() if wanted.life.reservation_pending:
+                return await self._record(seen, report.status(seen, wanted), at_once=True)
+            case Desired():
+                applied = await self._apply(seen, wanted.graph)
+                status = report.status(seen, wanted, applied.outcome)
+                passed = _with_applied(await self._record(seen, status, outcome=applied.outcome), applied)
+                return replace(passed, works=works_of(self._api, wanted))
+
+    def _seen(self, root: Json, guest_facts: tuple[GuestFact, ...]) -> Seen:
+        return self._view.seen(root, guest_facts, now=self._settings.clock(), entropy=self._settings.entropy())
+
+    async def _apply(self, seen: Seen, wanted: ObjectGraph) -> Applied:
+        ours = made_ours(wanted, seen.root, self._view.children)
+        plan = graph.plan(ours, seen.children, root=seen.root, deletable=self._settings.deletable)
+        if plan.is_empty:
+            return Applied(Outcome(failures=plan.blocked))
+        if plan.irreversible:
+            await self._read_root_again(seen.root)
+        applied = await carry_out(self._api, plan, seen.children)
+        _tell(seen.root, plan, applied)
+        return applied
+
+    async def _read_root_again(self, root: Json) -> None:
+        """Raise WorldError unless the storage holds the root as it was seen."""
+        metadata = root["metadata"]
+        ref = Ref(self._view.kind, metadata.get("namespace", ""), metadata["name"])
+        stored = (await self._api.get(ref))["metadata"]
+        if (stored.get("uid"), stored.get("resourceVersion")) != (metadata["uid"], metadata["resourceVersion"]):
+            raise WorldError(f"{ref} has changed since it was seen")
+
+    async def _record(
+        self, seen: Seen, status: Json, *, outcome: Outcome | None = None, at_once: bool = False
+    ) -> Passed:
+        """Store the status if it is another one, and announce what became different with it."""
+        recording = await self._recorder.record(seen.root, status, at_once=at_once)
+        if recording.fact is None:
+            return Passed(recorded=recording.is_current, again_seconds=recording.wait_seconds or None)
+        await self._announcer.announce(report.events(seen, seen.root.get("status"), status, outcome))
+        return Passed(facts=(recording.fact,))
+
+
+def _with_applied(passed: Passed, applied: Applied) -> Passed:
+    """Return what came of the pass with what came of its plan; the longest wait asked for by the server counts."""
+    errors = sorted(applied.errors, key=_wait_asked_for)
+    return replace(passed, facts=(*passed.facts, *applied.facts), error=errors[-1] if errors else None)
+
+
+def _wait_asked_for(error: WorldError) -> int:
+    return error.retry_after_seconds if isinstance(error, ApiError) else 0
+
+
+def _tell(root: Json, plan: Plan, applied: Applied) -> None:
+    name = f"{root['kind']} {root['metadata'].get('namespace', '')}/{root['metadata']['name']}"
+    failed = dict(applied.outcome.failures)
+    for step in plan.steps:
+        if step.ref in failed:
+            _log.warning("%s: %s failed: %s", name, step, failed[step.ref])
+        else:
+            _log.info("%s: %s", name, step)

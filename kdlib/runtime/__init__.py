@@ -1,0 +1,27 @@
+"""Many roots, for ever, on one or many Kubernetes clusters: queue, workers, back-off, expectations, shutdown.
+
+Layer: shell.
+"""
+
+from kdlib.reconcile import PassSettings, Related
+from kdlib.runtime.controller import Controller, Settings
+from kdlib.runtime.expectations import Expectations
+from kdlib.runtime.fleet import Site, run_fleet
+from kdlib.runtime.followed import CHILDREN, Followed
+from kdlib.runtime.queue import WorkQueue
+from kdlib.runtime.supervisor import SupervisorSettings, TaskSupervisor
+
+__all__ = [
+    "CHILDREN",
+    "Controller",
+    "Expectations",
+    "Followed",
+    "PassSettings",
+    "Related",
+    "Settings",
+    "Site",
+    "SupervisorSettings",
+    "TaskSupervisor",
+    "WorkQueue",
+    "run_fleet",
+]

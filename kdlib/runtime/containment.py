@@ -1,0 +1,32 @@
+"""The one place where an unexpected exception is stopped: one root or one member must never stop the others.
+
+Layer: shell.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from kdlib.errors import WorldError
+
+__all__ = ["contained"]
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+async def contained(subject: str, call: Callable[[], Awaitable[T]]) -> T | WorldError:
+    """Await the call; return its result, or the error to be retried with back-off.
+
+    What the world did is returned as it is. Anything else is a defect of ours or of an operator's callable: it is
+    logged with its traceback, and returned as a WorldError, since a retry is all that can be done here. Cancellation
+    passes.
+    """
+    try:
+        return await call()
+    except WorldError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - this is the place
+        _log.exception("%s: unexpected %s", subject, type(error).__name__)
+        return WorldError(f"unexpected {type(error).__name__}: {error}")

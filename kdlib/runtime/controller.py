@@ -1,0 +1,210 @@
+"""Controller: looks after all roots of one kind on one Kubernetes cluster, for ever.
+
+Layer: shell.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import anyio
+
+from kdlib.errors import ApiError, WorldError
+from kdlib.kube import Api, Backoff, Cache, Change, Identity, Reflector, ReflectorSettings, Selection, identity
+from kdlib.reconcile import (
+    CLUSTER_INDEX,
+    OWNER_INDEX,
+    Compute,
+    Passed,
+    Passes,
+    PassSettings,
+    Related,
+    View,
+    cluster_terms,
+    owner_terms,
+)
+from kdlib.runtime.containment import contained
+from kdlib.runtime.expectations import Expectations
+from kdlib.runtime.followed import CHILDREN, Followed, roots_of
+from kdlib.runtime.queue import WorkQueue
+from kdlib.runtime.references import References
+from kdlib.runtime.supervisor import SupervisorSettings, TaskSupervisor
+from kdlib.wire import Kind, Ref
+
+__all__ = ["Controller", "Settings"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Limits of one controller.
+
+    `expectation_seconds` bounds the wait for a cache to show a write; `grace_seconds` is how long running passes have
+    to end at shutdown; `backoff` is for passes that failed.
+    """
+
+    workers: int = 8
+    expectation_seconds: float = 10.0
+    grace_seconds: float = 5.0
+    backoff: Backoff = field(default_factory=lambda: Backoff(0.1, 60.0))
+    passes: PassSettings = field(default_factory=PassSettings)
+    members: SupervisorSettings = field(default_factory=SupervisorSettings)
+    watches: ReflectorSettings = field(default_factory=ReflectorSettings)
+
+
+class Controller:
+    """Looks after all roots of one kind.
+
+    `desired` computes everything that one root wants; `children` are the kinds of what it wants; `related` tells what
+    else a root refers to. The objects of roots are found by the label `kubedirector.hpe.com/kdcluster`.
+
+    Guarantees: passes over one root never overlap, and a pass sees what the one before it wrote; one root, object or
+    member that fails stops no other; without changes nothing is sent but the watches.
+    Cancellation: `run` takes up nothing new, gives running passes `grace_seconds` to end, then cuts everything.
+    """
+
+    def __init__(
+        self,
+        api: Api,
+        kind: Kind,
+        desired: Compute,
+        *,
+        related: Related | None = None,
+        children: Sequence[Followed] = CHILDREN,
+        settings: Settings | None = None,
+    ) -> None:
+        self.synced = asyncio.Event()
+        self._api = api
+        self._kind = kind
+        self._settings = settings or Settings()
+        self._related = related or Related()
+        self._roots = Cache()
+        indexes = {CLUSTER_INDEX: cluster_terms, OWNER_INDEX: owner_terms}
+        self._children = {item.kind: Cache(transform=item.transform, indexes=indexes) for item in children}
+        self._others = {item: Cache() for item in self._related.kinds if item not in self._children}
+        self._followed = tuple(children)
+        self._view = View(kind, self._roots, self._children, others=self._others, refs=self._related.refs)
+        self._passes = Passes(api, self._view, desired, settings=self._settings.passes)
+        self._queue: WorkQueue[Identity] = WorkQueue(backoff=self._settings.backoff)
+        self._references = References()
+        self._running: set[anyio.CancelScope] = set()
+        self._subscribe()
+
+    async def run(self) -> None:
+        """Look after the roots until cancelled."""
+        loop = asyncio.get_running_loop()
+        expectations: Expectations[Identity] = Expectations(
+            self._view.caches, limit_seconds=self._settings.expectation_seconds, time=loop.time
+        )
+        async with anyio.create_task_group() as group:
+            supervisor = TaskSupervisor(group, self._queue.add, settings=self._settings.members)
+            for reflector in self._reflectors():
+                group.start_soon(reflector.run)
+            for cache in self._view.caches.values():
+                await cache.synced.wait()
+            self.synced.set()
+            _log.info("%s: looks after %d %s", self._api.name, len(self._roots), self._kind.plural)
+            async with anyio.create_task_group() as workers:
+                for _ in range(self._settings.workers):
+                    workers.start_soon(self._work, supervisor, expectations)
+                await self._until_cancelled()
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether every root was passed over since its last change, and no work waits."""
+        return self._queue.is_idle
+
+    async def _until_cancelled(self) -> None:
+        try:
+            await anyio.sleep_forever()
+        finally:
+            self._queue.close()
+            for scope in self._running:
+                scope.deadline = anyio.current_time() + self._settings.grace_seconds
+
+    async def _work(self, supervisor: TaskSupervisor[Identity], expectations: Expectations[Identity]) -> None:
+        while (key := await self._queue.get()) is not None:
+            with anyio.CancelScope(shield=True) as scope:
+                self._running.add(scope)
+                try:
+                    await self._pass(key, supervisor, expectations)
+                finally:
+                    self._running.discard(scope)
+                    self._queue.done(key)
+
+    async def _pass(
+        self, key: Identity, supervisor: TaskSupervisor[Identity], expectations: Expectations[Identity]
+    ) -> None:
+        wait_seconds = expectations.remaining_seconds(key)
+        if wait_seconds > 0:
+            # What is awaited comes as a change of this key; the timer is for what never comes.
+            self._queue.add_after(key, wait_seconds)
+            return
+        namespace, name = key
+        subject = str(Ref(self._kind, namespace, name))
+        result = await contained(subject, lambda: self._passes.run(namespace, name, supervisor.facts(key)))
+        match result:
+            case WorldError():
+                self._retry(key, subject, result)
+            case Passed(gone=True):
+                supervisor.forget(key)
+                expectations.forget(key)
+                self._queue.succeeded(key)
+            case Passed():
+                expectations.expect(key, result.facts)
+                if result.works is not None:
+                    supervisor.want(key, result.works, recorded=result.recorded)
+                self._after(key, subject, result)
+
+    def _after(self, key: Identity, subject: str, passed: Passed) -> None:
+        if passed.error is not None:
+            self._retry(key, subject, passed.error)
+            return
+        self._queue.succeeded(key)
+        if passed.again_seconds is not None:
+            self._queue.add_after(key, passed.again_seconds)
+
+    def _retry(self, key: Identity, subject: str, error: WorldError) -> None:
+        asked = error.retry_after_seconds if isinstance(error, ApiError) else 0
+        delay = self._queue.retry(key, at_least_seconds=asked)
+        _log.debug("%s: will be tried again in %.1f s: %s", subject, delay, error)
+
+    def _reflectors(self) -> list[Reflector]:
+        watches = self._settings.watches
+        made = [Reflector(self._api, Selection(self._kind), self._roots, optional=True, settings=watches)]
+        for item in self._followed:
+            selection = Selection(item.kind, labels=item.labels)
+            made.append(Reflector(self._api, selection, self._children[item.kind], settings=watches))
+        for kind, cache in self._others.items():
+            made.append(Reflector(self._api, Selection(kind), cache, optional=True, settings=watches))
+        return made
+
+    def _subscribe(self) -> None:
+        self._roots.subscribe(self._root_changed)
+        for cache in self._children.values():
+            cache.subscribe(self._child_changed)
+        followed: Mapping[Kind, Cache] = {**self._others, **self._children}
+        for kind in self._related.kinds:
+            followed[kind].subscribe(partial(self._related_changed, kind))
+
+    def _root_changed(self, change: Change) -> None:
+        key = identity(change.after or change.before or {})
+        if key is None:
+            return
+        self._references.set(key, self._view.refs(change.after) if change.after else ())
+        self._queue.add(key)
+
+    def _child_changed(self, change: Change) -> None:
+        for obj in (change.before, change.after):
+            for key in roots_of(obj, self._kind) if obj else ():
+                if self._roots.get(*key) is not None:
+                    self._queue.add(key)
+
+    def _related_changed(self, kind: Kind, change: Change) -> None:
+        key = identity(change.after or change.before or {})
+        if key is not None:
+            for source in self._references.to(Ref(kind, *key)):
+                self._queue.add(source)

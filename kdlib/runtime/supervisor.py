@@ -1,0 +1,135 @@
+"""TaskSupervisor: slow work inside members, outside of passes: bounded, limited in time, cancelled when unwanted.
+
+Layer: shell.
+"""
+
+import random
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import anyio
+from anyio.abc import TaskGroup
+
+from kdlib.errors import WorldError
+from kdlib.kube import Backoff
+from kdlib.model import Finished, GuestFact, Stalled
+from kdlib.reconcile import Work, WorkId
+from kdlib.runtime.containment import contained
+
+__all__ = ["SupervisorSettings", "TaskSupervisor"]
+
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(frozen=True, slots=True)
+class SupervisorSettings:
+    """Bounds on the work inside members; a stalled operation is taken up again after `backoff`."""
+
+    tasks: int = 256
+    tasks_per_cluster: int = 64
+    limit_seconds: float = 24 * 3600.0
+    backoff: Backoff = field(default_factory=lambda: Backoff(1.0, 30.0))
+    dice: Callable[[], float] = random.random
+
+
+@dataclass(slots=True)
+class _Task:
+    work: Work
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    fact: GuestFact | None = None
+
+
+@dataclass(slots=True)
+class _Cluster:
+    limiter: anyio.CapacityLimiter
+    tasks: dict[WorkId, _Task] = field(default_factory=dict)
+
+
+class TaskSupervisor(Generic[K]):
+    """Runs what each cluster wants done inside its members, and keeps the results for its next pass.
+
+    Guarantees: an operation runs at most once at a time; what is wanted no more is cancelled; a stalled operation is
+    taken up again, later and later, while it is wanted; `wake` is called with the cluster's key for each new result.
+    Cancellation: of the task group ends all work; what was begun inside containers can be read back from them.
+    """
+
+    def __init__(
+        self, group: TaskGroup, wake: Callable[[K], None], *, settings: SupervisorSettings | None = None
+    ) -> None:
+        self._group = group
+        self._wake = wake
+        self._settings = settings or SupervisorSettings()
+        self._limiter = anyio.CapacityLimiter(self._settings.tasks)
+        self._clusters: dict[K, _Cluster] = {}
+
+    def want(self, key: K, works: Iterable[Work], *, recorded: bool) -> None:
+        """Make the cluster's running operations those of `works`.
+
+        Results of operations wanted no more are kept until a pass tells that all they led to is `recorded`.
+        """
+        cluster = self._clusters.get(key)
+        wanted = {work.id: work for work in works}
+        if cluster is None:
+            if not wanted:
+                return
+            limiter = anyio.CapacityLimiter(self._settings.tasks_per_cluster)
+            cluster = self._clusters[key] = _Cluster(limiter)
+        for work_id in [known for known in cluster.tasks if known not in wanted]:
+            task = cluster.tasks[work_id]
+            if recorded or task.fact is None or isinstance(task.fact.result, Stalled):
+                task.scope.cancel()
+                del cluster.tasks[work_id]
+        for work_id, work in wanted.items():
+            self._start(key, cluster, work_id, work)
+        if not cluster.tasks:
+            del self._clusters[key]
+
+    def facts(self, key: K) -> tuple[GuestFact, ...]:
+        """Return what is known of the cluster's operations, sorted."""
+        cluster = self._clusters.get(key)
+        known = [task.fact for task in cluster.tasks.values() if task.fact] if cluster else []
+        return tuple(sorted(known, key=lambda fact: (fact.pod, fact.container, fact.operation)))
+
+    def forget(self, key: K) -> None:
+        """Cancel everything of a cluster that is gone."""
+        self.want(key, (), recorded=True)
+
+    def __len__(self) -> int:
+        """Return the number of operations that run or wait."""
+        tasks = [task for cluster in self._clusters.values() for task in cluster.tasks.values()]
+        return sum(1 for task in tasks if task.fact is None or isinstance(task.fact.result, Stalled))
+
+    def _start(self, key: K, cluster: _Cluster, work_id: WorkId, work: Work) -> None:
+        known = cluster.tasks.get(work_id)
+        if known is not None:
+            # Only the way to do it may have changed, for the next time that a stalled operation is taken up.
+            known.work = work
+            return
+        task = cluster.tasks[work_id] = _Task(work)
+        self._group.start_soon(self._run, key, cluster.limiter, task)
+
+    async def _run(self, key: K, limiter: anyio.CapacityLimiter, task: _Task) -> None:
+        failures = 0
+        with task.scope:
+            while True:
+                async with limiter, self._limiter:
+                    fact = await self._attempt(task.work)
+                if fact != task.fact:
+                    task.fact = fact
+                    self._wake(key)
+                if isinstance(fact.result, Finished):
+                    return
+                failures += 1
+                await anyio.sleep(self._settings.backoff.delay_seconds(failures, self._settings.dice))
+
+    async def _attempt(self, work: Work) -> GuestFact:
+        limit = self._settings.limit_seconds
+        result: GuestFact | WorldError = WorldError(f"did not end within {limit:g} s")
+        with anyio.move_on_after(limit):
+            result = await contained(str(work.id), work.run)
+        match result:
+            case GuestFact():
+                return result
+            case WorldError():
+                return GuestFact(work.id.pod, work.id.container, work.id.operation, Stalled(str(result)))

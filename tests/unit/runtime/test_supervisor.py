@@ -1,0 +1,193 @@
+"""TaskSupervisor: work inside members is bounded, once at a time, taken up again, and cancelled when unwanted."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+
+from kdlib.errors import UnreachableError
+from kdlib.kube import Backoff
+from kdlib.model import Finished, GuestFact, Stalled
+from kdlib.reconcile import Work, WorkId
+from kdlib.runtime import SupervisorSettings, TaskSupervisor
+
+QUICK = Backoff(0.001, 0.002)
+
+
+class Member:
+    """Operations that end when they are told to, and remember how often they were begun."""
+
+    def __init__(self):
+        self.begun, self.running, self.most = [], set(), 0
+        self.gates: dict[WorkId, asyncio.Event] = {}
+        self.results: dict[WorkId, list] = {}
+
+    def work(self, operation="setup-1", pod="p-0", container="c1"):
+        work_id = WorkId(pod, container, operation)
+        self.gates.setdefault(work_id, asyncio.Event())
+        return Work(work_id, lambda: self.run(work_id))
+
+    async def run(self, work_id):
+        self.begun.append(work_id)
+        self.running.add(work_id)
+        self.most = max(self.most, len(self.running))
+        try:
+            script = self.results.get(work_id)
+            if script:
+                result = script.pop(0)
+                if isinstance(result, Exception):
+                    raise result
+                return GuestFact(*work_id, result)
+            await self.gates[work_id].wait()
+            return GuestFact(*work_id, Finished(0))
+        finally:
+            self.running.discard(work_id)
+
+    def end(self, work):
+        self.gates[work.id].set()
+
+
+@pytest.fixture
+def member():
+    return Member()
+
+
+@asynccontextmanager
+async def supervising(**options):
+    woken: asyncio.Queue = asyncio.Queue()
+    async with anyio.create_task_group() as group:
+        settings = SupervisorSettings(**{"backoff": QUICK, "dice": lambda: 0.0, **options})
+        yield TaskSupervisor(group, woken.put_nowait, settings=settings), woken
+        group.cancel_scope.cancel()
+
+
+async def soon(condition):
+    async with asyncio.timeout(2):
+        while not condition():  # noqa: ASYNC110 - any condition on the world can be awaited
+            await asyncio.sleep(0.001)
+
+
+async def test_a_result_wakes_its_cluster_and_is_kept_for_the_next_pass(member):
+    async with supervising() as (supervisor, woken):
+        work = member.work()
+        supervisor.want("k", [work], recorded=True)
+        assert supervisor.facts("k") == ()
+        member.end(work)
+        assert await woken.get() == "k"
+        assert supervisor.facts("k") == (GuestFact(*work.id, Finished(0)),)
+        assert supervisor.facts("other") == ()
+
+
+async def test_an_operation_wanted_again_and_again_is_done_once(member):
+    async with supervising() as (supervisor, woken):
+        work = member.work()
+        for _ in range(3):
+            supervisor.want("k", [member.work()], recorded=True)
+            await asyncio.sleep(0)
+        member.end(work)
+        await woken.get()
+        supervisor.want("k", [member.work()], recorded=True)
+        await asyncio.sleep(0.01)
+        assert member.begun == [work.id]
+
+
+async def test_what_is_wanted_no_more_is_cancelled_and_forgotten(member):
+    async with supervising() as (supervisor, _):
+        old, new = member.work("setup-1", container="c1"), member.work("setup-2", container="c2")
+        supervisor.want("k", [old], recorded=True)
+        await soon(lambda: member.running == {old.id})
+        supervisor.want("k", [new], recorded=False)
+        await soon(lambda: member.running == {new.id})
+        assert supervisor.facts("k") == ()
+        assert len(supervisor) == 1
+
+
+async def test_a_result_is_kept_until_what_it_led_to_is_recorded(member):
+    async with supervising() as (supervisor, woken):
+        work = member.work()
+        supervisor.want("k", [work], recorded=True)
+        member.end(work)
+        await woken.get()
+        supervisor.want("k", [], recorded=False)
+        assert len(supervisor.facts("k")) == 1
+        supervisor.want("k", [], recorded=True)
+        assert supervisor.facts("k") == ()
+
+
+async def test_a_stalled_operation_is_taken_up_again_while_it_is_wanted(member):
+    async with supervising() as (supervisor, woken):
+        work = member.work()
+        member.results[work.id] = [Stalled("a"), Stalled("a"), UnreachableError("b"), Finished(3)]
+        supervisor.want("k", [work], recorded=True)
+        results = []
+        while not results or not isinstance(results[-1], Finished):
+            await woken.get()
+            results.append(supervisor.facts("k")[0].result)
+        assert results[-1] == Finished(3)
+        assert len(member.begun) == 4
+
+
+async def test_the_same_stall_wakes_nobody_twice(member):
+    async with supervising() as (supervisor, woken):
+        work = member.work()
+        member.results[work.id] = [Stalled("a")] * 5
+        supervisor.want("k", [work], recorded=True)
+        await soon(lambda: len(member.begun) >= 6)
+        assert woken.qsize() == 1
+
+
+async def test_a_stalled_operation_that_is_unwanted_is_not_taken_up_again(member):
+    async with supervising(backoff=Backoff(0.02, 0.02)) as (supervisor, woken):
+        work = member.work()
+        member.results[work.id] = [Stalled("a"), Stalled("b")]
+        supervisor.want("k", [work], recorded=True)
+        await woken.get()
+        supervisor.want("k", [], recorded=False)
+        await asyncio.sleep(0.04)
+        assert len(member.begun) == 1
+        assert supervisor.facts("k") == ()
+
+
+async def test_an_operation_that_never_ends_is_stalled_after_its_time_limit(member):
+    async with supervising(limit_seconds=0.01) as (supervisor, woken):
+        work = member.work()
+        supervisor.want("k", [work], recorded=True)
+        await woken.get()
+        assert supervisor.facts("k")[0].result == Stalled("did not end within 0.01 s")
+
+
+async def test_a_defect_in_one_operation_stops_no_other(member, caplog):
+    async with supervising() as (supervisor, woken):
+        bad, good = member.work("setup-1", pod="p-0"), member.work("setup-1", pod="p-1")
+        member.results[bad.id] = [KeyError("oops")]
+        supervisor.want("k", [bad, good], recorded=True)
+        await woken.get()
+        member.end(good)
+        await soon(lambda: any(isinstance(fact.result, Finished) for fact in supervisor.facts("k")))
+        assert "unexpected KeyError" in caplog.text
+
+
+async def test_work_is_bounded_in_each_cluster_and_in_all(member):
+    async with supervising(tasks=5, tasks_per_cluster=2) as (supervisor, _):
+        works = {key: [member.work(pod=f"{key}-{index}") for index in range(4)] for key in "abc"}
+        supervisor.want("a", works["a"], recorded=True)
+        await soon(lambda: len(member.running) == 2)
+        for key in "bc":
+            supervisor.want(key, works[key], recorded=True)
+        await soon(lambda: len(member.running) == 5)
+        assert len(supervisor) == 12
+        for work in [work for group in works.values() for work in group]:
+            member.end(work)
+        await soon(lambda: len(member.begun) == 12 and not member.running)
+        assert member.most == 5
+
+
+async def test_a_cluster_that_is_gone_leaves_nothing(member):
+    async with supervising() as (supervisor, _):
+        supervisor.want("k", [member.work(pod="p-0"), member.work(pod="p-1")], recorded=False)
+        await soon(lambda: len(member.running) == 2)
+        supervisor.forget("k")
+        await soon(lambda: not member.running)
+        assert len(supervisor) == 0
+        assert supervisor.facts("k") == ()
