@@ -8,7 +8,7 @@ Layer: pure.
 
 from kdlib.frozen import Json
 from kdlib.manifests.metadata import cluster_labels, made, merged, pretty_name
-from kdlib.model import AppService, MemberStatus, Resolved, ResolvedRole
+from kdlib.model import MemberStatus, Resolved, ResolvedRole, ServiceEndpoint
 from kdlib.names import ANNOTATION_PREFIX, LABEL_ROLE
 from kdlib.wire import SERVICE
 
@@ -43,28 +43,22 @@ def member_service(resolved: Resolved, role: ResolvedRole, member: MemberStatus)
     return service
 
 
-def _endpoints(resolved: Resolved, role: ResolvedRole) -> list[tuple[AppService, int]]:
-    """Return the role's services with a port, in the app's order; of two with one port only the first.
-
-    An API server takes no Service with one port twice.
-    """
-    found: dict[int, AppService] = {}
-    for service in resolved.app.services_of(role.id):
-        if service.endpoint:
-            found.setdefault(service.endpoint.port, service)
-    return [(service, port) for port, service in found.items()]
-
-
 def _service_ports(resolved: Resolved, role: ResolvedRole) -> list[Json]:
-    ports = []
-    for service, port in _endpoints(resolved, role):
-        scheme = (service.endpoint and service.endpoint.url_scheme) or "generic"
-        ports.append({"name": f"{scheme.lower()}-{service.id}", "port": port, "protocol": "TCP"})
-    return ports
+    return [
+        {"name": f"{(endpoint.url_scheme or 'generic').lower()}-{name}", "port": endpoint.port, "protocol": "TCP"}
+        for name, endpoint in _endpoints(resolved, role)
+    ]
 
 
 def container_ports(resolved: Resolved, role: ResolvedRole) -> list[Json]:
     """Return the ports of container `app`, each named by its service's id (4.4.1)."""
     return [
-        {"containerPort": port, "name": service.id, "protocol": "TCP"} for service, port in _endpoints(resolved, role)
+        {"containerPort": endpoint.port, "name": name, "protocol": "TCP"}
+        for name, endpoint in _endpoints(resolved, role)
     ]
+
+
+def _endpoints(resolved: Resolved, role: ResolvedRole) -> list[tuple[str, ServiceEndpoint]]:
+    """Return id and endpoint of the role's services that have one, in the app's order; no two have one port."""
+    services = resolved.app.services_of(role.id)
+    return [(service.id, service.endpoint) for service in services if service.endpoint]
