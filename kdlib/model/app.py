@@ -16,15 +16,16 @@ from kdlib.model.scalars import (
     Directory,
     EventName,
     Flag,
+    FormatVersion,
     LogoUrl,
     NonEmpty,
     PackageUrl,
+    Port,
     QuantityText,
     RoleId,
     ServiceId,
     StringMap,
     Text,
-    Whole,
 )
 
 __all__ = [
@@ -65,7 +66,7 @@ class ConfigPackage(SpecPart):
 class ServiceEndpoint(SpecPart):
     """Where a service of a role can be reached."""
 
-    port: Whole = Field(ge=1, le=65535, description="TCP port that the service listens on.")
+    port: Port = Field(description="TCP port that the service listens on.")
     url_scheme: ServiceId | None = Field(None, description="Scheme of the service's URLs, such as http.")
     path: Text | None = Field(None, description="Path of the service's URL; informational.")
     is_dashboard: Flag = Field(default=False, description="True for a web page that people look at; needs urlScheme.")
@@ -153,7 +154,9 @@ class AppSpec(LoosePart):
     label: AppLabel = Field(description="Name for people.")
     distro_id: NonEmpty = Field(alias="distroID", description="Id that all versions of the app share.")
     version: NonEmpty = Field(description="Version of the app.")
-    config_schema_version: Whole = Field(ge=7, description="Version of the configmeta format that the package expects.")
+    config_schema_version: FormatVersion = Field(
+        description="Version of the configmeta format that the package expects."
+    )
     default_image_repo_tag: NonEmpty | None = Field(None, description="Image of roles that name none.")
     default_config_package: Nullable[ConfigPackage] = Field(None, description="Setup package of roles that name none.")
     default_persist_dirs: tuple[Directory, ...] | None = Field(

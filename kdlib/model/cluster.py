@@ -19,10 +19,12 @@ from kdlib.model.scalars import (
     Amounts,
     AppCatalog,
     Count,
+    FileMode,
     Flag,
     MountPath,
     NamingScheme,
     NonEmpty,
+    Positive,
     ProjectionPath,
     QuantityText,
     ServiceType,
@@ -56,8 +58,8 @@ class KdSecret(SpecPart):
 
     name: NonEmpty = Field(description="Name of the Secret.")
     mount_path: MountPath = Field(description="Directory that it is mounted at.")
-    default_mode: Whole | None = Field(
-        None, le=511, description="Mode of the files, as a decimal number; at most 511 (0777)."
+    default_mode: FileMode | None = Field(
+        None, description="Mode of the files, as a decimal number; at most 511 (0777)."
     )
     read_only: Flag = Field(default=False, description="Mount it read-only.")
 
@@ -84,7 +86,7 @@ class BlockStorage(SpecPart):
 
     storage_class_name: NonEmpty = Field(description="Storage class of the devices.")
     path_prefix: AbsolutePath = Field(description="Path of the devices; a number from 0 is appended.")
-    num_devices: Whole = Field(ge=1, description="Number of devices.")
+    num_devices: Positive = Field(description="Number of devices.")
     size: QuantityText | None = Field(None, description="Size of each device. Default 1Gi.")
 
 

@@ -23,12 +23,16 @@ __all__ = [
     "Count",
     "Directory",
     "EventName",
+    "FileMode",
     "Flag",
+    "FormatVersion",
     "LogoUrl",
     "MountPath",
     "NamingScheme",
     "NonEmpty",
     "PackageUrl",
+    "Port",
+    "Positive",
     "ProjectionPath",
     "QuantityText",
     "RoleId",
@@ -112,8 +116,13 @@ def _amounts_schema() -> Json:
 
 Text: TypeAlias = StrictStr
 Flag: TypeAlias = StrictBool
+# The bounds stand before the validator, and so inside it: there they go into the schema too.
 Whole: TypeAlias = Annotated[StrictInt, BeforeValidator(_integral)]
-Count: TypeAlias = Annotated[Whole, Field(ge=0)]
+Count: TypeAlias = Annotated[int, Field(strict=True, ge=0), BeforeValidator(_integral)]
+Positive: TypeAlias = Annotated[int, Field(strict=True, ge=1), BeforeValidator(_integral)]
+Port: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=65535), BeforeValidator(_integral)]
+FileMode: TypeAlias = Annotated[int, Field(strict=True, le=511), BeforeValidator(_integral)]
+FormatVersion: TypeAlias = Annotated[int, Field(strict=True, ge=7), BeforeValidator(_integral)]
 NonEmpty: TypeAlias = Annotated[StrictStr, Field(min_length=1)]
 QuantityText: TypeAlias = Annotated[StrictStr, Field(pattern=QUANTITY)]
 Amounts: TypeAlias = Annotated[
