@@ -109,28 +109,31 @@ def status_of(roles, scheme):
     return tuple(found)
 
 
-@pytest.fixture
+def answered(roles=None, *, app=None, reserved=None, children=(), gone=(), spec=None, change=None):
+    """Return a cluster with all questions answered, and its members, configured unless `change` moves them.
+
+    `roles` are those of the spec, `gone` roles that left it; `app`, `reserved` and `spec` replace fields.
+    """
+    roles = ROLES if roles is None else roles
+    values = Reserved.model_validate({**RESERVED, **(reserved or {})})
+    status = ClusterStatus(
+        cluster_service="kdhs-x7k2p" if values.naming_scheme == "UID" else "db1x7k2p",
+        roles=status_of([*roles, *gone], values.naming_scheme),
+        reserved=values,
+    )
+    root = {**root_of({**(spec or {}), "roles": roles}), "status": status.dumped()}
+    parsed = model.App.of("exampledb", {**APP, **(app or {})})
+    resolved = rules.resolve(model.Cluster.of(root), parsed, Seen(NOW, root, tuple(children)))
+    advanced = change(resolved.status) if change else resolved.status
+    counts = {role["id"]: role.get("members", 1) for role in roles if role.get("members", 1)}
+    counts |= {role["id"]: 0 for role in gone}
+    return resolved, Life(status=advanced, replicas=tuple(counts.items()))
+
+
+@pytest.fixture(scope="session")
 def make():
-    """Return a function that answers all questions of a cluster and lets its members be configured."""
-
-    def made(roles=None, *, app=None, reserved=None, children=(), gone=(), spec=None, change=None):
-        roles = ROLES if roles is None else roles
-        values = Reserved.model_validate({**RESERVED, **(reserved or {})})
-        status = ClusterStatus(
-            cluster_service="kdhs-x7k2p" if values.naming_scheme == "UID" else "db1x7k2p",
-            roles=status_of([*roles, *gone], values.naming_scheme),
-            reserved=values,
-        )
-        root = root_of({**(spec or {}), "roles": roles})
-        cluster = model.Cluster.of({**root, "status": status.dumped()})
-        parsed = model.App.of("exampledb", {**APP, **(app or {})})
-        resolved = rules.resolve(cluster, parsed, Seen(NOW, {**root, "status": status.dumped()}, tuple(children)))
-        advanced = change(resolved.status) if change else resolved.status
-        counts = {role["id"]: role.get("members", 1) for role in roles if role.get("members", 1)}
-        counts |= {role["id"]: 0 for role in gone}
-        return resolved, Life(status=advanced, replicas=tuple(counts.items()))
-
-    return made
+    """Return the function that answers all questions of a cluster."""
+    return answered
 
 
 class _Dumper(yaml.SafeDumper):
