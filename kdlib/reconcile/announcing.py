@@ -1,10 +1,11 @@
-"""Announcing: Events for people, each once, best effort: no pass fails because nobody could be told.
+"""Announcing: Events for people, each once, best effort: no pass waits for them or fails because of them.
 
 See https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/.
 
 Layer: shell.
 """
 
+import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -17,27 +18,53 @@ __all__ = ["Announcer"]
 
 _log = logging.getLogger(__name__)
 _REMEMBERED = 4096
+_WAITING = 1024
 
 
 class Announcer:
-    """Creates Events; one of a name that was announced before is not sent again."""
+    """Creates Events in the order in which they came.
+
+    Guarantees: one of a name that was announced before is not sent again; when the API server is slower than we are,
+    the newest are dropped, and that is logged.
+    """
 
     def __init__(self, api: Api) -> None:
         self._api = api
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._waiting: asyncio.Queue[Json] = asyncio.Queue(_WAITING)
 
-    async def announce(self, events: Iterable[Json]) -> None:
-        """Create the Events in order; what cannot be announced is logged."""
+    def announce(self, events: Iterable[Json]) -> None:
+        """Have the Events created by and by."""
         for event in events:
-            key = (event["metadata"].get("namespace", ""), event["metadata"]["name"])
+            key = _key(event)
             if key in self._known:
                 continue
             self._known[key] = None
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
             try:
-                await self._api.create(event)
-            except AlreadyExistsError:
-                continue
-            except WorldError as error:
-                _log.warning("event %r of %s could not be announced: %s", event.get("reason"), key, error)
+                self._waiting.put_nowait(event)
+            except asyncio.QueueFull:
+                _log.warning("event %r of %s is dropped: too many wait", event.get("reason"), key)
+
+    async def run(self) -> None:
+        """Create Events until cancelled."""
+        while True:
+            await self._create(await self._waiting.get())
+
+    async def flush(self) -> None:
+        """Create what waits; the caller bounds the time."""
+        while not self._waiting.empty():
+            await self._create(self._waiting.get_nowait())
+
+    async def _create(self, event: Json) -> None:
+        try:
+            await self._api.create(event)
+        except AlreadyExistsError:
+            return
+        except WorldError as error:
+            _log.warning("event %r of %s could not be announced: %s", event.get("reason"), _key(event), error)
+
+
+def _key(event: Json) -> tuple[str, str]:
+    return event["metadata"].get("namespace", ""), event["metadata"]["name"]

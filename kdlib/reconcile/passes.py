@@ -79,7 +79,7 @@ class Passes:
 
     Guarantees: what depends on a reservation is done only after it was stored; before members end, the root is read
     from the storage once more; a pass in which everything is as wanted sends nothing.
-    Assumes: passes over one root do not overlap.
+    Assumes: passes over one root do not overlap; somebody runs `announcer`.
     """
 
     def __init__(self, api: Api, view: View, compute: Compute, *, settings: PassSettings | None = None) -> None:
@@ -88,7 +88,7 @@ class Passes:
         self._compute = compute
         self._settings = settings or PassSettings()
         self._recorder = Recorder(api, view.kind, interval_seconds=self._settings.status_interval_seconds)
-        self._announcer = Announcer(api)
+        self.announcer = Announcer(api)
 
     async def run(self, namespace: str, name: str, guest_facts: tuple[GuestFact, ...] = ()) -> Passed:
         """Pass once over the root of this name.
@@ -113,7 +113,7 @@ class Passes:
         """Take the finalizer off a root that is to be deleted; its children go after it (RC-07)."""
         if not has_finalizer(root):
             return Passed(gone=True)
-        await self._announcer.announce(report.farewell(self._seen(root, ())))
+        self.announcer.announce(report.farewell(self._seen(root, ())))
         left = await remove_finalizer(self._api, ref, root)
         _log.info("%s: let go", ref)
         return Passed(gone=True, facts=(written(ref, left),) if left else ())
@@ -164,7 +164,7 @@ class Passes:
         recording = await self._recorder.record(seen.root, status, at_once=at_once)
         if recording.fact is None:
             return Passed(recorded=recording.is_current, again_seconds=recording.wait_seconds or None)
-        await self._announcer.announce(report.events(seen, seen.root.get("status"), status, outcome))
+        self.announcer.announce(report.events(seen, seen.root.get("status"), status, outcome))
         return Passed(facts=(recording.fact,))
 
 

@@ -101,16 +101,24 @@ class Controller:
         )
         async with anyio.create_task_group() as group:
             supervisor = TaskSupervisor(group, self._queue.add, settings=self._settings.members)
+            group.start_soon(self._passes.announcer.run)
             for reflector in self._reflectors():
                 group.start_soon(reflector.run)
             for cache in self._view.caches.values():
                 await cache.synced.wait()
             self.synced.set()
             _log.info("%s: looks after %d %s", self._api.name, len(self._roots), self._kind.plural)
-            async with anyio.create_task_group() as workers:
-                for _ in range(self._settings.workers):
-                    workers.start_soon(self._work, supervisor, expectations)
-                await self._until_cancelled()
+            try:
+                await self._serve(supervisor, expectations)
+            finally:
+                with anyio.move_on_after(min(self._settings.grace_seconds, 1.0), shield=True):
+                    await self._passes.announcer.flush()
+
+    async def _serve(self, supervisor: TaskSupervisor[Identity], expectations: Expectations[Identity]) -> None:
+        async with anyio.create_task_group() as workers:
+            for _ in range(self._settings.workers):
+                workers.start_soon(self._work, supervisor, expectations)
+            await self._until_cancelled()
 
     @property
     def is_idle(self) -> bool:
