@@ -1,0 +1,162 @@
+"""The CRDs are generated, structural, explain every field, and accept what the models accept."""
+
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kdlib.model import KINDS, crd, parse_app, parse_cluster, schemas
+
+FOLDER = Path(__file__).parents[3] / "schemas"
+
+
+def schema_of(kind):
+    return crd(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+
+
+def parts(schema, path=""):
+    """Yield every schema inside a schema with its path."""
+    yield path, schema
+    for name, inner in schema.get("properties", {}).items():
+        yield from parts(inner, f"{path}.{name}" if path else name)
+    for key in ("items", "additionalProperties"):
+        if key in schema:
+            yield from parts(schema[key], f"{path}[]")
+
+
+def test_the_files_are_what_the_generator_writes():
+    written = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.yaml")}
+    assert written == schemas(), "run `make schemas`"
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
+def test_a_schema_is_structural(kind):
+    for path, part in parts(schema_of(kind)):
+        assert part.get("type") in {"object", "array", "string", "integer", "boolean"}, path
+        assert not part.keys() & {"$ref", "anyOf", "allOf", "title", "default", "definitions", "const"}, path
+        assert not ("properties" in part and "additionalProperties" in part), path
+        assert (part["type"] == "array") == ("items" in part), path
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
+def test_every_field_is_described(kind):
+    silent = [path for path, part in parts(schema_of(kind)) if "description" not in part and not path.endswith("[]")]
+    assert [path for path in silent if not path.startswith("metadata")] == []
+
+
+@pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
+def test_keys_of_lists_are_required_fields(kind):
+    for path, part in parts(schema_of(kind)):
+        keys = part.get("x-kubernetes-list-map-keys", [])
+        assert set(keys) <= set(part.get("items", {}).get("required", [])), path
+
+
+def test_names_are_those_of_the_specification():
+    names = {kind.name: crd(kind.name)["spec"]["names"] for kind in KINDS}
+    assert {name: (item["plural"], item["shortNames"]) for name, item in names.items()} == {
+        "KubeDirectorApp": ("kubedirectorapps", ["kdapp"]),
+        "KubeDirectorCluster": ("kubedirectorclusters", ["kdcluster"]),
+        "KubeDirectorConfig": ("kubedirectorconfigs", ["kdconfig"]),
+        "KubeDirectorStatusBackup": ("kubedirectorstatusbackups", ["kdstatusbackup"]),
+    }
+
+
+def test_status_is_a_subresource_of_clusters_and_the_config_only():
+    having = {kind.name for kind in KINDS if "subresources" in crd(kind.name)["spec"]["versions"][0]}
+    assert having == {"KubeDirectorCluster", "KubeDirectorConfig"}
+
+
+def test_where_the_specification_keeps_unknown_fields_so_does_the_schema():
+    kept = {
+        path for path, part in parts(schema_of("KubeDirectorApp")) if "x-kubernetes-preserve-unknown-fields" in part
+    }
+    assert kept == {
+        "spec",
+        "spec.label",
+        "spec.services[]",
+        "spec.services[].label",
+        "spec.roles[].minResources",
+    }
+
+
+def test_where_the_specification_keeps_nulls_so_does_the_schema():
+    nullable = {path for path, part in parts(schema_of("KubeDirectorApp")) if part.get("nullable")}
+    assert nullable == {
+        "spec.config.configMeta",
+        "spec.defaultConfigPackage",
+        "spec.roles[].configPackage",
+        "spec.roles[].containerSpec",
+        "spec.roles[].minResources",
+        "spec.roles[].minStorage",
+        "spec.services[].endpoint",
+        "spec.services[].label",
+    }
+
+
+def objects(schema):
+    """Return a strategy for values that the schema accepts."""
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    match schema["type"]:
+        case "string":
+            made = _strings(schema)
+        case "integer":
+            made = st.integers(schema.get("minimum", -(2**63)), schema.get("maximum", 2**63 - 1))
+        case "boolean":
+            made = st.booleans()
+        case "array":
+            made = _lists(schema)
+        case _:
+            made = _maps(schema)
+    return made | st.none() if schema.get("nullable") else made
+
+
+def _strings(schema):
+    least, most = schema.get("minLength", 0), schema.get("maxLength", 20)
+    if "pattern" in schema:
+        pattern = re.sub(r"\$(?=$|\|)", r"\\Z", schema["pattern"])
+        return st.from_regex(pattern).filter(lambda text: least <= len(text) <= schema.get("maxLength", 10_000))
+    return st.text(min_size=least, max_size=most)
+
+
+def _lists(schema):
+    keys = schema.get("x-kubernetes-list-map-keys")
+    unique = (lambda item: tuple(item[key] for key in keys)) if keys else None
+    if schema.get("x-kubernetes-list-type") == "set":
+        unique = str
+    return st.lists(objects(schema["items"]), max_size=3, unique_by=unique)
+
+
+def _maps(schema):
+    if "additionalProperties" in schema:
+        return st.dictionaries(st.text(max_size=5), objects(schema["additionalProperties"]), max_size=3)
+    properties, required = schema.get("properties", {}), schema.get("required", [])
+    return st.fixed_dictionaries(
+        {name: objects(properties[name]) for name in required},
+        optional={name: objects(part) for name, part in properties.items() if name not in required},
+    )
+
+
+GENEROUS = settings(max_examples=25, suppress_health_check=list(HealthCheck), deadline=None)
+
+
+@GENEROUS
+@given(objects(schema_of("KubeDirectorApp")["properties"]["spec"]))
+def test_an_app_that_the_schema_accepts_comes_back_as_it_was(spec):
+    assert parse_app({"metadata": {"name": "a"}, "spec": spec}).spec.dumped() == spec
+
+
+@GENEROUS
+@given(objects(schema_of("KubeDirectorCluster")["properties"]["spec"]))
+def test_a_cluster_that_the_schema_accepts_comes_back_as_it_was(spec):
+    assert parse_cluster({"metadata": {"name": "c"}, "spec": spec}).spec.dumped() == spec
+
+
+@GENEROUS
+@given(objects(schema_of("KubeDirectorCluster")["properties"]["status"]))
+def test_a_status_that_the_schema_accepts_can_be_read(status):
+    spec = {"app": "a", "roles": []}
+    read = parse_cluster({"metadata": {"name": "c"}, "spec": spec, "status": status})
+    assert (read.status is None) == (status is None)
