@@ -1,4 +1,4 @@
-"""What tests of operators stand on: a real control plane, and a hollow node for it.
+"""What tests of operators stand on: a real control plane, a hollow node, virtual time.
 
 Layer: shell.
 """
@@ -18,6 +18,7 @@ from kdlib.testing.hollow import (
     answering,
     echo,
 )
+from kdlib.testing.virtual_time import VirtualTime
 
 __all__ = [
     "Answer",
@@ -32,6 +33,7 @@ __all__ = [
     "LocalShell",
     "Responder",
     "Stdin",
+    "VirtualTime",
     "answering",
     "control_plane_folder",
     "echo",

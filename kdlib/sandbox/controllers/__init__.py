@@ -5,7 +5,6 @@ Layer: shell.
 
 from kdlib.sandbox.controllers.addresses import DEFAULT_NETWORK, DEFAULT_NODE_PORTS, Addresses
 from kdlib.sandbox.controllers.binding import PROVISIONER
-from kdlib.sandbox.controllers.desk import Registry
 from kdlib.sandbox.controllers.run import Controllers
 
 __all__ = [
@@ -14,5 +13,4 @@ __all__ = [
     "PROVISIONER",
     "Addresses",
     "Controllers",
-    "Registry",
 ]

@@ -4,55 +4,18 @@ Layer: shell.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
 
 from kdlib.errors import ApiError, NotFoundError
 from kdlib.frozen import Json
 from kdlib.sandbox.controllers.index import Index
 from kdlib.sandbox.controllers.kinds import EVENT_V1
 from kdlib.sandbox.controllers.objects import kind_of, timestamp
-from kdlib.wire import Kind
+from kdlib.sandbox.store import Registry
 
-__all__ = ["Desk", "Registry"]
+__all__ = ["Desk"]
 
-
-class Registry(Protocol):
-    """The part of the store that controllers use: synchronous verbs, and a word after each commit."""
-
-    def now(self) -> datetime:
-        """Return the time, with its zone."""
-
-    def list(self, kind: Kind, namespace: str = "") -> list[Json]:
-        """Return the objects of a kind."""
-
-    def create(self, obj: Json) -> Json:
-        """Store a new object, and return it as stored."""
-
-    def update(self, obj: Json, subresource: str = "") -> Json:
-        """Replace an object, or the part of it that is its subresource; a resourceVersion in it must be the newest."""
-
-    def delete(
-        self,
-        kind: Kind,
-        namespace: str,
-        name: str,
-        *,
-        uid: str = "",
-        grace_seconds: int | None = None,
-        propagation: str = "",
-    ) -> Json:
-        """Delete an object, or begin to."""
-
-    def bind(self, namespace: str, name: str, node: str) -> Json:
-        """Give a pod its node; 409 where it has one."""
-
-    def complete_with(self, step: Callable[[Json, Json | None], Json]) -> None:
-        """Have every object pass through a step as it is stored; it gets the stored one too, None for a create."""
-
-    def subscribe(self, callback: Callable[[str, Json], None]) -> Callable[[], None]:
-        """Have every commit told as ADDED, MODIFIED or DELETED with the object; the answer ends it."""
+_MANAGER = "kube-controller-manager"
 
 
 class Desk:
@@ -72,20 +35,21 @@ class Desk:
 
     def create(self, obj: Json) -> Json:
         """Store a new object."""
-        return self.registry.create(obj)
+        return self.registry.create(obj, manager=_MANAGER)
 
     def update(self, obj: Json) -> Json:
         """Replace an object; its resourceVersion guards against a write in between."""
-        return self.registry.update(obj)
+        return self.registry.update(obj, manager=_MANAGER)
 
     def update_metadata(self, obj: Json, **changes: object) -> Json:
         """Replace fields of an object's metadata; None removes one."""
         metadata = {**obj["metadata"], **changes}
-        return self.registry.update({**obj, "metadata": {k: v for k, v in metadata.items() if v is not None}})
+        changed = {**obj, "metadata": {key: value for key, value in metadata.items() if value is not None}}
+        return self.registry.update(changed, manager=_MANAGER)
 
     def update_status(self, obj: Json, status: Json) -> Json:
         """Replace an object's status."""
-        return self.registry.update({**obj, "status": status}, subresource="status")
+        return self.registry.update({**obj, "status": status}, "status", manager=_MANAGER)
 
     def bind(self, pod: Json, node: str) -> Json:
         """Give the pod its node, as the binding subresource does."""

@@ -12,11 +12,11 @@ from kdlib.frozen import Json
 from kdlib.sandbox.controllers.addresses import Addresses
 from kdlib.sandbox.controllers.binding import admitted_claim, protected_volume
 from kdlib.sandbox.controllers.deployments import Deployments
-from kdlib.sandbox.controllers.desk import Desk, Registry
+from kdlib.sandbox.controllers.desk import Desk
 from kdlib.sandbox.controllers.garbage import GarbageCollector
 from kdlib.sandbox.controllers.index import Index
 from kdlib.sandbox.controllers.initial import initial_objects
-from kdlib.sandbox.controllers.kinds import STORAGE_CLASS
+from kdlib.sandbox.controllers.kinds import PERSISTENT_VOLUME, STORAGE_CLASS
 from kdlib.sandbox.controllers.namespaces import Namespaces
 from kdlib.sandbox.controllers.queue import Item, Queue
 from kdlib.sandbox.controllers.replicas import ReplicaSets
@@ -24,6 +24,8 @@ from kdlib.sandbox.controllers.scheduler import Scheduler
 from kdlib.sandbox.controllers.services import ServiceEndpoints
 from kdlib.sandbox.controllers.statefulset import StatefulSets
 from kdlib.sandbox.controllers.volumes import Volumes
+from kdlib.sandbox.store import Registry
+from kdlib.wire import PERSISTENT_VOLUME_CLAIM, SERVICE
 
 __all__ = ["Controllers"]
 
@@ -79,7 +81,7 @@ class Controllers:
         return self._queue is None or self._queue.idle
 
     async def start(self) -> None:
-        """Make the first objects and follow the store from here on; the store must be empty of others' objects."""
+        """Take in what the store holds, make the first objects, and follow the store from here on."""
         self._queue = queue = Queue(asyncio.get_running_loop(), self._work)
         desk = Desk(self._registry, self._index)
         controllers: list[_Controller] = [
@@ -93,8 +95,12 @@ class Controllers:
             ServiceEndpoints(desk),
         ]
         self._install(controllers)
-        self._registry.complete_with(self.complete)
+        for kind in (SERVICE, PERSISTENT_VOLUME_CLAIM, PERSISTENT_VOLUME):
+            self._registry.complete(kind, self.complete)
         self._unsubscribe = self._registry.subscribe(self._told)
+        for resource in self._registry.resources:
+            for obj in self._registry.list(resource.kind):
+                self._told("ADDED", obj)
         for each in initial_objects(self.addresses.first, self._host, self._port):
             try:
                 self._registry.create(each)

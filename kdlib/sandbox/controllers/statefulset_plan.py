@@ -128,7 +128,7 @@ def member(pod: Json, min_ready_seconds: int, now: datetime) -> Member:
         ordinal=ordinal_of(pod["metadata"]["name"])[1],
         revision=(pod["metadata"].get("labels") or {}).get(REVISION_LABEL, ""),
         ended=has_ended(pod),
-        pending=dig(pod, "status", "phase") == "Pending",
+        pending=dig(pod, "status", "phase", default="Pending") == "Pending",
         terminating=is_terminating(pod),
         ready=is_running_and_ready(pod),
         available_in=available_in_seconds(pod, min_ready_seconds, now),
