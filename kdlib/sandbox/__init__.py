@@ -2,3 +2,20 @@
 
 Layer: shell.
 """
+
+from kdlib.sandbox.http import Access, AccessLog, User
+from kdlib.sandbox.sandbox import Sandbox, SandboxOptions
+from kdlib.sandbox.store import Registry
+from kdlib.sandbox.streams import Containers, ContainerSession, LogRequest
+
+__all__ = [
+    "Access",
+    "AccessLog",
+    "ContainerSession",
+    "Containers",
+    "LogRequest",
+    "Registry",
+    "Sandbox",
+    "SandboxOptions",
+    "User",
+]

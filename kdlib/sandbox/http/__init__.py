@@ -5,7 +5,6 @@ Layer: shell.
 
 from kdlib.sandbox.http.access_log import Access, AccessLog
 from kdlib.sandbox.http.authority import Authority, KeyPair
-from kdlib.sandbox.http.backend import Backend
 from kdlib.sandbox.http.front import Front
 from kdlib.sandbox.http.kubeconfig import kubeconfig_text, write_private
 from kdlib.sandbox.http.pod_exec import ExecOrder, exec_in_pod
@@ -18,7 +17,6 @@ __all__ = [
     "Access",
     "AccessLog",
     "Authority",
-    "Backend",
     "ExecOrder",
     "Front",
     "KeyPair",

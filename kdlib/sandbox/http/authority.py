@@ -34,6 +34,8 @@ class Authority:
     """Issues certificates that trust in `certificate` covers; its key lives as long as this object."""
 
     def __init__(self, name: str) -> None:
+        # A certificate whose subject is its issuer's would pass for self-signed, so the authority has a name apart.
+        name = f"{name}-ca"
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         usage = x509.KeyUsage(
@@ -51,6 +53,7 @@ class Authority:
             _dated(self._name, self._name, self._key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(usage, critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
         )
         self._certificate = builder.sign(self._key, hashes.SHA256())
 
@@ -69,8 +72,11 @@ class Authority:
         names = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
         subject = x509.Name([*names, x509.NameAttribute(NameOID.COMMON_NAME, user)])
         usages = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
-        builder = _dated(subject, self._name, key.public_key()).add_extension(
-            x509.ExtendedKeyUsage(usages), critical=False
+        builder = (
+            _dated(subject, self._name, key.public_key())
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
         alternatives = [_general_name(host) for host in hosts]
         if alternatives:

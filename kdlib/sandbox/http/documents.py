@@ -14,9 +14,9 @@ import orjson
 from kdlib.errors import api_error
 from kdlib.frozen import Json
 from kdlib.sandbox.http import discovery, openapi
-from kdlib.sandbox.http.backend import Backend
 from kdlib.sandbox.http.negotiation import accepts
 from kdlib.sandbox.http.served import Served
+from kdlib.sandbox.store import Registry
 from kdlib.wire import Kind
 
 __all__ = ["VERSION", "Document", "Documents"]
@@ -51,19 +51,19 @@ class Document:
 class Documents:
     """Answers paths that are about the server; what it serves follows the definitions of custom resources."""
 
-    def __init__(self, backend: Backend, address: str) -> None:
-        self._backend = backend
+    def __init__(self, registry: Registry, address: str) -> None:
+        self._registry = registry
         self._address = address
         self._builtin: Json = orjson.loads(files("kdlib.wire").joinpath("builtin.json").read_bytes())
         self._made: dict[str, Document] = {}
         self._served: Served | None = None
-        self.close = backend.subscribe(self._told)
+        self.close = registry.subscribe(self._told)
 
     @property
     def served(self) -> Served:
         """Return what is served now."""
         if self._served is None:
-            self._served = Served(self._builtin, self._backend.list(_DEFINITION))
+            self._served = Served(self._builtin, self._registry.list(_DEFINITION))
         return self._served
 
     def knows(self, path: str) -> bool:

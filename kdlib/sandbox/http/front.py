@@ -18,7 +18,6 @@ from kdlib.frozen import Json
 from kdlib.sandbox.http.access_log import Access, AccessLog
 from kdlib.sandbox.http.answers import encoded, shown
 from kdlib.sandbox.http.authority import Authority
-from kdlib.sandbox.http.backend import Backend
 from kdlib.sandbox.http.documents import Document, Documents
 from kdlib.sandbox.http.negotiation import Form
 from kdlib.sandbox.http.pod_exec import exec_in_pod, exec_order
@@ -28,6 +27,7 @@ from kdlib.sandbox.http.requests import Call
 from kdlib.sandbox.http.tls import server_context
 from kdlib.sandbox.http.users import ANONYMOUS, User, user_of
 from kdlib.sandbox.http.watches import Lines, stream
+from kdlib.sandbox.store import Registry
 from kdlib.sandbox.streams import Containers
 from kdlib.wire import POD
 
@@ -44,14 +44,14 @@ class Front:
 
     def __init__(
         self,
-        backend: Backend,
+        registry: Registry,
         authority: Authority,
         *,
         containers: Containers | None = None,
         access_log: AccessLog | None = None,
         tokens: Mapping[str, User] | None = None,
     ) -> None:
-        self._backend = backend
+        self._registry = registry
         self._authority = authority
         self._containers = containers
         self._tokens = dict(tokens or {})
@@ -63,8 +63,8 @@ class Front:
         """Begin to listen, and set `url`; a port of 0 takes any that is free."""
         listener = socket.create_server((host, port), backlog=_BACKLOG)
         address = f"{host}:{listener.getsockname()[1]}"
-        self._documents = Documents(self._backend, address)
-        self._lines = Lines(self._documents, self._backend)
+        self._documents = Documents(self._registry, address)
+        self._lines = Lines(self._documents, self._registry)
         server = Server(self._handle, handler_cancellation=True, access_log=None)
         self._runner = ServerRunner(server, shutdown_timeout=1.0)
         await self._runner.setup()
@@ -112,28 +112,27 @@ class Front:
     async def _store(self, call: Call) -> Response:
         form = call.form
         request, duplicates = await call.request()
-        warnings: list[str] = []
-        code, answer = await self._backend.handle(request, call.user, duplicates=duplicates, warn=warnings.append)
-        value = shown(answer, form, self._documents.served, call.query, now=self._backend.now())
-        response = _encoded(value, code, call, form)
-        for warning in warnings:
+        answer = await self._registry.answer(request, call.user, duplicates)
+        value = shown(answer.body, form, self._documents.served, call.query, now=self._registry.now())
+        response = _encoded(value, answer.code, call, form)
+        for warning in answer.warnings:
             response.headers.add("Warning", f"299 - {_quoted(warning)}")
         return response
 
     async def _watch(self, call: Call) -> StreamResponse:
         line = self._lines.writer(call.form, call.query)
         request, _ = await call.request()
-        async with self._backend.watch(request, call.user) as events:
+        async with self._registry.watch(request, call.user) as events:
             with self._open(call, 200, is_watch=True):
                 return await stream(call.http, StreamResponse(headers=_NO_CACHE), events, line)
 
     async def _in_pod(self, call: Call, where: PodPath) -> StreamResponse:
-        pod = self._backend.get(POD, where.namespace, where.pod)
+        pod = self._registry.get(POD, where.namespace, where.pod)
         if self._containers is None or where.subresource not in ("exec", "log"):
             raise api_error(501, "", f"{where.subresource} is not served here")
         container = chosen_container(pod, call.query.get("container", ""))
         if where.subresource == "log":
-            order = log_request(where, container, call.query, now=self._backend.now())
+            order = log_request(where, container, call.query, now=self._registry.now())
             if not pod["spec"].get("nodeName"):
                 return empty_log()
             with self._open(call, 200):

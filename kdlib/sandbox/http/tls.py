@@ -21,7 +21,7 @@ def server_context(authority: Authority, host: str) -> ssl.SSLContext:
     context.load_verify_locations(cadata=authority.certificate)
     context.set_alpn_protocols(["http/1.1"])
     # The interpreter reads a key from files alone; they are gone before the first client comes.
-    with tempfile.TemporaryDirectory(prefix="sandbox-") as folder:
+    with tempfile.TemporaryDirectory(prefix="kubedirector-sandbox-") as folder:
         certificate, key = Path(folder, "server.crt"), Path(folder, "server.key")
         certificate.write_text(pair.certificate)
         key.touch(mode=0o600)

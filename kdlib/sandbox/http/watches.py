@@ -15,9 +15,9 @@ from aiohttp.web import BaseRequest, StreamResponse
 from kdlib.errors import api_error
 from kdlib.frozen import Json
 from kdlib.sandbox.http.answers import shown
-from kdlib.sandbox.http.backend import Backend
 from kdlib.sandbox.http.documents import Documents
 from kdlib.sandbox.http.negotiation import Form, Shape
+from kdlib.sandbox.store import Registry
 from kdlib.wire import WatchEvent
 
 __all__ = ["Line", "Lines", "stream"]
@@ -29,9 +29,9 @@ Line: TypeAlias = Callable[[WatchEvent], bytes]
 class Lines:
     """Makes the writers of watches; an event that goes out to several watchers as it is gets encoded once."""
 
-    def __init__(self, documents: Documents, backend: Backend) -> None:
+    def __init__(self, documents: Documents, registry: Registry) -> None:
         self._documents = documents
-        self._backend = backend
+        self._registry = registry
         self._type = ""
         self._object: Json = {}
         self._line = b""
@@ -47,7 +47,7 @@ class Lines:
         def write(event: WatchEvent) -> bytes:
             if event.type == "ERROR":
                 return self._plain(event)
-            obj = shown(event.object, form, self._documents.served, query, now=self._backend.now())
+            obj = shown(event.object, form, self._documents.served, query, now=self._registry.now())
             if "columnDefinitions" in obj and not headers.pop():
                 obj["columnDefinitions"] = None
             headers[:] = [False]

@@ -1,0 +1,106 @@
+"""The embedded cluster put together: store, controllers, HTTPS front, and the node if there is to be one.
+
+Layer: shell.
+"""
+
+import contextlib
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from kdlib.sandbox.controllers import Controllers
+from kdlib.sandbox.http import AccessLog, Authority, Front, User, kubeconfig_text, write_private
+from kdlib.sandbox.store import LocalTransport, Registry
+from kdlib.wire import Transport
+
+__all__ = ["Sandbox", "SandboxOptions"]
+
+_NAME = "sandbox"
+_ADMIN = User("sandbox-admin", ("system:masters",))
+
+
+@dataclass(frozen=True)
+class SandboxOptions:
+    """How the embedded cluster is to be."""
+
+    host: str = "127.0.0.1"
+    """Loopback address of the API server and of node ports; a second sandbox at the same time takes another one."""
+    port: int = 0
+    """Port of the API server; 0 for any that is free."""
+    node: bool = True
+    """Whether pods run. Without a node they stay pending, unless a test plays their part."""
+    images: Mapping[str, Path] = field(default_factory=dict)
+    """Known images: name to the folder of their configuration and layer."""
+    any_image: bool = False
+    """Whether an unknown image is the base alone, and not an error."""
+    tokens: Mapping[str, User] = field(default_factory=dict)
+    """Bearer tokens that are accepted besides the client's certificate, and whose they are."""
+
+
+class Sandbox:
+    """One embedded cluster, from `start` to `close`; an async context manager does both.
+
+    Guarantees: after `start` a client with the kubeconfig is served; after `close` no process, socket or file is left.
+    Assumes: one event loop, on which everything happens.
+    """
+
+    def __init__(self, options: SandboxOptions | None = None) -> None:
+        self.options = options or SandboxOptions()
+        self.registry = Registry(lambda: datetime.now(UTC), lambda: str(uuid.uuid4()))
+        self.access_log = AccessLog()
+        self.authority = Authority(_NAME)
+        self.url = ""
+        self._cleanup = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def start(self) -> Self:
+        """Bring everything up; raises what the first part that cannot start raises, with nothing left running."""
+        async with contextlib.AsyncExitStack() as stack:
+            await self._start(stack)
+            self._cleanup = stack.pop_all()
+        return self
+
+    async def close(self) -> None:
+        """Take everything down, the front first."""
+        await self._cleanup.aclose()
+
+    @property
+    def kubeconfig(self) -> str:
+        """Return the text of a kubeconfig with the credentials of an administrator."""
+        client = self.authority.issue(_ADMIN.name, _ADMIN.groups)
+        return kubeconfig_text(_NAME, self.url, authority=self.authority.certificate, client=client)
+
+    def write_kubeconfig(self, path: Path) -> None:
+        """Write the kubeconfig, readable by its owner alone."""
+        write_private(path, self.kubeconfig)
+
+    @property
+    def transport(self) -> Transport:
+        """Return a transport that reaches the store in process, as an administrator."""
+        return LocalTransport(self.registry, _ADMIN)
+
+    async def _start(self, stack: contextlib.AsyncExitStack) -> None:
+        options = self.options
+        front = Front(self.registry, self.authority, access_log=self.access_log, tokens=options.tokens)
+        await front.start(options.host, options.port)
+        stack.push_async_callback(front.close)
+        self.url = front.url
+        controllers = Controllers(
+            self.registry,
+            certificate=self.authority.certificate,
+            host=options.host,
+            port=int(self.url.rpartition(":")[2]),
+        )
+        await controllers.start()
+        stack.push_async_callback(controllers.close)
