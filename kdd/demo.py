@@ -98,9 +98,8 @@ async def _compute(stage: Stage, *, workers: int) -> Count:
     if count.known != workers or len(count.used) != workers:
         raise DemoError(f"the scheduler knows {count.known} workers and used {len(count.used)}, not {workers}")
     ranked = ", ".join(f"{word} {times}" for word, times in count.top[:5])
-    stage.console.print(
-        f"  counted {count.words} words of {len(texts)} texts on {len(count.used)} workers in {count.seconds:.1f} s: {ranked}"
-    )
+    where = f"{len(texts)} texts on {len(count.used)} workers in {count.seconds:.1f} s"
+    stage.console.print(f"  counted {count.words} words of {where}: {ranked}")
     for name in count.used:
         stage.console.print(f"    worker {name.split('.')[0]}")
     return count

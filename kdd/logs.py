@@ -11,7 +11,7 @@ import structlog
 __all__ = ["configure_logs"]
 
 
-def configure_logs(form: str) -> None:
+def configure_logs(form: str, *, level: str = "INFO") -> None:
     """Send the library's log records, with their fields, through structlog; `form` is console or json."""
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
@@ -19,7 +19,9 @@ def configure_logs(form: str) -> None:
         structlog.processors.TimeStamper(fmt="iso"),
     ]
     last: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
     handler = logging.StreamHandler()
     handler.setFormatter(
@@ -28,4 +30,4 @@ def configure_logs(form: str) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
         )
     )
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.basicConfig(level=level, handlers=[handler], force=True)

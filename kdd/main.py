@@ -5,7 +5,8 @@ Layer: shell.
 
 import asyncio
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,10 +38,16 @@ Images = Annotated[
 ]
 
 
-def _run(work: Coroutine[Any, Any, int | None]) -> None:
-    """Run a command to its end; an error on purpose is one line (a refusal: one for each problem) and exit code 2."""
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    with _told():
+        asyncio.run(work)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Tell errors: one on purpose is one line (a refusal: one for each problem) and exit code 2, Ctrl-C 130."""
     try:
-        code = asyncio.run(work)
+        yield
     except RefusedError as error:
         sys.stderr.write(f"kdd: {error.subject} cannot be done as it is:\n")
         sys.stderr.writelines(f"  {problem}\n" for problem in error.problems)
@@ -50,7 +57,6 @@ def _run(work: Coroutine[Any, Any, int | None]) -> None:
         raise typer.Exit(2) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    raise typer.Exit(code or 0)
 
 
 @app.command()
@@ -124,7 +130,8 @@ def pack(
     """Pack a setup package reproducibly, after checking it."""
     from kdd.pack import pack as command
 
-    _run(command(folder, output))
+    with _told():
+        command(folder, output)
 
 
 @app.command()

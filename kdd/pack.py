@@ -12,7 +12,7 @@ from kdlib import packages
 __all__ = ["pack"]
 
 
-async def pack(folder: Path, output: Path) -> None:
+def pack(folder: Path, output: Path) -> None:
     """Pack the folder; raises RefusedError for one that is no setup package."""
     output.write_bytes(packages.pack(folder))
     typer.echo(f"{output}: {output.stat().st_size} bytes")

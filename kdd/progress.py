@@ -3,7 +3,7 @@
 Layer: shell.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 
 from rich.console import Console
@@ -20,7 +20,7 @@ __all__ = ["changes", "follow"]
 _STYLES = {"configured": "green", "config error": "red", "creating": "yellow", "create pending": "cyan"}
 
 
-async def changes(api: kube.Api, ref: Ref) -> AsyncIterator[Json]:
+async def changes(api: kube.Api, ref: Ref) -> AsyncGenerator[Json]:
     """Yield the object as it is, and again each time that it changed, until it is gone."""
     selection = kube.Selection(ref.kind, ref.namespace, fields=f"metadata.name={ref.name}")
     while True:
@@ -29,9 +29,7 @@ async def changes(api: kube.Api, ref: Ref) -> AsyncIterator[Json]:
             return
         yield listing.items[0]
         try:
-            async with api.watch(
-                selection, listing.resource_version, lifetime_seconds=300, idle_seconds=330
-            ) as events:
+            async with api.watch(selection, listing.resource_version, lifetime_seconds=300, idle_seconds=330) as events:
                 async for event in events:
                     match event.type:
                         case "ADDED" | "MODIFIED":

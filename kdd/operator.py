@@ -1,0 +1,49 @@
+"""The operator of KubeDirectorClusters: kdlib's controller, wired to apps and the global config.
+
+Layer: shell.
+"""
+
+from collections.abc import Iterator
+from functools import partial
+
+import kdlib
+from kdd.settings import Settings
+from kdlib import kube, rules, runtime
+from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, SERVICE, STATEFUL_SET
+
+__all__ = ["controller", "desired", "operate"]
+
+
+def desired(seen: kdlib.Seen) -> kdlib.Desired:
+    """Compute all that one KubeDirectorCluster wants."""
+    return kdlib.build(kdlib.resolve(kdlib.Cluster.of(seen.root), None, seen))
+
+
+def controller(api: kube.Api, settings: Settings) -> runtime.Controller:
+    """Return the controller of the KubeDirectorClusters of one Kubernetes cluster."""
+    related = runtime.Related(
+        kinds=(KD_APP, KD_CONFIG, SERVICE, STATEFUL_SET),
+        refs=partial(rules.related, system_namespace=settings.system_namespace),
+    )
+    limits = runtime.Settings(workers=settings.workers)
+    return runtime.Controller(api, KD_CLUSTER, desired, related=related, settings=limits)
+
+
+async def operate(settings: Settings) -> None:
+    """Look after the clusters of every context until cancelled.
+
+    Raises RefusedError at once for a context or credentials that cannot be read; a Kubernetes cluster that cannot be
+    reached is tried again, and disturbs no other.
+    """
+    contexts = settings.contexts or (None,)
+    for context in contexts:
+        (await kube.load_access(kubeconfig=settings.kubeconfig, context=context)).close()
+    sites = [
+        runtime.Site(context or "", partial(kube.connect, kubeconfig=settings.kubeconfig, context=context))
+        for context in contexts
+    ]
+
+    def controllers(api: kube.Api) -> Iterator[runtime.Controller]:
+        yield controller(api, settings)
+
+    await runtime.run_fleet(sites, controllers)
