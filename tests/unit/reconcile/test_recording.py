@@ -1,0 +1,115 @@
+"""Recorder: a status is written when it differs, at once after a pause, and never more often than allowed."""
+
+import asyncio
+
+import pytest
+
+from kdlib.kube import Api, Kind
+from kdlib.reconcile import Recorder, Recording, Written
+from kdlib.wire import Ref
+
+POOL = Kind("example.org/v1", "NotebookPool")
+REF = Ref(POOL, "ns", "a")
+
+
+def root(status=None, uid="u"):
+    made = {"apiVersion": "example.org/v1", "kind": "NotebookPool", "metadata": {"namespace": "ns", "name": "a"}}
+    made["metadata"] |= {"uid": uid, "resourceVersion": "1", "labels": {"x": "y"}}
+    return {**made, "spec": {"size": 3}, **({"status": status} if status is not None else {})}
+
+
+class Server:
+    """Stores statuses as `keep` does."""
+
+    def __init__(self, keep=lambda status: status):
+        self.keep, self.bodies = keep, []
+
+    async def request(self, request):
+        self.bodies.append(request.body)
+        metadata = {**request.body["metadata"], "resourceVersion": str(100 + len(self.bodies)), "managedFields": []}
+        return {**request.body, "metadata": metadata, "status": self.keep(request.body["status"])}
+
+
+def made(server, interval_seconds=0.05):
+    return Recorder(Api(server), POOL, interval_seconds=interval_seconds)
+
+
+async def test_a_status_that_is_stored_is_not_written():
+    server = Server()
+    assert await made(server).record(root({"state": "x"}), {"state": "x"}) == Recording(is_current=True)
+    assert await made(server).record(root(), {}) == Recording(is_current=True)
+    assert server.bodies == []
+
+
+async def test_what_is_applied_is_the_status_of_this_very_root_and_nothing_else():
+    server = Server()
+    recording = await made(server).record(root({"state": "x"}), {"state": "y"})
+    assert recording == Recording(fact=Written(REF, "u", "101"))
+    names = {"namespace": "ns", "name": "a", "uid": "u"}
+    assert server.bodies == [
+        {"apiVersion": "example.org/v1", "kind": "NotebookPool", "metadata": names, "status": {"state": "y"}}
+    ]
+
+
+async def test_the_first_write_after_a_pause_goes_at_once_and_further_ones_wait():
+    server = Server()
+    recorder = made(server)
+    await recorder.record(root({"state": "1"}), {"state": "2"})
+    waiting = await recorder.record(root({"state": "2"}), {"state": "3"})
+    assert 0 < waiting.wait_seconds <= 0.05
+    assert not waiting.is_current
+    await asyncio.sleep(waiting.wait_seconds)
+    assert (await recorder.record(root({"state": "2"}), {"state": "4"})).fact is not None
+    assert [body["status"]["state"] for body in server.bodies] == ["2", "4"]
+
+
+async def test_a_reservation_never_waits():
+    server = Server()
+    recorder = made(server, 60.0)
+    await recorder.record(root({"state": "1"}), {"state": "2"})
+    assert (await recorder.record(root({"state": "2"}), {"state": "3"}, at_once=True)).fact is not None
+
+
+async def test_roots_do_not_wait_for_one_another():
+    server = Server()
+    recorder = made(server, 60.0)
+    await recorder.record(root({"state": "1"}), {"state": "2"})
+    other = root({"state": "1"})
+    other["metadata"]["name"] = "b"
+    assert (await recorder.record(other, {"state": "2"})).fact is not None
+
+
+async def test_a_root_made_anew_under_the_same_name_starts_afresh():
+    server = Server()
+    recorder = made(server, 60.0)
+    await recorder.record(root({"state": "1"}), {"state": "2"})
+    assert (await recorder.record(root(uid="v"), {"state": "2"})).fact is not None
+
+
+@pytest.mark.parametrize(
+    "keep", [lambda status: {"state": status["state"]}, lambda status: {**status, "defaulted": True}]
+)
+async def test_a_server_that_stores_a_status_otherwise_is_not_asked_again_for_the_same(keep):
+    server = Server(keep)
+    recorder = made(server, 0.0)
+    wanted = {"state": "y", "ours": 1}
+    await recorder.record(root({"state": "x"}), wanted)
+    assert (await recorder.record(root(keep(wanted)), wanted)).is_current
+    assert len(server.bodies) == 1
+    await recorder.record(root(keep(wanted)), {**wanted, "ours": 2})
+    assert len(server.bodies) == 2
+
+
+async def test_a_status_that_somebody_else_changed_is_written_again():
+    server = Server()
+    recorder = made(server, 0.0)
+    await recorder.record(root({"state": "x"}), {"state": "y"})
+    assert (await recorder.record(root({"state": "meddled"}), {"state": "y"})).fact is not None
+
+
+async def test_a_forgotten_root_waits_for_nothing():
+    server = Server()
+    recorder = made(server, 60.0)
+    await recorder.record(root({"state": "1"}), {"state": "2"})
+    recorder.forget(REF)
+    assert (await recorder.record(root({"state": "2"}), {"state": "3"})).fact is not None
