@@ -1,0 +1,55 @@
+"""Connections into the node's network, and listeners in it: sockets made there and passed out, no proxy.
+
+Layer: shell.
+"""
+
+import asyncio
+import socket
+
+from kdlib.sandbox.node.keeper_link import Keeper
+
+__all__ = ["Network"]
+
+
+class Network:
+    """The node's network as seen from the main process."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+
+    async def dial(self, host: str, port: int) -> socket.socket:
+        """Connect to an IPv4 address: a pod's from within the node, one of 127.0.0.0/8 on the machine itself.
+
+        Returns a connected, non-blocking socket. Raises: OSError.
+        """
+        if host.startswith("127."):
+            made = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        else:
+            made = await self.make_socket()
+        try:
+            await asyncio.get_running_loop().sock_connect(made, (host, port))
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    async def make_socket(self, *, datagrams: bool = False) -> socket.socket:
+        """Return a fresh IPv4 socket of the node's network."""
+        _, (descriptor,) = await self._keeper.call("socket", {"datagrams": datagrams})
+        return socket.socket(fileno=descriptor)
+
+    async def listen(self, address: str, port: int) -> socket.socket:
+        """Return a listening socket of the node's network; the address is the node's own already."""
+        made = await self.make_socket()
+        try:
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            made.bind((address, port))
+            made.listen(socket.SOMAXCONN)
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    async def hold_address(self, address: str, *, held: bool) -> None:
+        """Make an address one of the node's own, or give it up."""
+        await self._keeper.call("address", {"address": address, "add": held})
