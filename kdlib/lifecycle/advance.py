@@ -3,7 +3,7 @@
 Layer: pure.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from kdlib.lifecycle.actions import actions
@@ -44,12 +44,14 @@ def advance(resolved: Resolved) -> Life:
     status = _with_names(resolved)
     stored = {member.pod: member for role in resolved.status.roles for member in role.members}
     around = _surroundings(resolved, stored, status)
-    changed = any(_changes_membership(role, around[role.id]) for role in status.roles)
-    if changed:
-        generation = (status.spec_generation_to_process or 0) + 1
-        status = status.changed(spec_generation_to_process=generation)
-        around = {role: replace(item, generation=generation) for role, item in around.items()}
-    status = _grown(_moved(status, around), around)
+    if any(_shrinks(role, around) for role in status.roles):
+        status, around = _next_generation(status, around)
+    status = _moved(status, around)
+    if any(_grows(role, around) for role in status.roles):
+        if status.spec_generation_to_process == (resolved.status.spec_generation_to_process or 0):
+            status, around = _next_generation(status, around)
+        status = _grown(status, around)
+    status = _with_tokens(status, around)
     status = _with_announcements(status, resolved, around)
     status = _observed(_digested(status), around)
     pending = bool(_reservations(status) - _reservations(resolved.status))
@@ -106,10 +108,24 @@ def _surroundings(
     return {role.id: Circumstances(resolved, role, surroundings, facts, generation, stored) for role in resolved.roles}
 
 
-def _changes_membership(role: RoleStatus, around: Circumstances) -> bool:
-    """Tell whether this pass adds members to the role or takes some from it."""
-    staying = [member for member in role.members if member.state not in LEAVING]
-    return any(not around.wanted(member) for member in staying) or bool(grown(role.members, around, 0))
+def _shrinks(role: RoleStatus, around: Mapping[str, Circumstances]) -> bool:
+    """Tell whether this pass takes members from the role."""
+    staying = (member for member in role.members if member.state not in LEAVING)
+    return role.id in around and any(not around[role.id].wanted(member) for member in staying)
+
+
+def _grows(role: RoleStatus, around: Mapping[str, Circumstances]) -> bool:
+    """Tell whether this pass adds members to the role."""
+    return role.id in around and bool(grown(role.members, around[role.id], 0))
+
+
+def _next_generation(
+    status: ClusterStatus, around: dict[str, Circumstances]
+) -> tuple[ClusterStatus, dict[str, Circumstances]]:
+    """Count a change of membership, once for all of one pass (RC-15, RC-16)."""
+    generation = (status.spec_generation_to_process or 0) + 1
+    changed: ClusterStatus = status.changed(spec_generation_to_process=generation)
+    return changed, {role: replace(item, generation=generation) for role, item in around.items()}
 
 
 def _moved(status: ClusterStatus, around: Mapping[str, Circumstances]) -> ClusterStatus:
@@ -160,15 +176,15 @@ def _held(status: ClusterStatus, around: Mapping[str, Circumstances]) -> int:
 def _grown(status: ClusterStatus, around: Mapping[str, Circumstances]) -> ClusterStatus:
     last, roles = status.last_node_id, []
     for role in status.roles:
-        if role.id not in around:
-            roles.append(role)
-            continue
-        added = grown(role.members, around[role.id], last)
+        added = grown(role.members, around[role.id], last) if role.id in around else ()
         last += len(added)
-        members = tuple(with_token(member, around[role.id]) for member in (*role.members, *added))
-        roles.append(role.changed(members=members))
+        roles.append(role.changed(members=(*role.members, *added)))
     changed: ClusterStatus = status.changed(roles=tuple(roles), last_node_id=last)
     return changed
+
+
+def _with_tokens(status: ClusterStatus, around: Mapping[str, Circumstances]) -> ClusterStatus:
+    return _for_members(status, around, with_token)
 
 
 def _with_announcements(
@@ -236,9 +252,17 @@ def _up_to_date(member: MemberStatus) -> MemberStatus:
 
 
 def _observed(status: ClusterStatus, around: Mapping[str, Circumstances]) -> ClusterStatus:
+    return _for_members(status, around, observed)
+
+
+def _for_members(
+    status: ClusterStatus,
+    around: Mapping[str, Circumstances],
+    change: Callable[[MemberStatus, Circumstances], MemberStatus],
+) -> ClusterStatus:
     changed: ClusterStatus = status.changed(
         roles=tuple(
-            role.changed(members=tuple(observed(member, around[role.id]) for member in role.members))
+            role.changed(members=tuple(change(member, around[role.id]) for member in role.members))
             if role.id in around
             else role
             for role in status.roles

@@ -190,6 +190,19 @@ def test_growing_waits_while_members_of_the_role_leave(make_world):
     assert [member.node_id for member in world.settle().members()] == [1, 4, 5]
 
 
+def test_growth_right_after_a_shrink_is_a_change_of_its_own(make_world):
+    """Whoever was set up between the two is told of the new member."""
+    world = make_world({"head": 1, "tail": 1})
+    world.operate()
+    world.turn()
+    world.wanted["head"] = 0
+    world.turn()
+    world.wanted["head"] = 1
+    world.settle()
+    assert world.status.spec_generation_to_process == 3
+    assert world.events("set-tail-0")[1:] == [arguments("addnodes", "head", "set-head-0")]
+
+
 def test_scaling_down_is_recorded_before_it_is_done(make_world):
     world = make_world({"head": 3}).settle()
     world.wanted["head"] = 1

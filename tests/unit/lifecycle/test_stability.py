@@ -136,7 +136,7 @@ def test_a_random_walk_ends_in_the_wanted_state(make_world, storage):
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=40,
+            max_examples=25,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
