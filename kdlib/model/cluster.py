@@ -3,6 +3,7 @@
 Layer: pure.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -269,5 +270,10 @@ def _foreign_spec(app: App | None, members: Mapping[str, int], spec: Json) -> Js
         if role_id in members:
             role["members"] = members[role_id]
         roles.append(role)
-    name = {"app": app.name or app.spec.distro_id} if app else {}
+    name = {"app": app.name or _label_text(app.spec.distro_id)} if app else {}
     return {**name, **spec, "roles": roles}
+
+
+def _label_text(text: str) -> str:
+    """Turn an app's distro id into what a label may hold, for an app without a name."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "-", text)[:63].strip("-_.") or "app"

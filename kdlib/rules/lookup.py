@@ -4,16 +4,15 @@ Layer: pure.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kdlib.errors import Problem, RefusedError
 from kdlib.frozen import Json, dig
-from kdlib.model import CONFIG_NAME, App, AppSpec, Cluster, Config, Seen, parse_app, parse_config, parsed
-from kdlib.names import munged
+from kdlib.model import CONFIG_NAME, App, AppSpec, Cluster, ClusterStatus, Config, Seen, parse_app, parse_config, parsed
 from kdlib.rules.app import app_problems
 from kdlib.rules.defaults import app_defaults
-from kdlib.rules.naming import candidates
-from kdlib.wire import CONTROLLER_REVISION, KD_APP, KD_CONFIG, SERVICE, STATEFUL_SET, Ref
+from kdlib.rules.naming import open_names
+from kdlib.wire import CONTROLLER_REVISION, KD_APP, KD_CONFIG, Ref
 
 __all__ = ["FoundApp", "find_app", "find_config", "own_copy", "related"]
 
@@ -42,13 +41,27 @@ def related(cluster: Json, system_namespace: str) -> tuple[Ref, ...]:
         places = {"local": (namespace,), "system": (system_namespace,)}.get(str(catalog), (namespace, system_namespace))
         refs += [Ref(KD_APP, place, app) for place in places]
     refs.append(Ref(KD_CONFIG, system_namespace, CONFIG_NAME))
-    return tuple(dict.fromkeys([*refs, *_name_holders(cluster, namespace)]))
+    return tuple(dict.fromkeys([*refs, *open_names(cluster)]))
 
 
-def find_config(seen: Seen) -> Config | None:
-    """Return the global configuration; raises RefusedError where it cannot be read."""
+def find_config(cluster: Cluster, seen: Seen) -> Config | None:
+    """Return the global configuration, or None where there is none.
+
+    One that cannot be read is as good as none for a cluster whose roles were all accepted before, since it changes
+    no running cluster; for others it raises RefusedError.
+    """
     stored = next((item for ref, item in seen.related if ref.kind == KD_CONFIG and ref.name == CONFIG_NAME), None)
-    return parse_config(stored) if stored else None
+    try:
+        return parse_config(stored) if stored else None
+    except RefusedError as error:
+        status = cluster.status or ClusterStatus()
+        if status.reserved and {role.id for role in cluster.spec.roles} <= {role.id for role in status.roles}:
+            return None
+        told = (f"{problem.path} {problem.what}" for problem in error.problems)
+        problem = Problem(
+            "spec", f"{error.subject} is wrong: {', '.join(told)}", "ask your administrator to correct it"
+        )
+        raise RefusedError(str(cluster.ref), [problem]) from error
 
 
 def own_copy(cluster: Cluster, seen: Seen) -> FoundApp | None:
@@ -62,13 +75,27 @@ def own_copy(cluster: Cluster, seen: Seen) -> FoundApp | None:
     copy = next((item for item in seen.children if _is(item, CONTROLLER_REVISION.name, reserved.app_copy)), None)
     if copy is None:
         return None
-    spec = app_defaults(parsed(AppSpec, dig(copy, "data", "spec", default={})))
     name = str(dig(copy, "data", "app", default=""))
-    if name != cluster.spec.app:
-        what = f"the cluster runs app {name!r}, and cannot change to {cluster.spec.app!r}"
-        problem = Problem("spec.app", what, f"set it back to {name!r}, or make a new cluster", "CL-V-40")
-        raise RefusedError(str(cluster.ref), [problem])
+    problems = list(_changed(cluster, name, reserved.app_catalog))
+    if problems:
+        raise RefusedError(str(cluster.ref), problems)
+    try:
+        spec = app_defaults(parsed(AppSpec, dig(copy, "data", "spec", default={})))
+    except RefusedError as error:
+        remedy = f"delete ControllerRevision {reserved.app_copy!r}, so that the app is copied again"
+        wrong = [replace(problem, remedy=remedy) for problem in _inside_app(name, error.problems)]
+        raise RefusedError(str(cluster.ref), wrong) from error
     return FoundApp(name, reserved.app_namespace, reserved.app_catalog, spec)
+
+
+def _changed(cluster: Cluster, app: str, catalog: str) -> Iterator[Problem]:
+    """Yield what the spec changed of what a cluster cannot change: CL-V-40 app, CL-V-41 catalog."""
+    if cluster.spec.app != app:
+        what = f"the cluster runs app {app!r}, and cannot change to {cluster.spec.app!r}"
+        yield Problem("spec.app", what, f"set it back to {app!r}, or make a new cluster", "CL-V-40")
+    if cluster.spec.app_catalog not in (None, catalog):
+        what = f"the cluster's app is of catalog {catalog!r}, and cannot change to {cluster.spec.app_catalog!r}"
+        yield Problem("spec.appCatalog", what, f"set it back to {catalog!r}, or make a new cluster", "CL-V-41")
 
 
 def find_app(cluster: Cluster, app: App | None, seen: Seen) -> FoundApp:
@@ -116,16 +143,3 @@ def _inside_app(name: str, problems: list[Problem] | tuple[Problem, ...]) -> Ite
 
 def _is(item: Json, kind: str, name: str) -> bool:
     return item.get("kind") == kind and dig(item, "metadata", "name") == name
-
-
-def _name_holders(cluster: Json, namespace: str) -> Iterator[Ref]:
-    """Yield the first names that the cluster may choose and has not chosen yet."""
-    if dig(cluster, "status", "clusterService"):
-        return
-    uid, name = str(dig(cluster, "metadata", "uid", default="")), str(dig(cluster, "metadata", "name", default=""))
-    if uid and name:
-        for prefix in ("kdhs-", munged(name)):
-            yield from (Ref(SERVICE, namespace, item) for item in candidates(prefix, uid, "", count=2))
-        for role in dig(cluster, "spec", "roles", default=[]):
-            role_id = str(dig(role, "id", default=""))
-            yield from (Ref(STATEFUL_SET, namespace, item) for item in candidates("kdss-", uid, role_id, count=2))

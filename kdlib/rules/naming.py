@@ -13,9 +13,11 @@ from itertools import count as counting
 from kdlib.frozen import Json, dig, short_digest
 from kdlib.model import Cluster, Seen
 from kdlib.names import LABEL_CLUSTER, LABEL_ROLE, munged
-from kdlib.wire import CONTROLLER_REVISION, SERVICE, STATEFUL_SET, Kind
+from kdlib.wire import CONTROLLER_REVISION, SERVICE, STATEFUL_SET, Kind, Ref
 
-__all__ = ["Names", "candidates"]
+__all__ = ["Names", "candidates", "open_names"]
+
+_SCHEMES = ("UID", "CrNameRole")
 
 
 class Names:
@@ -24,12 +26,12 @@ class Names:
     def __init__(self, cluster: Cluster, seen: Seen, scheme: str) -> None:
         self._cluster = cluster
         self._seen = seen
-        self._prefixed = scheme == "UID"
+        self._scheme = scheme
 
     def cluster_service(self) -> str:
         """Return the name of the headless Service."""
         stored = self._cluster.status.cluster_service if self._cluster.status else ""
-        prefix = "kdhs-" if self._prefixed else _alphabetic(munged(self._cluster.name))
+        prefix = _service_prefix(self._scheme, self._cluster.name)
         headless = (item for item in self._objects(SERVICE) if dig(item, "spec", "clusterIP") == "None")
         return stored or self._adopted(headless, "") or self._new(SERVICE, prefix, "")
 
@@ -37,7 +39,7 @@ class Names:
         """Return the name of the StatefulSet of a role."""
         known = self._cluster.status.roles if self._cluster.status else ()
         stored = next((item.stateful_set for item in known if item.id == role), "")
-        prefix = "kdss-" if self._prefixed else _alphabetic(munged(f"{self._cluster.name}-{role}")) + "-"
+        prefix = _set_prefix(self._scheme, self._cluster.name, role)
         return stored or self._adopted(self._objects(STATEFUL_SET), role) or self._new(STATEFUL_SET, prefix, role)
 
     def app_copy(self, app: str) -> str:
@@ -84,6 +86,40 @@ def candidates(prefix: str, uid: str, role: str, count: int | None = None) -> It
     """Yield the names to try, in order: prefix and five characters for each counter 0, 1, 2 ..."""
     for counter in counting() if count is None else range(count):
         yield prefix + short_digest(uid, role, counter)
+
+
+def open_names(cluster: Json) -> Iterator[Ref]:
+    """Yield the first names that a cluster may choose and has not chosen yet, so that their holders are looked up.
+
+    Works on any object, however wrong.
+    """
+    namespace, name, uid = (str(dig(cluster, "metadata", key, default="")) for key in ("namespace", "name", "uid"))
+    if not (name and uid):
+        return
+    schemes = [scheme for scheme in _SCHEMES if dig(cluster, "spec", "namingScheme", default=scheme) == scheme]
+    if not dig(cluster, "status", "clusterService"):
+        for scheme in schemes:
+            names = candidates(_service_prefix(scheme, name), uid, "", count=2)
+            yield from (Ref(SERVICE, namespace, item) for item in names)
+    known = {dig(role, "id") for role in _items(cluster, "status", "roles")}
+    for role in _items(cluster, "spec", "roles"):
+        role_id = str(dig(role, "id", default=""))
+        for scheme in schemes if role_id not in known else ():
+            names = candidates(_set_prefix(scheme, name, role_id), uid, role_id, count=2)
+            yield from (Ref(STATEFUL_SET, namespace, item) for item in names)
+
+
+def _items(value: Json, *path: str) -> list[Json]:
+    found = dig(value, *path)
+    return found if isinstance(found, list) else []
+
+
+def _service_prefix(scheme: str, cluster: str) -> str:
+    return "kdhs-" if scheme == "UID" else _alphabetic(munged(cluster))
+
+
+def _set_prefix(scheme: str, cluster: str, role: str) -> str:
+    return "kdss-" if scheme == "UID" else _alphabetic(munged(f"{cluster}-{role}")) + "-"
 
 
 def _controller(item: Json) -> Json:

@@ -38,7 +38,7 @@ def resolve(cluster: Cluster, app: App | None, seen: Seen) -> Resolved:
     recorded before it is used. Raises RefusedError with every problem at once: path, what, remedy, rule.
     """
     found = find_app(cluster, app, seen)
-    config = find_config(seen)
+    config = find_config(cluster, seen)
     status = cluster.status or ClusterStatus()
     reserved = status.reserved or reserved_values(config).changed(
         app_namespace=found.namespace, app_catalog=found.catalog
