@@ -6,13 +6,14 @@ Layer: pure.
 from kdlib.graph.containment import contained
 from kdlib.graph.objects import INTENT, ObjectGraph, intent_digest, stamped
 from kdlib.graph.plan import Adopt, Apply, Delete, Plan, Step, Why, plan
-from kdlib.graph.references import Ownership, controller_of, owned, owner_reference, ref_of
+from kdlib.graph.references import Hold, Ownership, controller_of, owned, owner_reference, ref_of
 
 __all__ = [
     "INTENT",
     "Adopt",
     "Apply",
     "Delete",
+    "Hold",
     "ObjectGraph",
     "Ownership",
     "Plan",

@@ -44,8 +44,11 @@ def contained(intent: Any, live: Any, field: str = "") -> bool:
         return True
     match intent, live:
         case dict(), dict():
-            inner = _QUANTITY_MAPS & {field}
-            return all(contained(value, live.get(key), "sizeLimit" if inner else key) for key, value in intent.items())
+            if field in _QUANTITY_MAPS:
+                return all(contained(value, live.get(key), "sizeLimit") for key, value in intent.items())
+            return all(
+                value == (there := live.get(key)) or contained(value, there, key) for key, value in intent.items()
+            )
         case list() | tuple(), list() | tuple():
             return _list_contained(list(intent), list(live), field)
         case dict(), None:

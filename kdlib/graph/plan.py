@@ -11,7 +11,7 @@ from typing import TypeAlias
 from kdlib.frozen import Json, dig
 from kdlib.graph.containment import contained
 from kdlib.graph.objects import INTENT, ObjectGraph
-from kdlib.graph.references import Ownership, controller_of, owner_reference, ref_of
+from kdlib.graph.references import Hold, Ownership, controller_of, owner_reference, ref_of
 from kdlib.wire import Kind, Ref
 
 __all__ = ["Adopt", "Apply", "Delete", "Plan", "Step", "Why", "plan"]
@@ -115,10 +115,11 @@ def plan(graph: ObjectGraph, observed: Iterable[Json], *, root: Json, deletable:
     adopts, applies, blocked = [], [], []
     for ref, target in graph.by_ref.items():
         there = live.get(ref)
-        if there is not None and ownership.is_foreign(there):
+        hold = Hold.FREE if there is None else ownership.hold(there)
+        if there is not None and hold is Hold.FOREIGN:
             blocked.append((ref, _foreign_words(there)))
             continue
-        if there is not None and ownership.held_by_former_self(there) and not _is_going(there):
+        if there is not None and hold is Hold.FORMER and not _is_going(there):
             adopts.append(_adopt(ref, there, root))
         step = _apply(ref, target, there)
         if step is not None:
@@ -139,11 +140,19 @@ def _apply(ref: Ref, target: Json, live: Json | None) -> Apply | None:
         return Apply(ref, target, Why.MISSING)
     if _is_going(live):
         return None
+    if _intent(live) != _intent(target):
+        return Apply(ref, target, Why.CHANGED, irreversible=_shrinks(target, live))
+    return None if contained(target, live) else Apply(ref, target, Why.DRIFTED, irreversible=_shrinks(target, live))
+
+
+def _intent(obj: Json) -> str | None:
+    found: str | None = (obj["metadata"].get("annotations") or {}).get(INTENT)
+    return found
+
+
+def _shrinks(target: Json, live: Json) -> bool:
     replicas = dig(target, "spec", "replicas")
-    shrinks = isinstance(replicas, int) and replicas < dig(live, "spec", "replicas", default=0)
-    if dig(live, "metadata", "annotations", INTENT) != dig(target, "metadata", "annotations", INTENT):
-        return Apply(ref, target, Why.CHANGED, irreversible=shrinks)
-    return None if contained(target, live) else Apply(ref, target, Why.DRIFTED, irreversible=shrinks)
+    return isinstance(replicas, int) and replicas < dig(live, "spec", "replicas", default=0)
 
 
 def _adopt(ref: Ref, live: Json, root: Json) -> Adopt:
@@ -167,7 +176,7 @@ def _deletes(
 
 
 def _is_going(obj: Json) -> bool:
-    return bool(dig(obj, "metadata", "deletionTimestamp"))
+    return bool(obj["metadata"].get("deletionTimestamp"))
 
 
 def _foreign_words(obj: Json) -> str:

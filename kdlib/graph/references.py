@@ -4,11 +4,13 @@ Layer: pure.
 """
 
 from collections.abc import Iterable
+from enum import StrEnum
+from functools import lru_cache
 
 from kdlib.frozen import Json, dig
 from kdlib.wire import Kind, Ref
 
-__all__ = ["Ownership", "controller_of", "owned", "owner_reference", "ref_of"]
+__all__ = ["Hold", "Ownership", "controller_of", "owned", "owner_reference", "ref_of"]
 
 
 def ref_of(obj: Json) -> Ref:
@@ -16,11 +18,16 @@ def ref_of(obj: Json) -> Ref:
 
     Raises ValueError where the object has no apiVersion, kind or name.
     """
-    version, name = obj.get("apiVersion"), obj.get("kind")
-    own, namespace = dig(obj, "metadata", "name"), dig(obj, "metadata", "namespace", default="")
-    if not (isinstance(version, str) and isinstance(name, str) and isinstance(own, str) and version and name and own):
-        raise ValueError(f"object without apiVersion, kind or name: {version!r}, {name!r}, {own!r}")
-    return Ref(Kind(version, name, _plural(name), namespaced=bool(namespace)), namespace, own)
+    version, kind, metadata = obj.get("apiVersion"), obj.get("kind"), obj.get("metadata") or {}
+    name, namespace = metadata.get("name"), metadata.get("namespace") or ""
+    if not (isinstance(version, str) and isinstance(kind, str) and isinstance(name, str) and version and kind and name):
+        raise ValueError(f"object without apiVersion, kind or name: {version!r}, {kind!r}, {name!r}")
+    return Ref(_kind(version, kind, namespaced=bool(namespace)), namespace, name)
+
+
+@lru_cache(maxsize=256)
+def _kind(version: str, kind: str, *, namespaced: bool) -> Kind:
+    return Kind(version, kind, _plural(kind), namespaced=namespaced)
 
 
 def _plural(kind: str) -> str:
@@ -53,8 +60,21 @@ def owned(objects: Iterable[Json], root: Json) -> tuple[Json, ...]:
 
 def controller_of(obj: Json) -> Json | None:
     """Return the owner reference that controls the object, or None."""
-    references = dig(obj, "metadata", "ownerReferences", default=[])
+    references = obj["metadata"].get("ownerReferences") or ()
     return next((reference for reference in references if reference.get("controller")), None)
+
+
+class Hold(StrEnum):
+    """Who controls an object, seen from one root."""
+
+    OWN = "own"
+    """The root itself."""
+    FORMER = "former"
+    """A root of the same name with another UID, so one that is gone: the root was restored (RC-41)."""
+    FOREIGN = "foreign"
+    """Somebody else: the object must not be touched."""
+    FREE = "free"
+    """Nobody."""
 
 
 class Ownership:
@@ -62,24 +82,22 @@ class Ownership:
 
     def __init__(self, root: Json) -> None:
         self._own = owner_reference(root)
+        self._identity = _identity(self._own)
+
+    def hold(self, obj: Json) -> Hold:
+        """Tell who controls the object."""
+        controller = controller_of(obj)
+        if controller is None:
+            return Hold.FREE
+        if controller.get("uid") == self._own["uid"]:
+            return Hold.OWN
+        return Hold.FORMER if _identity(controller) == self._identity else Hold.FOREIGN
 
     def holds(self, obj: Json) -> bool:
         """Tell whether the root controls the object."""
-        controller = controller_of(obj)
-        return controller is not None and controller.get("uid") == self._own["uid"]
+        return self.hold(obj) is Hold.OWN
 
-    def held_by_former_self(self, obj: Json) -> bool:
-        """Tell whether a root of the same name controls the object that is gone: the cluster was restored (RC-41)."""
-        controller = controller_of(obj)
-        return (
-            controller is not None and not self.holds(obj) and self._identity(controller) == self._identity(self._own)
-        )
 
-    def is_foreign(self, obj: Json) -> bool:
-        """Tell whether somebody else controls the object, so that it must not be touched."""
-        return controller_of(obj) is not None and not self.holds(obj) and not self.held_by_former_self(obj)
-
-    @staticmethod
-    def _identity(reference: Json) -> tuple[str, str, str]:
-        group = str(reference.get("apiVersion", "")).rpartition("/")[0]
-        return group, str(reference.get("kind")), str(reference.get("name"))
+def _identity(reference: Json) -> tuple[str, str, str]:
+    group = str(reference.get("apiVersion", "")).rpartition("/")[0]
+    return group, str(reference.get("kind")), str(reference.get("name"))

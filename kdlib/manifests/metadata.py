@@ -36,7 +36,9 @@ def pretty_name(resolved: Resolved) -> dict[str, str]:
 
 def merged(*maps: Mapping[str, str] | None) -> dict[str, str]:
     """Return the maps in one, sorted; later ones win, and None counts as empty."""
-    joined = {key: value for found in maps for key, value in (found or {}).items()}
+    joined: dict[str, str] = {}
+    for found in maps:
+        joined.update(found or {})
     return dict(sorted(joined.items()))
 
 

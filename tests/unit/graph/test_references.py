@@ -59,15 +59,13 @@ def test_the_owner_controls_and_is_not_held_back() -> None:
     assert graph.controller_of(thing()) is None
 
 
-def test_ownership_tells_own_former_and_foreign_apart() -> None:
+def test_ownership_tells_own_former_foreign_and_free_apart() -> None:
     ownership = graph.Ownership(ROOT)
     own = thing(ownerReferences=[graph.owner_reference(ROOT)])
     former = thing(ownerReferences=[{**graph.owner_reference(ROOT), "uid": "u0"}])
     foreign = thing(ownerReferences=[{**graph.owner_reference(ROOT), "uid": "u0", "name": "other"}])
     free = thing(ownerReferences=[{"uid": "u9", "kind": "ConfigMap", "name": "c"}])
 
-    told = [
-        (ownership.holds(o), ownership.held_by_former_self(o), ownership.is_foreign(o))
-        for o in (own, former, foreign, free)
-    ]
-    assert told == [(True, False, False), (False, True, False), (False, False, True), (False, False, False)]
+    told = [ownership.hold(obj) for obj in (own, former, foreign, free, thing())]
+    assert told == [graph.Hold.OWN, graph.Hold.FORMER, graph.Hold.FOREIGN, graph.Hold.FREE, graph.Hold.FREE]
+    assert [ownership.holds(obj) for obj in (own, former)] == [True, False]
