@@ -51,10 +51,16 @@ def parsed(model: type[ModelT], value: Any, further: Iterable[Problem] = ()) -> 
         read = model.model_validate(value, by_alias=True, by_name=False)
     except ValidationError as error:
         problems += _problems(error.errors(include_url=False, include_context=True))
-        raise RefusedError(subject(value, model.__name__), problems) from None
+        raise RefusedError(subject(value, _kind(model)), problems) from None
     if problems:
-        raise RefusedError(subject(value, model.__name__), problems)
+        raise RefusedError(subject(value, _kind(model)), problems)
     return read
+
+
+def _kind(model: type[BaseModel]) -> str:
+    """Return the kind of object that the model is, or the model's own name for a part of one."""
+    field = model.model_fields.get("kind")
+    return str(field.default) if field else model.__name__
 
 
 def subject(value: Any, kind: str) -> str:

@@ -1,0 +1,379 @@
+"""resolve() finds the app, keeps what is reserved, and chooses names that nobody else holds."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdlib.errors import RefusedError
+from kdlib.model import App, Cluster, Seen, parse_app
+from kdlib.names import LABEL_CLUSTER, LABEL_ROLE, is_dns_label
+from kdlib.rules import related, resolve
+from kdlib.wire import KD_APP, KD_CONFIG, SERVICE, STATEFUL_SET, Ref
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+VERSION = "kubedirector.hpe.com/v1beta1"
+LIMITS = {"limits": {"cpu": "1", "memory": "1Gi"}}
+
+
+def app(name="demo", namespace="team", **changes):
+    spec = {
+        "label": {"name": "Demo"},
+        "distroID": "example/demo",
+        "version": "1.0",
+        "configSchemaVersion": 8,
+        "defaultImageRepoTag": "example/demo:1",
+        "services": [{"id": "web", "endpoint": {"port": 80}}, {"id": "cron"}],
+        "roles": [{"id": "front", "cardinality": "1"}, {"id": "back", "cardinality": "0+"}],
+        "config": {
+            "selectedRoles": ["front"],
+            "roleServices": [{"roleID": "front", "serviceIDs": ["web"]}, {"roleID": "back", "serviceIDs": ["cron"]}],
+        },
+    }
+    return {"metadata": {"name": name, "namespace": namespace}, "spec": {**spec, **changes}}
+
+
+def root(name="c", uid="u1", status=None, **spec):
+    roles = [{"id": "front", "resources": LIMITS}, {"id": "back", "members": 2, "resources": LIMITS}]
+    metadata = {"name": name, "namespace": "team", "uid": uid, "generation": 7}
+    made = {"apiVersion": VERSION, "kind": "KubeDirectorCluster", "metadata": metadata}
+    return {**made, "spec": {"app": "demo", "roles": roles, **spec}, **({"status": status} if status else {})}
+
+
+def seen(cluster, *, apps=None, config=None, children=(), held=()):
+    pairs = [(Ref(KD_APP, item["metadata"]["namespace"], "demo"), item) for item in (apps or [app()])]
+    pairs.append((Ref(KD_CONFIG, "kd", "kd-global-config"), config))
+    pairs += [(Ref(kind, "team", name), {"kind": kind.name}) for kind, name in held]
+    return Seen(NOW, cluster, children=tuple(children), related=tuple(pairs))
+
+
+def resolved(cluster=None, **circumstances):
+    cluster = cluster or root()
+    return resolve(Cluster.of(cluster), None, seen(cluster, **circumstances))
+
+
+def names(answer):
+    return answer.cluster_service, answer.reserved.app_copy, *(role.stateful_set for role in answer.roles)
+
+
+def config(**spec):
+    return {"metadata": {"name": "kd-global-config"}, "spec": spec}
+
+
+def child(kind, name, *, role="", cluster="c", owner=None, **more):
+    labels = {LABEL_CLUSTER: cluster, **({LABEL_ROLE: role} if role else {})}
+    metadata = {"name": name, "namespace": "team", "labels": labels}
+    if owner:
+        owner_name, owner_uid = owner
+        reference = {"kind": "KubeDirectorCluster", "name": owner_name, "uid": owner_uid, "controller": True}
+        metadata["ownerReferences"] = [reference]
+    return {"kind": kind, "metadata": {**metadata, **more.pop("metadata", {})}, **more}
+
+
+def headless(name, **more):
+    return child("Service", name, spec={"clusterIP": "None"}, **more)
+
+
+# Names
+
+
+def test_new_names_have_the_prefixes_of_their_scheme():
+    service, copy, front, back = names(resolved())
+    assert [name[:-5] for name in (service, copy, front, back)] == ["kdhs-", "kdapp-", "kdss-", "kdss-"]
+    assert len({front, back}) == 2
+    service, copy, front, back = names(resolved(root("My.Cluster_1".lower(), namingScheme="CrNameRole")))
+    assert [name[:-5] for name in (service, front, back)] == [
+        "my-cluster-1",
+        "my-cluster-1-front-",
+        "my-cluster-1-back-",
+    ]
+
+
+def test_a_name_that_begins_with_a_digit_gets_a_letter_first():
+    service, _, front, _ = names(resolved(root("7up", namingScheme="CrNameRole")))
+    assert (service[:-5], front[:-5]) == ("kd-7up", "kd-7up-front-")
+
+
+def test_a_name_depends_on_the_roots_uid_and_nothing_that_passes():
+    assert names(resolved()) == names(resolved(config=config(defaultServiceType="NodePort")))
+    assert not set(names(resolved())) & set(names(resolved(root(uid="u2"))))
+
+
+def test_a_name_that_somebody_holds_is_not_taken():
+    service, _, front, _ = names(resolved())
+    other_service, _, other_front, _ = names(resolved(held=[(SERVICE, service), (STATEFUL_SET, front)]))
+    assert (other_service != service, other_front != front) == (True, True)
+    assert names(resolved(held=[(SERVICE, front), (STATEFUL_SET, service)])) == names(resolved())
+
+
+def test_names_in_the_status_stay():
+    status = {
+        "clusterService": "old-service",
+        "roles": [{"id": "back", "statefulSet": "old-back"}],
+        "reserved": {"appCopy": "old-copy", "appNamespace": "team"},
+    }
+    service, copy, front, back = names(resolved(root(status=status), held=[(SERVICE, "old-service")]))
+    assert (service, copy, back) == ("old-service", "old-copy", "old-back")
+    assert front.startswith("kdss-")
+
+
+def test_our_objects_lend_their_names_to_a_restored_cluster():
+    children = [
+        headless("restored-service"),
+        child("StatefulSet", "restored-front", role="front", owner=("c", "the uid before")),
+        child("ControllerRevision", "restored-copy", data={"app": "demo"}),
+    ]
+    service, copy, front, back = names(resolved(children=children))
+    assert (service, copy, front) == ("restored-service", "restored-copy", "restored-front")
+    assert back.startswith("kdss-")
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        headless("x", owner=("other", "u9")),
+        headless("x", cluster="other"),
+        headless("x", metadata={"deletionTimestamp": "2030-01-01T00:00:00Z"}),
+        child("Service", "x", spec={"clusterIP": "10.0.0.1"}),
+        headless("x", role="front"),
+    ],
+    ids=["owned by another", "labelled for another", "on its way out", "not headless", "of a role"],
+)
+def test_what_is_not_ours_to_take_lends_no_name(foreign):
+    assert names(resolved(children=[foreign])) == names(resolved())
+
+
+def test_of_several_objects_the_one_that_is_owned_comes_first_then_the_first_name():
+    unowned = [headless("b"), headless("a")]
+    assert resolved(children=unowned).cluster_service == "a"
+    assert resolved(children=[*unowned, headless("z", owner=("c", "u1"))]).cluster_service == "z"
+
+
+@given(st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?", fullmatch=True), st.sampled_from(["UID", "CrNameRole"]))
+def test_every_name_is_a_dns_label_with_room_for_a_thousand_members(name, scheme):
+    for made in names(resolved(root(name, namingScheme=scheme))):
+        assert is_dns_label(f"s-{made}-9999")
+
+
+def test_what_may_hold_a_name_is_looked_up_until_the_name_is_reserved():
+    wanted = related(root(), "kd")
+    service, _, front, back = names(resolved())
+    assert {Ref(SERVICE, "team", service), Ref(STATEFUL_SET, "team", front), Ref(STATEFUL_SET, "team", back)} <= set(
+        wanted
+    )
+    status = {"clusterService": "s", "roles": [{"id": "front", "statefulSet": "f"}, {"id": "back", "statefulSet": "b"}]}
+    assert [str(ref) for ref in related(root(status=status), "kd")] == [
+        "KubeDirectorApp team/demo",
+        "KubeDirectorApp kd/demo",
+        "KubeDirectorConfig kd/kd-global-config",
+    ]
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(
+                st.sampled_from(
+                    ["metadata", "name", "uid", "namespace", "spec", "status", "roles", "app", "appCatalog", "id"]
+                ),
+                inner,
+            )
+        ),
+    )
+)
+def test_any_object_can_be_asked_what_it_refers_to(value):
+    assert related(value if isinstance(value, dict) else {}, "kd")
+
+
+# The app and its copy
+
+
+def copy_of(spec, name="copy", of="demo"):
+    return child("ControllerRevision", name, owner=("c", "u1"), data={"app": of, "spec": spec})
+
+
+RESERVED = {"reserved": {"appCopy": "copy", "appNamespace": "team", "appCatalog": "local"}}
+
+
+def test_a_cluster_runs_from_its_own_copy():
+    first = resolved()
+    children = [copy_of(first.app.dumped())]
+    edited = app(version="2.0", roles=[{"id": "front", "cardinality": "3"}])
+    again = resolved(root(status=RESERVED), apps=[edited], children=children)
+    assert (again.app, again.app_name) == (first.app, "demo")
+    gone = Seen(NOW, root(status=RESERVED), children=tuple(children))
+    assert resolve(Cluster.of(gone.root), None, gone).app == first.app
+
+
+def test_a_copy_that_is_gone_is_made_again_from_the_app():
+    assert resolved(root(status=RESERVED)).reserved.app_copy == "copy"
+
+
+@pytest.mark.parametrize(
+    ("change", "rule"), [({"app": "other"}, "CL-V-40"), ({"appCatalog": "system"}, "CL-V-41")], ids=["app", "catalog"]
+)
+def test_a_cluster_cannot_change_its_app(change, rule):
+    children = [copy_of(resolved().app.dumped())]
+    with pytest.raises(RefusedError) as caught:
+        resolved(root(status=RESERVED, **change), children=children)
+    assert [problem.rule for problem in caught.value.problems] == [rule]
+
+
+def test_a_copy_that_cannot_be_read_says_how_to_go_on():
+    with pytest.raises(RefusedError, match="delete ControllerRevision 'copy'"):
+        resolved(root(status=RESERVED), children=[copy_of({"version": 1})])
+
+
+CATALOGS = [
+    (None, ["team", "kd"], "team", "local"),
+    (None, ["kd"], "kd", "system"),
+    ("local", ["team", "kd"], "team", "local"),
+    ("system", ["team", "kd"], "kd", "system"),
+]
+
+
+@pytest.mark.parametrize(("catalog", "places", "namespace", "found"), CATALOGS, ids=range(len(CATALOGS)))
+def test_the_catalog_decides_where_the_app_comes_from(catalog, places, namespace, found):
+    """CL-V-10 and CL-M-02."""
+    cluster = root(**({"appCatalog": catalog} if catalog else {}))
+    answer = resolved(cluster, apps=[app(namespace=place) for place in places])
+    assert (answer.reserved.app_namespace, answer.reserved.app_catalog) == (namespace, found)
+    assert answer.spec.app_catalog == found
+
+
+def test_what_is_looked_up_follows_the_catalog():
+    def places(**spec):
+        return [ref.namespace for ref in related(root(**spec), "kd") if ref.kind == KD_APP]
+
+    assert (places(), places(appCatalog="local"), places(appCatalog="system")) == (["team", "kd"], ["team"], ["kd"])
+
+
+def test_an_app_of_another_catalog_is_not_found():
+    with pytest.raises(RefusedError, match="does not exist"):
+        resolved(root(appCatalog="local"), apps=[app(namespace="kd")])
+
+
+def test_a_root_of_another_kind_brings_its_app():
+    pool = {"apiVersion": "example.org/v1", "kind": "Pool", "metadata": {"name": "p", "namespace": "team", "uid": "u"}}
+    demo = App.of("", parse_app(app()).spec)
+    answer = resolve(Cluster.of(pool, app=demo, members={"front": 1, "back": 3}), demo, Seen(NOW, pool))
+    assert [(role.id, role.wanted) for role in answer.roles] == [("front", 1), ("back", 3)]
+    assert (answer.app_name, answer.reserved.app_catalog) == ("example-demo", "local")
+
+
+# Reserved values and defaults
+
+OTHER = {
+    "defaultServiceType": "ClusterIP",
+    "defaultNamingScheme": "CrNameRole",
+    "clusterSvcDomainBase": "cluster.example",
+    "defaultStorageClassName": "fast",
+    "nativeSystemdSupport": True,
+    "podLabels": {"a": "b"},
+}
+
+
+def test_without_a_global_config_the_built_in_values_hold():
+    kept = resolved().reserved
+    assert (kept.service_type, kept.naming_scheme, kept.domain_base) == ("LoadBalancer", "UID", ".svc.cluster.local")
+    assert (kept.default_storage_class_name, kept.native_systemd_support, kept.pod_labels) == (None, False, None)
+
+
+def test_values_of_the_global_config_are_taken_once():
+    first = resolved(config=config(**OTHER))
+    assert (first.reserved.service_type, first.reserved.domain_base) == ("ClusterIP", ".cluster.example")
+    assert first.spec.service_type == "ClusterIP"
+    status = {"reserved": first.reserved.dumped()}
+    later = resolved(root(status=status), config=config(defaultServiceType="NodePort"))
+    assert later.reserved == first.reserved
+
+
+def test_what_the_user_says_wins_over_the_global_config():
+    answer = resolved(root(serviceType="NodePort", namingScheme="UID"), config=config(**OTHER))
+    assert (answer.spec.service_type, answer.spec.naming_scheme) == ("NodePort", "UID")
+    assert answer.cluster_service.startswith("kdhs-")
+
+
+def test_roles_get_their_defaults():
+    """CL-M-04, CL-M-05, CL-M-08."""
+    secret, own = {"name": "s", "mountPath": "/s"}, {"name": "own", "mountPath": "/o"}
+    roles = [
+        {"id": "front", "resources": LIMITS, "storage": {"size": "1Gi"}},
+        {
+            "id": "back",
+            "members": 1,
+            "resources": LIMITS,
+            "secret": own,
+            "storage": {"size": "1Gi", "storageClassName": "slow"},
+        },
+    ]
+    spec = resolved(root(roles=roles, defaultSecret=secret), config=config(**OTHER)).spec
+    assert [(role.members, role.secret.name, role.storage.storage_class_name) for role in spec.roles] == [
+        (1, "s", "fast"),
+        (1, "own", "slow"),
+    ]
+
+
+def test_a_wrong_global_config_stops_new_clusters_only():
+    wrong = config(defaultServiceType="Ingress")
+    with pytest.raises(RefusedError, match="spec: KubeDirectorConfig kd-global-config is wrong"):
+        resolved(config=wrong)
+    status = {"reserved": {"appCopy": "x"}, "roles": [{"id": "front"}, {"id": "back"}]}
+    assert resolved(root(status=status), config=wrong).reserved.app_copy == "x"
+
+
+# Roles
+
+
+def test_roles_follow_the_app_and_leftovers_their_ids():
+    status = {"roles": [{"id": "zeta", "statefulSet": "z"}, {"id": "back", "statefulSet": "b"}, {"id": "alpha"}]}
+    only_front = [{"id": "front", "resources": LIMITS}]
+    answer = resolved(root(status=status, roles=only_front))
+    assert [(role.id, role.wanted, role.spec is None) for role in answer.roles] == [
+        ("front", 1, False),
+        ("back", 0, True),
+        ("alpha", 0, True),
+        ("zeta", 0, True),
+    ]
+    assert [role.has_ports for role in answer.roles] == [True, False, False, False]
+
+
+def test_a_role_without_members_that_never_had_any_is_left_out():
+    roles = [{"id": "front", "resources": LIMITS}, {"id": "back", "resources": LIMITS}]
+    assert [role.id for role in resolved(root(roles=roles)).roles] == ["front"]
+
+
+def test_fields_that_change_nothing_yet_are_named():
+    extra = {
+        "fileInjections": [{"srcURL": "http://x/y", "destDir": "/d"}],
+        "secretKeys": [{"name": "k", "value": "hunter2"}],
+    }
+    roles = [{"id": "front", "resources": LIMITS, **extra}]
+    answer = resolved(root(roles=roles, connections={"clusters": ["x"]}), apps=[app(systemdRequired=True)])
+    assert set(answer.unused_fields) <= {
+        "spec.connections",
+        "spec.roles[0].fileInjections",
+        "spec.roles[0].secretKeys",
+        "app: spec.systemdRequired",
+    }
+    assert "hunter2" not in " ".join((*answer.unused_fields, *answer.unheld))
+    assert resolved().unused_fields == ()
+
+
+def test_what_only_admission_could_hold_is_said():
+    roles = [{"id": "front", "resources": LIMITS, "serviceAccountName": "admin"}]
+    assert [text for text in resolved(root(roles=roles)).unheld if "'admin'" in text]
+    assert resolved().unheld == ()
+
+
+def test_the_order_of_children_and_related_objects_decides_nothing():
+    children = [headless("b"), headless("a"), child("StatefulSet", "f", role="front"), copy_of({}, "copy")]
+    forth = seen(root(), children=children)
+    back = replace(forth, children=tuple(reversed(forth.children)), related=tuple(reversed(forth.related)))
+    first, second = (resolve(Cluster.of(item.root), None, item) for item in (forth, back))
+    assert names(first) == names(second)
+    assert first.reserved == second.reserved
