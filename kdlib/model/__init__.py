@@ -34,6 +34,7 @@ from kdlib.model.cluster import (
 from kdlib.model.config import CONFIG_NAME, Config, ConfigSpec, ConfigStatus, StatusBackup, StatusBackupSpec
 from kdlib.model.crd import KINDS, crd, schemas
 from kdlib.model.parse import parse_app, parse_cluster, parse_config
+from kdlib.model.part import SpecPart
 from kdlib.model.refusal import api_path, parsed, subject
 from kdlib.model.status import (
     ClusterState,
@@ -110,6 +111,7 @@ __all__ = [
     "Seen",
     "ServiceEndpoint",
     "SetUp",
+    "SpecPart",
     "Stalled",
     "StateDetail",
     "StatusBackup",

@@ -92,7 +92,7 @@ def _resolved(cluster: Cluster, seen: Seen, found: FoundApp, *, spec: ClusterSpe
         cluster_service=names.cluster_service(),
         roles=tuple(_roles(spec, found.spec, status, names)),
         status=status,
-        unused_fields=unused_fields(cluster.spec, found.spec),
+        unused_fields=unused_fields(cluster.spec, found.spec, find_config(cluster, seen)),
         unheld=unheld(spec),
     )
 

@@ -1,40 +1,64 @@
 """Fields that are accepted and not acted upon yet, and what nobody holds where there is no webhook.
 
+The tables below are the one list of such fields: whoever makes a field work takes it from here.
+
 Layer: pure.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from kdlib.model import AppSpec, ClusterSpec
+from kdlib.model import AppSpec, ClusterSpec, Config, ConfigSpec, SpecPart
 
-__all__ = ["UNUSED_ROLE_FIELDS", "unheld", "unused_fields"]
+__all__ = [
+    "UNUSED_APP_FIELDS",
+    "UNUSED_CONFIG_FIELDS",
+    "UNUSED_ROLE_FIELDS",
+    "UNUSED_SPEC_FIELDS",
+    "unheld",
+    "unused_fields",
+]
 
-UNUSED_SPEC_FIELDS = {"connections": "connections"}
-"""Fields of a cluster's spec, by Python and API name; each goes from here when something uses it."""
+UNUSED_SPEC_FIELDS: Mapping[str, str] = {"connections": "connections"}
+"""Fields of a cluster's spec, by their names in Python and in the API."""
 
-UNUSED_ROLE_FIELDS = {"file_injections": "fileInjections", "secret_keys": "secretKeys"}
-"""The same for a role of a cluster's spec."""
+UNUSED_ROLE_FIELDS: Mapping[str, str] = {"secret_keys": "secretKeys"}
+"""Fields of a role of a cluster's spec."""
 
-UNUSED_APP_FIELDS = {"systemd_required": "systemdRequired"}
-"""The same for an app's spec; their paths start with `app:`."""
+UNUSED_APP_FIELDS: Mapping[str, str] = {}
+"""Fields of an app's spec."""
+
+UNUSED_CONFIG_FIELDS: Mapping[str, str] = {
+    "backup_cluster_status": "backupClusterStatus",
+    "allow_restore_without_connections": "allowRestoreWithoutConnections",
+}
+"""Fields of the global config."""
 
 
-def unused_fields(spec: ClusterSpec, app: AppSpec) -> tuple[str, ...]:
-    """Return the paths of the fields that were given and change nothing yet."""
-    return tuple(_unused(spec, app))
+def unused_fields(spec: ClusterSpec, app: AppSpec, config: Config | None) -> tuple[str, ...]:
+    """Return the paths of the fields that say something and change nothing yet.
+
+    Those of the app start with `app: `, those of the global config with `config: `.
+    """
+    settings = (config and config.spec) or ConfigSpec()
+    return (
+        *_saying(spec, UNUSED_SPEC_FIELDS, "spec."),
+        *(
+            path
+            for index, role in enumerate(spec.roles)
+            for path in _saying(role, UNUSED_ROLE_FIELDS, f"spec.roles[{index}].")
+        ),
+        *_saying(app, UNUSED_APP_FIELDS, "app: spec."),
+        *_saying(settings, UNUSED_CONFIG_FIELDS, "config: spec."),
+    )
 
 
-def _unused(spec: ClusterSpec, app: AppSpec) -> Iterator[str]:
-    connected = spec.connections.clusters or spec.connections.configmaps or spec.connections.secrets
-    if connected:
-        yield "spec.connections"
-    for index, role in enumerate(spec.roles):
-        for name, label in UNUSED_ROLE_FIELDS.items():
-            if getattr(role, name):
-                yield f"spec.roles[{index}].{label}"
-    for name, label in UNUSED_APP_FIELDS.items():
-        if getattr(app, name):
-            yield f"app: spec.{label}"
+def _saying(part: SpecPart, fields: Mapping[str, str], prefix: str) -> Iterator[str]:
+    """Yield the paths of the fields that hold something: not absent, not false, not empty inside."""
+    for name, label in fields.items():
+        value = getattr(part, name)
+        inside = value.dumped() if isinstance(value, SpecPart) else {"": value}
+        if any(inside.values()):
+            yield f"{prefix}{label}"
 
 
 def unheld(spec: ClusterSpec) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kdlib.errors import RefusedError
 from kdlib.model import App, Cluster, Seen, parse_app
 from kdlib.names import LABEL_CLUSTER, LABEL_ROLE, is_dns_label
-from kdlib.rules import related, resolve
+from kdlib.rules import related, resolve, unused
 from kdlib.wire import KD_APP, KD_CONFIG, SERVICE, STATEFUL_SET, Ref
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -348,20 +348,25 @@ def test_a_role_without_members_that_never_had_any_is_left_out():
 
 
 def test_fields_that_change_nothing_yet_are_named():
-    extra = {
-        "fileInjections": [{"srcURL": "http://x/y", "destDir": "/d"}],
-        "secretKeys": [{"name": "k", "value": "hunter2"}],
-    }
+    tables = (unused.UNUSED_SPEC_FIELDS, unused.UNUSED_ROLE_FIELDS, unused.UNUSED_APP_FIELDS)
+    extra = {"secretKeys": [{"name": "k", "value": "hunter2"}]}
     roles = [{"id": "front", "resources": LIMITS, **extra}]
-    answer = resolved(root(roles=roles, connections={"clusters": ["x"]}), apps=[app(systemdRequired=True)])
-    assert set(answer.unused_fields) <= {
-        "spec.connections",
-        "spec.roles[0].fileInjections",
-        "spec.roles[0].secretKeys",
-        "app: spec.systemdRequired",
+    wanted = root(roles=roles, connections={"clusters": ["x"]})
+    answer = resolved(wanted, config=config(backupClusterStatus=True, defaultServiceType="NodePort"))
+    known = {label for table in (*tables, unused.UNUSED_CONFIG_FIELDS) for label in table.values()}
+    assert {path.rpartition(".")[2] for path in answer.unused_fields} == known & {
+        "connections",
+        "secretKeys",
+        "backupClusterStatus",
     }
     assert "hunter2" not in " ".join((*answer.unused_fields, *answer.unheld))
-    assert resolved().unused_fields == ()
+
+
+@pytest.mark.parametrize("connections", [{}, {"clusters": []}, None])
+def test_a_field_that_says_nothing_is_not_named(connections):
+    roles = [{"id": "front", "resources": LIMITS, "secretKeys": []}]
+    answer = resolved(root(roles=roles, connections=connections), config=config(backupClusterStatus=False))
+    assert answer.unused_fields == ()
 
 
 def test_what_only_admission_could_hold_is_said():
