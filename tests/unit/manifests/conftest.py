@@ -157,6 +157,6 @@ def golden():
         path = GOLDEN / f"{name}.yaml"
         if os.environ.get("GOLDEN") == "write":
             path.write_text(yaml.dump(value, Dumper=_Dumper, sort_keys=True, width=110))
-        assert yaml.safe_load(path.read_text()) == value
+        assert yaml.safe_load(path.read_text()) == value, f"{path} differs; GOLDEN=write pytest writes it anew"
 
     return compared
