@@ -25,7 +25,7 @@ from kdlib.wire.fieldset import (
     with_named_fields,
 )
 from kdlib.wire.schema import Schema
-from kdlib.wire.typed import Comparison, check, compare, field_set, merge, remove
+from kdlib.wire.typed import Comparison, ShapeError, check, compare, field_set, merge, remove
 
 __all__ = ["ApplyConflict", "Owner", "Owners", "Writer", "applied", "decoded_owners", "encoded_owners", "updated"]
 
@@ -87,8 +87,7 @@ class Owner:
             text += f' with subresource "{self.subresource}"'
         if self.operation != "Update":
             return text
-        text += f" using {self.api_version}"
-        return f"{text} at {self.time}" if self.time else text
+        return f"{text} using {self.api_version}"
 
 
 OwnerKey: TypeAlias = tuple[str, str, str, str]
@@ -176,7 +175,11 @@ def updated(schema: Schema, live: Json | None, new: Json, writer: Writer) -> lis
     if not owners and live is not None:
         return []
     before = schema.zero if live is None else _bare(live)
-    owners = _after_update(schema, (before, _bare(new)), owners, writer)
+    try:
+        owners = _after_update(schema, (before, _bare(new)), owners, writer)
+    except ShapeError:
+        # What has not the shape of its schema is refused by validation or owned by nobody.
+        return []
     return encoded_owners(_capped(owners))
 
 

@@ -35,6 +35,8 @@ class Schema:
     name: str = ""
     """The definition's name, where the node is one."""
     preserves: bool = False
+    is_custom: bool = False
+    """True at the root of a custom kind, which starts from nothing."""
 
     @cached_property
     def type(self) -> str:
@@ -198,7 +200,7 @@ class Schema:
         lists: nobody owns these merely by creating the object. Custom kinds start from nothing.
         """
         empty: Json = {}
-        if not self.table.kinds:
+        if self.is_custom:
             return empty
         for name, node in self.fields.items():
             if node.default == {} and node.fields:
@@ -279,4 +281,4 @@ def builtin_schemas() -> Schemas:
 
 def structural_schema(schema: Json) -> Schema:
     """Return the schema of a custom kind from its `openAPIV3Schema`."""
-    return Schema(schema, Schemas({}, {}))
+    return Schema(schema, Schemas({}, {}), is_custom=True)

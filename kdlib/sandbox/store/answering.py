@@ -5,7 +5,7 @@ Layer: shell.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kdlib.frozen import Json
 from kdlib.sandbox.store.binding import bind, evict
@@ -16,9 +16,10 @@ from kdlib.sandbox.store.draft import Draft
 from kdlib.sandbox.store.faults import conflict, method_not_allowed, not_found, too_large_version
 from kdlib.sandbox.store.history import Change
 from kdlib.sandbox.store.listing import list_body, listed, read_query
-from kdlib.sandbox.store.options import Caller, WriteOptions, delete_options, write_options
+from kdlib.sandbox.store.options import Caller, WriteOptions, check_options, delete_options, write_options
 from kdlib.sandbox.store.patching import begin_patch
 from kdlib.sandbox.store.routing import target_of
+from kdlib.sandbox.store.scale import begin_scale, scale_of
 from kdlib.sandbox.store.target import Patch, Target
 from kdlib.sandbox.store.updating import Stale, begin_update, commit_update, settle_update
 from kdlib.wire import Request
@@ -65,7 +66,9 @@ class Answering:
                 return Answer(201, self._create_below(target, request, caller))
             case _:
                 options = write_options(request.query, caller, duplicates)
-                return await self._write(self._beginning(verb, target, request, options))
+                check_options(verb, request.content_type, options)
+                answer = await self._write(self._beginning(verb, target, request, options))
+                return answer if not target.subresource else replace(answer, body=self._part(target, answer.body))
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -74,7 +77,11 @@ class Answering:
         found = self._core.live(target.resource, *target.key)
         if found is None:
             raise not_found(target.resource.kind, target.name)
-        return Answer(200, found)
+        return Answer(200, self._part(target, found))
+
+    @staticmethod
+    def _part(target: Target, obj: Json) -> Json:
+        return scale_of(target.resource, obj) if target.subresource == "scale" else obj
 
     async def _list(self, target: Target, request: Request) -> Answer:
         query = read_query(target.resource, request.query)
@@ -105,13 +112,17 @@ class Answering:
 
     def _beginning(self, verb: str, target: Target, request: Request, options: WriteOptions) -> Callable[[], Draft]:
         core = self._core
+        patch = Patch(request.body, request.content_type)
         match verb:
+            case "update" if target.subresource == "scale":
+                return lambda: begin_scale(core, target, request.body, options)
+            case "patch" if target.subresource == "scale":
+                return lambda: begin_scale(core, target, patch, options)
             case "create":
                 return lambda: begin_create(core, target, request.body, options)
             case "update":
                 return lambda: begin_update(core, target, request.body, options)
             case _:
-                patch = Patch(request.body, request.content_type)
                 return lambda: begin_patch(core, target, patch, options)
 
     async def _write(self, begin: Callable[[], Draft]) -> Answer:

@@ -3,14 +3,13 @@
 Layer: pure.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from kdlib.frozen import Json
 from kdlib.sandbox.store.faults import FieldError
-from kdlib.wire import Kind
 
-__all__ = ["Behaviour", "behaviour_of"]
+__all__ = ["Behaviour"]
 
 
 def _nothing(_: Json) -> None:
@@ -41,39 +40,9 @@ class Behaviour:
     """True where an update must carry a resourceVersion."""
     creates_on_update: bool = False
     is_graceful: bool = False
+    deletion_finalizer: str = ""
+    """A finalizer that a deletion puts on the object itself."""
     keeps_status: bool = False
     """True where a create keeps the status that it brings (nodes)."""
     returns_deleted: bool = False
     """True where a deletion answers with the object that is gone, not with a Status."""
-
-
-_KINDS: Mapping[str, Behaviour] = {
-    "Pod": Behaviour(has_generation=True, is_graceful=True, returns_deleted=True),
-    "Node": Behaviour(keeps_status=True),
-    "Namespace": Behaviour(returns_deleted=True),
-    "Service": Behaviour(creates_on_update=True, returns_deleted=True),
-    "ServiceAccount": Behaviour(returns_deleted=True),
-    "PersistentVolume": Behaviour(returns_deleted=True),
-    "PersistentVolumeClaim": Behaviour(returns_deleted=True),
-    "StorageClass": Behaviour(returns_deleted=True),
-    "StatefulSet": Behaviour(has_generation=True),
-    "Deployment": Behaviour(has_generation=True),
-    "ReplicaSet": Behaviour(has_generation=True),
-    "Event": Behaviour(creates_on_update=True),
-    "Endpoints": Behaviour(creates_on_update=True),
-    "EndpointSlice": Behaviour(has_generation=True, generation_of_all=True),
-    "Lease": Behaviour(creates_on_update=True, needs_version=True),
-    "PodDisruptionBudget": Behaviour(has_generation=True, needs_version=True),
-    "CustomResourceDefinition": Behaviour(has_generation=True, needs_version=True),
-    "MutatingWebhookConfiguration": Behaviour(has_generation=True, generation_of_all=True, needs_version=True),
-    "ValidatingWebhookConfiguration": Behaviour(has_generation=True, generation_of_all=True, needs_version=True),
-    "Role": Behaviour(creates_on_update=True),
-    "RoleBinding": Behaviour(creates_on_update=True),
-    "ClusterRole": Behaviour(creates_on_update=True),
-    "ClusterRoleBinding": Behaviour(creates_on_update=True),
-}
-
-
-def behaviour_of(kind: Kind) -> Behaviour:
-    """Return the behaviour of a built-in kind."""
-    return _KINDS.get(kind.name, Behaviour())

@@ -46,6 +46,9 @@ def begin_delete(core: Core, resource: Resource, key: tuple[str, str], options: 
     if resource.kind.name == "Namespace" and not resource.kind.group:
         return Deletion(resource, key, live, options, _terminating(core, live))
     finalizers = _finalizers(metadata, options)
+    own = resource.behaviour.deletion_finalizer
+    if own and not metadata.get("deletionTimestamp") and own not in finalizers:
+        finalizers = [*finalizers, own]
     if not finalizers:
         return Deletion(resource, key, live, options)
     return Deletion(resource, key, live, options, _pending(core, live, finalizers))

@@ -35,6 +35,7 @@ __all__ = [
     "too_large_version",
     "unsupported",
     "unsupported_media",
+    "version_missing",
 ]
 
 _OMITTED = object()
@@ -178,6 +179,14 @@ def unsupported_media(taken: Iterable[str]) -> ApiError:
     return api_error(415, "UnsupportedMediaType", message)
 
 
+def version_missing(kind: Kind, name: str) -> ApiError:
+    """Make the 422 for an update that must name the version that it replaces; it names the resource, not the kind."""
+    error = invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
+    causes = [{"reason": error.type, "message": error.body, "field": error.path}]
+    message = f'{_plural(kind)} "{name}" is invalid: {error}'
+    return api_error(422, "Invalid", message, details=_details(kind, name, causes=causes))
+
+
 def bad_request(message: str) -> ApiError:
     """Make the 400 for a request that makes no sense."""
     return api_error(400, "BadRequest", message)
@@ -207,13 +216,14 @@ def too_large_version(asked: int, current: int) -> ApiError:
     return api_error(504, "Timeout", message, details={"causes": causes, "retryAfterSeconds": 1})
 
 
-def invalid_options(what: str) -> ApiError:
-    """Make the 422 for list options that contradict each other."""
-    error = FieldError("resourceVersionMatch", "FieldValueForbidden", what)
-    message = f'ListOptions.meta.k8s.io "" is invalid: {error}'
-    causes = [{"reason": error.type, "message": error.body, "field": error.path}]
-    details = {"group": "meta.k8s.io", "kind": "ListOptions", "causes": causes}
-    return api_error(422, "Invalid", message, details=details)
+def invalid_options(kind: str, errors: Iterable[FieldError]) -> ApiError:
+    """Make the 422 for the options of a request (`PatchOptions`, `ListOptions` and so on)."""
+    found = list(errors)
+    texts = list(map(str, found))
+    text = texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+    causes = [{"reason": error.type, "message": error.body, "field": error.path} for error in found]
+    details = {"group": "meta.k8s.io", "kind": kind, "causes": causes}
+    return api_error(422, "Invalid", f'{kind}.meta.k8s.io "" is invalid: {text}', details=details)
 
 
 def method_not_allowed(kind: Kind | None = None) -> ApiError:

@@ -127,5 +127,7 @@ def list_body(resource: Resource, items: list[Json], metadata: Json) -> Json:
     """Return the list object; items of built-in kinds do not repeat their kind."""
     if not resource.is_custom:
         items = [{key: value for key, value in item.items() if key not in {"apiVersion", "kind"}} for item in items]
+    else:
+        metadata = {"continue": "", **metadata}
     kind = resource.list_kind or f"{resource.kind.name}List"
     return {"kind": kind, "apiVersion": resource.kind.api_version, "metadata": metadata, "items": items}

@@ -8,9 +8,26 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from kdlib.frozen import Json
-from kdlib.sandbox.store.faults import FieldError, bad_request, invalid_value
+from kdlib.sandbox.store.faults import (
+    FieldError,
+    bad_request,
+    forbidden_field,
+    invalid_options,
+    invalid_value,
+    required,
+    unsupported,
+)
+from kdlib.wire import APPLY
 
-__all__ = ["Caller", "DeleteOptions", "System", "WriteOptions", "delete_options", "option_errors", "write_options"]
+__all__ = [
+    "Caller",
+    "DeleteOptions",
+    "System",
+    "WriteOptions",
+    "check_options",
+    "delete_options",
+    "write_options",
+]
 
 
 class Caller(Protocol):
@@ -74,17 +91,21 @@ def write_options(query: Mapping[str, str], caller: Caller, duplicates: tuple[st
     )
 
 
-def option_errors(options: WriteOptions) -> list[FieldError]:
-    """Return what is wrong with the options of a write."""
+def check_options(verb: str, content_type: str, options: WriteOptions) -> None:
+    """Raise a 422 for options that make no sense."""
     errors = []
+    if content_type == APPLY and not options.manager:
+        errors.append(required("fieldManager", "is required for apply patch"))
+    if verb == "patch" and content_type != APPLY and options.force:
+        errors.append(forbidden_field("force", "may not be specified for non-apply patch"))
     if len(options.manager) > 128:
         errors.append(FieldError("fieldManager", "FieldValueTooLong", "may not be more than 128 bytes"))
     if not options.manager.isprintable():
         errors.append(invalid_value("fieldManager", options.manager, "should only contain printable characters"))
     if options.validation not in {"Strict", "Warn", "Ignore"}:
-        what = 'supported values: "Ignore", "Strict", "Warn"'
-        errors.append(FieldError("fieldValidation", "FieldValueNotSupported", what, options.validation))
-    return errors
+        errors.append(unsupported("fieldValidation", options.validation, ("Ignore", "Strict", "Warn")))
+    if errors:
+        raise invalid_options({"create": "CreateOptions", "patch": "PatchOptions"}.get(verb, "UpdateOptions"), errors)
 
 
 def delete_options(query: Mapping[str, str], body: Any, caller: Caller) -> DeleteOptions:

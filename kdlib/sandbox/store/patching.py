@@ -88,7 +88,7 @@ def _begin_apply(core: Core, target: Target, body: Any, options: WriteOptions) -
     try:
         merged, entries = applied(resource.schema, live, intent, writer, force=options.force)
     except ShapeError as error:
-        raise _misshapen(resource, key, str(error)) from error
+        raise _misshapen(resource, intent, str(error)) from error
     except ApplyConflict as error:
         raise _owned_by_others(error) from error
     obj, warnings = read_patched(resource, merged, core.reading(), options)
@@ -117,19 +117,16 @@ def _intent(resource: Resource, body: Any) -> Json:
     if not isinstance(body, dict):
         raise bad_request(f"error decoding YAML: {_NO_OBJECT}")
     api_version = resource.kind.api_version
-    if body.get("apiVersion") != api_version:
-        text = f"Specified patch version: {body.get('apiVersion', '')}, expected: {api_version}"
-        raise bad_request(f"Incorrect version specified in apply patch. {text}")
+    if body.get("apiVersion") != api_version or body.get("kind") != resource.kind.name:
+        raise bad_request(f"invalid object type: {body.get('apiVersion', '')}, Kind={body.get('kind', '')}")
     if (body.get("metadata") or {}).get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
     return body
 
 
-def _misshapen(resource: Resource, key: tuple[str, str], what: str) -> ApiError:
-    kind = resource.kind
-    named = (
-        f"{'/'.join(part for part in key if part) if key[0] else '/' + key[1]}; {kind.api_version}, Kind={kind.name}"
-    )
+def _misshapen(resource: Resource, intent: Json, what: str) -> ApiError:
+    kind, metadata = resource.kind, intent.get("metadata") or {}
+    named = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {kind.api_version}, Kind={kind.name}"
     return api_error(500, "", f"failed to create typed patch object ({named}): {what}")
 
 

@@ -12,7 +12,9 @@ from kdlib.errors import NotFoundError
 from kdlib.frozen import Json
 from kdlib.sandbox.store.answering import Answer, Answering
 from kdlib.sandbox.store.binding import bind
+from kdlib.sandbox.store.builtin import behaviour_of
 from kdlib.sandbox.store.core import Completion, Core
+from kdlib.sandbox.store.crds import Registration
 from kdlib.sandbox.store.creating import begin_create, commit_create, settle_create
 from kdlib.sandbox.store.deleting import begin_delete, commit_delete
 from kdlib.sandbox.store.draft import Draft
@@ -63,10 +65,12 @@ class Registry:
         bookmark_seconds: float = 60.0,
     ) -> None:
         resources = Resources()
-        for resource in builtin_resources(schemas or builtin_schemas()):
+        table = schemas or builtin_schemas()
+        for resource in builtin_resources(table, behaviour_of):
             resources.add(resource)
         self._core = Core(Shelves(history_limit), resources, clock, new_uid)
         self._watching = Watching(self._core, bookmark_seconds)
+        self._registration = Registration(self._core, table)
         self._answering = Answering(self._core)
         for name in _NAMESPACES:
             self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from kdlib.frozen import Json
-from kdlib.sandbox.store.behaviour import Behaviour, behaviour_of
+from kdlib.sandbox.store.behaviour import Behaviour
 from kdlib.sandbox.store.eventkinds import as_core_event, as_regarding_event
 from kdlib.wire import Kind, Schema, Schemas
 
@@ -98,7 +98,7 @@ _UNLISTED = {"pods": ("binding", "eviction")}
 _OTHER_EVENTS = "events.k8s.io/v1"
 
 
-def builtin_resources(schemas: Schemas) -> Iterator[Resource]:
+def builtin_resources(schemas: Schemas, behaviour_of: Callable[[Kind], Behaviour]) -> Iterator[Resource]:
     """Yield the built-in resources that the table of kinds lists."""
     for api_version, entries in schemas.resources.items():
         for entry in entries:

@@ -3,6 +3,7 @@
 Layer: shell.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
 
 from kdlib.frozen import Json
@@ -19,6 +20,7 @@ class Shelves:
         self._histories: dict[str, History] = {}
         self._history_limit = history_limit
         self._listeners: list[Callable[[Change], None]] = []
+        self._untold: deque[Change] = deque()
         self.version = 1
 
     def get(self, storage: str, key: Key) -> Json | None:
@@ -71,6 +73,12 @@ class Shelves:
             self.history(storage).forget(self.version)
 
     def _tell(self, change: Change) -> None:
+        """Tell all listeners; one that writes in turn is told of that after the others have heard of this."""
         self.history(change.storage).add(change)
-        for listener in tuple(self._listeners):
-            listener(change)
+        self._untold.append(change)
+        if len(self._untold) > 1:
+            return
+        while self._untold:
+            for listener in tuple(self._listeners):
+                listener(self._untold[0])
+            self._untold.popleft()

@@ -9,7 +9,7 @@ from kdlib.frozen import Json
 from kdlib.sandbox.store.core import Core
 from kdlib.sandbox.store.creating import begin_create
 from kdlib.sandbox.store.draft import Draft
-from kdlib.sandbox.store.faults import conflict, invalid, invalid_value, not_found
+from kdlib.sandbox.store.faults import conflict, invalid, not_found, version_missing
 from kdlib.sandbox.store.intake import check_place, read_body
 from kdlib.sandbox.store.metadata import metadata_errors, metadata_update_errors
 from kdlib.sandbox.store.options import WriteOptions
@@ -18,9 +18,9 @@ from kdlib.sandbox.store.resources import Resource
 from kdlib.sandbox.store.target import Target
 from kdlib.wire import Writer, updated
 
-__all__ = ["Stale", "begin_update", "commit_update", "drafted", "settle_update"]
+__all__ = ["MODIFIED", "Stale", "begin_update", "commit_update", "drafted", "settle_update"]
 
-_MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
+MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
 class Stale(Exception):  # noqa: N818 - a signal to begin again, never shown
@@ -46,8 +46,7 @@ def begin_update(core: Core, target: Target, body: Any, options: WriteOptions) -
         )
         raise conflict(resource.kind, key[1], what)
     if resource.behaviour.needs_version and not metadata.get("resourceVersion"):
-        error = invalid_value("metadata.resourceVersion", 0, "must be specified for an update")
-        raise invalid(resource.kind, key[1], [error])
+        raise version_missing(resource.kind, key[1])
     draft = drafted(core, target, (obj, live), options)
     draft.warnings.extend(warnings)
     return draft
@@ -64,7 +63,7 @@ def drafted(
     resource, subresource = target.resource, target.subresource
     metadata, stored = obj["metadata"], live["metadata"]
     if metadata.get("resourceVersion", stored["resourceVersion"]) != stored["resourceVersion"]:
-        raise conflict(resource.kind, stored["name"], _MODIFIED)
+        raise conflict(resource.kind, stored["name"], MODIFIED)
     metadata["resourceVersion"] = stored["resourceVersion"]
     new = confined(resource, obj, live, subresource)
     if entries is None:

@@ -11,10 +11,9 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from kdlib.errors import ApiError
 from kdlib.frozen import Json
 from kdlib.sandbox.store.core import Core
-from kdlib.sandbox.store.faults import bad_request, expired, invalid_options
+from kdlib.sandbox.store.faults import bad_request, expired, forbidden_field, invalid_options
 from kdlib.sandbox.store.history import Change
 from kdlib.sandbox.store.listing import Query, listed, read_query, selected
 from kdlib.sandbox.store.target import Target
@@ -167,11 +166,11 @@ def _seconds(query: Mapping[str, str]) -> float:
 
 
 def _check_initial(query: Mapping[str, str]) -> None:
-    problem: ApiError | None = None
+    what = ""
     initial, match = query.get("sendInitialEvents"), query.get("resourceVersionMatch")
     if initial and match != "NotOlderThan":
-        problem = invalid_options("sendInitialEvents requires setting resourceVersionMatch to NotOlderThan")
+        what = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
     elif match and not initial:
-        problem = invalid_options("resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided")
-    if problem is not None:
-        raise problem
+        what = "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
+    if what:
+        raise invalid_options("ListOptions", [forbidden_field("resourceVersionMatch", what)])

@@ -1,0 +1,126 @@
+"""A custom kind: what a CustomResourceDefinition adds to the plain storing of objects.
+
+Layer: pure.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kdlib.frozen import Json, dig
+from kdlib.sandbox.store.behaviour import Behaviour
+from kdlib.sandbox.store.crds.listtypes import duplicate_errors
+from kdlib.sandbox.store.crds.rules import Rules, compile_rules
+from kdlib.sandbox.store.crds.structural import read_custom
+from kdlib.sandbox.store.crds.values import value_errors
+from kdlib.sandbox.store.decode import Reading
+from kdlib.sandbox.store.faults import FieldError, invalid_value
+from kdlib.sandbox.store.resources import ALL_VERBS, Resource
+from kdlib.wire import Kind, Schema, Schemas
+
+__all__ = ["CustomKind", "custom_resources"]
+
+_METADATA = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+_BLOCKING = frozenset(
+    {
+        "FieldValueRequired",
+        "FieldValueNotSupported",
+        "FieldValueTooLong",
+        "FieldValueTooMany",
+        "FieldValueTypeInvalid",
+    }
+)
+_NOT_RUN = (
+    "some validation rules were not checked because the object was invalid; "
+    "correct the existing errors to complete validation"
+)
+
+
+@dataclass(frozen=True, eq=False)
+class CustomKind:
+    """One version of a custom kind: its schema, its rules, its scale paths."""
+
+    schema: Schema
+    metadata: Schema
+    rules: Rules
+    selectable: tuple[str, ...] = ()
+    scale: Json | None = None
+
+    def read(self, body: Json, reading: Reading) -> Json:
+        """Return an object of the kind as a new one, pruned and with defaults."""
+        return read_custom(self.schema, self.metadata, body, reading)
+
+    def errors(self, new: Json, old: Json | None = None) -> list[FieldError]:
+        """Return what is wrong with an object; what was wrong before, and unchanged, is let pass."""
+        found = list(self._shape_errors(new))
+        if old is not None and found:
+            before = set(map(str, self._shape_errors(old)))
+            found = [error for error in found if str(error) not in before]
+        if self.rules.is_empty:
+            return found
+        if any(error.type in _BLOCKING for error in found):
+            return [*found, invalid_value("<nil>", None, _NOT_RUN)]
+        return [*found, *self.rules.errors(self.schema, new, old, "")]
+
+    def _shape_errors(self, obj: Json) -> Iterator[FieldError]:
+        yield from value_errors(self.schema, obj, "")
+        yield from duplicate_errors(self.schema, obj, "")
+
+
+def custom_resources(definition: Json, builtin: Schemas) -> Iterator[Resource]:
+    """Yield the resources of a definition, one for each served version."""
+    spec = definition["spec"]
+    storage_version = next(version["name"] for version in spec["versions"] if version.get("storage"))
+    for version in spec["versions"]:
+        if version.get("served"):
+            yield _resource(spec, version, storage_version, builtin)
+
+
+def _resource(spec: Json, version: Json, storage_version: str, builtin: Schemas) -> Resource:
+    names, group = spec["names"], spec["group"]
+    kind = Kind(f"{group}/{version['name']}", names["kind"], names["plural"], namespaced=spec["scope"] == "Namespaced")
+    raw = dig(version, "schema", "openAPIV3Schema", default={"type": "object"})
+    schema = Schema(raw, builtin)
+    custom = CustomKind(
+        schema,
+        builtin.definition(_METADATA),
+        compile_rules(schema, "")[0],
+        tuple(str(field["jsonPath"]).lstrip(".") for field in version.get("selectableFields") or ()),
+        dig(version, "subresources", "scale"),
+    )
+    storage_api, own_api = f"{group}/{storage_version}", kind.api_version
+    subresources = version.get("subresources") or {}
+    return Resource(
+        kind,
+        Schema(_whole(raw), builtin, is_custom=True),
+        _behaviour(custom),
+        singular=names.get("singular") or names["kind"].lower(),
+        short_names=tuple(names.get("shortNames") or ()),
+        categories=tuple(names.get("categories") or ()),
+        verbs=ALL_VERBS,
+        subresources=tuple(name for name in ("status", "scale") if subresources.get(name) is not None),
+        list_kind=names.get("listKind") or f"{names['kind']}List",
+        storage=f"{group}/{names['plural']}",
+        custom=custom,
+        columns=tuple(version.get("additionalPrinterColumns") or ()),
+        to_storage=None if own_api == storage_api else lambda obj: {**obj, "apiVersion": storage_api},
+        from_storage=lambda obj: obj if obj["apiVersion"] == own_api else {**obj, "apiVersion": own_api},
+    )
+
+
+def _whole(raw: Json) -> Json:
+    """Return the schema with what every object has, for the tracking of fields."""
+    whole = {
+        "apiVersion": {"type": "string"},
+        "kind": {"type": "string"},
+        "metadata": {"$ref": f"#/definitions/{_METADATA}"},
+    }
+    return {**raw, "properties": {**(raw.get("properties") or {}), **whole}}
+
+
+def _behaviour(custom: CustomKind) -> Behaviour:
+    return Behaviour(
+        validate=custom.errors,
+        validate_update=custom.errors,
+        has_generation=True,
+        needs_version=True,
+    )

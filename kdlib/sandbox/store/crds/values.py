@@ -1,0 +1,220 @@
+"""Checking a custom object against its schema, in the words of the reference server.
+
+Layer: pure.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from kdlib.frozen import Json
+from kdlib.sandbox.store.crds.formats import is_of_format
+from kdlib.sandbox.store.faults import FieldError, invalid_value, required, unsupported
+from kdlib.wire import Schema
+
+__all__ = ["json_type", "value_errors"]
+
+_NOWHERE = "<nil>"
+
+
+def json_type(value: Any) -> str:
+    """Return the type of a JSON value as messages name it."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case _:
+            return "object"
+
+
+def value_errors(schema: Schema, value: Any, path: str) -> Iterator[FieldError]:
+    """Yield what is wrong with a value."""
+    if value is None and schema.raw.get("nullable"):
+        return
+    mismatch = _type_error(schema, value, path)
+    if mismatch is not None:
+        yield mismatch
+        yield from _range_note(schema, value, path)
+        return
+    yield from _enum_errors(schema, value, path)
+    match value:
+        case str():
+            yield from _string_errors(schema.raw, value, path)
+        case bool() | None:
+            pass
+        case int() | float():
+            yield from _number_errors(schema.raw, value, path)
+        case list():
+            yield from _list_errors(schema, value, path)
+        case dict():
+            yield from _map_errors(schema, value, path)
+    yield from _composition_errors(schema, value, path)
+
+
+# --- types ----------------------------------------------------------------------------------------------------------
+
+
+def _type_error(schema: Schema, value: Any, path: str) -> FieldError | None:
+    found = json_type(value)
+    if schema.is_int_or_string:
+        return None if found in {"integer", "string"} else _mismatch(path, "integer,string", found)
+    wanted = schema.type
+    if isinstance(value, float) and value.is_integer() and wanted == "integer":
+        return None
+    if not wanted or found == wanted or (wanted == "number" and found == "integer"):
+        return _format_error(schema, value, path)
+    form = schema.raw.get("format")
+    if form and found not in {"string", "array"}:
+        shown = {"number": "float64", "integer": "int64"}.get(found, "")
+        return _mismatch(path, form, shown)
+    return _mismatch(path, wanted, found)
+
+
+def _mismatch(path: str, wanted: str, found: str) -> FieldError:
+    what = f'{path} in body must be of type {wanted}: "{found}"'
+    return FieldError(path, "FieldValueTypeInvalid", what, found)
+
+
+def _format_error(schema: Schema, value: Any, path: str) -> FieldError | None:
+    form = schema.raw.get("format")
+    if not form or not isinstance(value, str) or is_of_format(form, value):
+        return None
+    what = f'{path} in body must be of type {form}: "{value}"'
+    return FieldError(path, "FieldValueTypeInvalid", what, value)
+
+
+def _range_note(schema: Schema, value: Any, path: str) -> Iterator[FieldError]:
+    form = schema.raw.get("format")
+    if schema.type == "integer" and form and isinstance(value, float):
+        yield invalid_value(_NOWHERE, "", f"Checked value must be of type integer with format {form} in {path}")
+
+
+# --- scalars --------------------------------------------------------------------------------------------------------
+
+
+def _enum_errors(schema: Schema, value: Any, path: str) -> Iterator[FieldError]:
+    allowed = schema.raw.get("enum")
+    if allowed and not any(item == value and type(item) is type(value) for item in allowed):
+        yield unsupported(path, value, [item if isinstance(item, str) else _text(item) for item in allowed])
+
+
+def _text(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _string_errors(raw: Json, value: str, path: str) -> Iterator[FieldError]:
+    longest, shortest, pattern = raw.get("maxLength"), raw.get("minLength"), raw.get("pattern")
+    if longest is not None and len(value) > longest:
+        yield FieldError(path, "FieldValueTooLong", f"may not be more than {longest} bytes")
+    if shortest is not None and len(value) < shortest:
+        yield invalid_value(path, value, f"{path} in body should be at least {shortest} chars long")
+    if pattern is not None and not re.search(pattern, value):
+        yield invalid_value(path, value, f"{path} in body should match '{pattern}'")
+
+
+def _plain(number: float) -> str:
+    return str(int(number)) if float(number).is_integer() and abs(number) < 1e21 else str(number)
+
+
+def _number_errors(raw: Json, value: float, path: str) -> Iterator[FieldError]:
+    factor, least, most = raw.get("multipleOf"), raw.get("minimum"), raw.get("maximum")
+    if factor and value % factor:
+        yield invalid_value(path, value, f"{path} in body should be a multiple of {_plain(factor)}")
+    if most is not None and (value > most or (raw.get("exclusiveMaximum") and value == most)):
+        words = "less than" if raw.get("exclusiveMaximum") else "less than or equal to"
+        yield invalid_value(path, value, f"{path} in body should be {words} {_plain(most)}")
+    if least is not None and (value < least or (raw.get("exclusiveMinimum") and value == least)):
+        words = "greater than" if raw.get("exclusiveMinimum") else "greater than or equal to"
+        yield invalid_value(path, value, f"{path} in body should be {words} {_plain(least)}")
+
+
+# --- containers -----------------------------------------------------------------------------------------------------
+
+
+def _list_errors(schema: Schema, value: list[Any], path: str) -> Iterator[FieldError]:
+    raw = schema.raw
+    if isinstance(raw.get("items"), Mapping):
+        for index, item in enumerate(value):
+            yield from value_errors(schema.items, item, f"{path}[{index}]")
+    least, most = raw.get("minItems"), raw.get("maxItems")
+    if least is not None and len(value) < least:
+        yield invalid_value(path, len(value), f"{path} in body should have at least {least} items")
+    if most is not None and len(value) > most:
+        yield FieldError(path, "FieldValueTooMany", f"must have at most {most} items", len(value))
+    if raw.get("uniqueItems") and len({_text(item) for item in value}) < len(value):
+        yield FieldError(path, "FieldValueDuplicate", f"{path} in body shouldn't contain duplicates", value)
+
+
+def _map_errors(schema: Schema, value: Json, path: str) -> Iterator[FieldError]:
+    raw = schema.raw
+    least, most = raw.get("minProperties"), raw.get("maxProperties")
+    if least is not None and len(value) < least:
+        yield invalid_value(path, len(value), f"{path} in body should have at least {least} properties")
+    if most is not None and len(value) > most:
+        yield FieldError(path, "FieldValueTooMany", f"must have at most {most} items", len(value))
+    extra = schema.additional if isinstance(raw.get("additionalProperties"), Mapping) else None
+    for name in sorted(value):
+        node = schema.fields.get(name) or extra
+        if node is not None:
+            yield from value_errors(node, value[name], f"{path}.{name}" if path else name)
+    for name in _demanded(schema):
+        if name not in value:
+            yield required(f"{path}.{name}" if path else name)
+
+
+def _demanded(schema: Schema) -> tuple[str, ...]:
+    if not schema.is_embedded:
+        return schema.required
+    return tuple(dict.fromkeys(("apiVersion", "kind", *schema.required)))
+
+
+# --- compositions ---------------------------------------------------------------------------------------------------
+
+
+def _composition_errors(schema: Schema, value: Any, path: str) -> Iterator[FieldError]:
+    raw = schema.raw
+    for part in raw.get("allOf") or ():
+        yield from _part_errors(schema, part, value, path)
+    yield from _any_errors(schema, value, path)
+    yield from _one_errors(schema, value, path)
+    if raw.get("not") is not None and not list(_part_errors(schema, raw["not"], value, path)):
+        yield invalid_value(_NOWHERE, "", f'"{path}" must not validate the schema (not)')
+
+
+def _part_errors(schema: Schema, part: Json, value: Any, path: str) -> Iterator[FieldError]:
+    return value_errors(Schema(part, schema.table), value, path)
+
+
+def _any_errors(schema: Schema, value: Any, path: str) -> Iterator[FieldError]:
+    parts = schema.raw.get("anyOf")
+    if not parts or schema.is_int_or_string:
+        return
+    tried = [list(_part_errors(schema, part, value, path)) for part in parts]
+    if all(tried):
+        yield invalid_value(_NOWHERE, "", f'"{path}" must validate at least one schema (anyOf)')
+        yield from min(tried, key=len)
+
+
+def _one_errors(schema: Schema, value: Any, path: str) -> Iterator[FieldError]:
+    parts = schema.raw.get("oneOf")
+    if not parts:
+        return
+    tried = [list(_part_errors(schema, part, value, path)) for part in parts]
+    valid = sum(not errors for errors in tried)
+    if valid == 1:
+        return
+    found = f"Found {valid} valid alternatives" if valid else "Found none valid"
+    yield invalid_value(_NOWHERE, "", f'"{path}" must validate one and only one schema (oneOf). {found}')
+    if not valid:
+        yield from min(tried, key=len)
