@@ -3,14 +3,13 @@
 Layer: shell.
 """
 
-from collections import OrderedDict
 from datetime import datetime
 
-from kdlib.errors import ApiError, NotFoundError
+from kdlib.errors import NotFoundError
 from kdlib.frozen import Json
+from kdlib.sandbox.controllers.events import Recorder, Said
 from kdlib.sandbox.controllers.index import Index
-from kdlib.sandbox.controllers.kinds import EVENT_V1
-from kdlib.sandbox.controllers.objects import kind_of, timestamp
+from kdlib.sandbox.controllers.objects import kind_of
 from kdlib.sandbox.store import Registry
 
 __all__ = ["Desk"]
@@ -19,15 +18,12 @@ _MANAGER = "kube-controller-manager"
 
 
 class Desk:
-    """Reads and writes for all controllers, and remembers which events were told already."""
-
-    _REMEMBERED_EVENTS = 4096
+    """Reads and writes for all controllers."""
 
     def __init__(self, registry: Registry, index: Index) -> None:
         self.registry = registry
         self.index = index
-        self._told: OrderedDict[tuple[str, ...], Json] = OrderedDict()
-        self._number = 0
+        self._recorder = Recorder(registry, index)
 
     def now(self) -> datetime:
         """Return the store's time."""
@@ -71,57 +67,5 @@ class Desk:
             return
 
     def tell(self, subject: Json, source: str, reason: str, message: str, *, warning: bool = False) -> None:
-        """Record an Event about an object; the same word said again counts up.
-
-        Refusals are left alone, as on a real cluster: an event is never worth stopping for.
-        """
-        key = (subject["metadata"].get("uid", ""), source, reason, message)
-        try:
-            self._told[key] = self._counted(key) or self._new_event(subject, key, warning=warning)
-        except ApiError:
-            self._told.pop(key, None)
-            return
-        self._told.move_to_end(key)
-        if len(self._told) > self._REMEMBERED_EVENTS:
-            self._told.popitem(last=False)
-
-    def _counted(self, key: tuple[str, ...]) -> Json | None:
-        told = self._told.get(key)
-        live = told and self.index.by_uid(told["metadata"]["uid"])
-        if not live:
-            return None
-        return self.registry.update({**live, "count": live.get("count", 1) + 1, "lastTimestamp": timestamp(self.now())})
-
-    def _new_event(self, subject: Json, key: tuple[str, ...], *, warning: bool) -> Json:
-        _, source, reason, message = key
-        metadata = subject["metadata"]
-        namespace = metadata.get("namespace", "")
-        self._number += 1
-        suffix = f"{int(self.now().timestamp() * 1_000_000):x}{self._number & 0xFFF:03x}"
-        involved = {
-            "kind": subject["kind"],
-            "namespace": namespace,
-            "name": metadata["name"],
-            "uid": metadata.get("uid", ""),
-            "apiVersion": subject["apiVersion"],
-            "resourceVersion": metadata.get("resourceVersion", ""),
-        }
-        when = timestamp(self.now())
-        return self.registry.create(
-            {
-                "apiVersion": EVENT_V1.api_version,
-                "kind": EVENT_V1.name,
-                "metadata": {"name": f"{metadata['name']}.{suffix}", "namespace": namespace or "default"},
-                "involvedObject": {key: value for key, value in involved.items() if value},
-                "reason": reason,
-                "message": message,
-                "source": {"component": source},
-                "firstTimestamp": when,
-                "lastTimestamp": when,
-                "count": 1,
-                "type": "Warning" if warning else "Normal",
-                "eventTime": None,
-                "reportingComponent": source,
-                "reportingInstance": "",
-            }
-        )
+        """Record an Event about an object."""
+        self._recorder.tell(subject, Said(source, reason, message, "Warning" if warning else "Normal"))

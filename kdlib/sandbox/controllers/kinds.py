@@ -9,7 +9,6 @@ __all__ = [
     "DEPLOYMENT",
     "ENDPOINTS",
     "ENDPOINT_SLICE",
-    "EVENT_V1",
     "NODE",
     "PERSISTENT_VOLUME",
     "REPLICA_SET",
@@ -20,7 +19,6 @@ __all__ = [
 NODE = Kind("v1", "Node", namespaced=False)
 SERVICE_ACCOUNT = Kind("v1", "ServiceAccount")
 ENDPOINTS = Kind("v1", "Endpoints", plural="endpoints")
-EVENT_V1 = Kind("v1", "Event")
 PERSISTENT_VOLUME = Kind("v1", "PersistentVolume", namespaced=False)
 ENDPOINT_SLICE = Kind("discovery.k8s.io/v1", "EndpointSlice")
 DEPLOYMENT = Kind("apps/v1", "Deployment")

@@ -15,7 +15,7 @@ Item = tuple[str, str]
 
 _SLICE = 8
 """Keys worked on before the event loop gets its turn."""
-_SECONDS_PER_OBJECT = 0.00002
+_SECONDS_PER_OBJECT = 0.000005
 """A key whose work looked at n objects rests n times this, so that a large set cannot eat the processor."""
 _FIRST_RETRY_SECONDS = 0.005
 _LAST_RETRY_SECONDS = 30.0

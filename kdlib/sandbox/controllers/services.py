@@ -20,7 +20,7 @@ from kdlib.wire import SERVICE
 
 __all__ = ["ServiceEndpoints"]
 
-_COST_PER_POD = 10
+_COST_PER_POD = 20
 """Objects that one endpoint counts for: a list of endpoints is written whole."""
 
 

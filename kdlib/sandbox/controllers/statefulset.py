@@ -44,6 +44,13 @@ class _History:
     revisions: tuple[Json, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    version: tuple[str, int | None]
+    """UID and generation of the set that it was worked out for."""
+    member: Member
+
+
 class StatefulSets:
     """Keeps the pods and claims of every StatefulSet."""
 
@@ -53,7 +60,7 @@ class StatefulSets:
     def __init__(self, desk: Desk, queue: Queue) -> None:
         self._desk = desk
         self._queue = queue
-        self._members: dict[str, Member] = {}
+        self._members: dict[str, _Known] = {}
 
     def keys(self, event: str, obj: Json, old: Json | None) -> Iterator[str]:
         """Yield the sets that a commit concerns, as namespace/name."""
@@ -77,17 +84,11 @@ class StatefulSets:
         live = self._desk.index.get(STATEFUL_SET, namespace, name)
         if live is None:
             return 0
-        pods = claim(
-            self._desk,
-            live,
-            [*self._desk.index.dependents(live["metadata"]["uid"], POD), *self._desk.index.orphans(POD, namespace)],
-            accepts=lambda pod: ordinal_of(pod["metadata"]["name"])[0] == name,
-        )
         order = order_of(live)
+        members = self._claimed(live, order)
         history = self._history(live, order)
         if history is None:
-            return len(pods)
-        members = [self._member(live, order, pod) for pod in pods]
+            return len(members)
         current, update = history.current["metadata"]["name"], history.update["metadata"]["name"]
         decided = plan(order, members, current=current, update=update)
         try:
@@ -99,20 +100,39 @@ class StatefulSets:
             self._queue.add_after((self.name, key), decided.again_seconds)
         if len(decided.steps) > _STEPS_AT_ONCE:
             self._queue.add((self.name, key))
-        return len(pods)
+        return len(members)
+
+    def _claimed(self, live: Json, order: Order) -> list[Member]:
+        """Return the set's pods; what was worked out for one holds until the pod or the set changes."""
+        metadata, index = live["metadata"], self._desk.index
+        version = (metadata["uid"], metadata.get("generation"))
+        members, unknown = [], []
+        for pod in index.dependents(metadata["uid"], POD):
+            known = self._members.get(pod["metadata"]["uid"])
+            if known is not None and known.version == version and known.member.pod is pod:
+                members.append(known.member)
+            else:
+                unknown.append(pod)
+        name = metadata["name"]
+        candidates = [*unknown, *index.orphans(POD, metadata["namespace"])]
+        pods = claim(self._desk, live, candidates, accepts=lambda pod: ordinal_of(pod["metadata"]["name"])[0] == name)
+        lasting = keeps_all(live) and not index.owns(metadata["uid"], PERSISTENT_VOLUME_CLAIM)
+        for pod in pods:
+            made = self._member(live, order, pod)
+            members.append(made)
+            if lasting and made.consistent and not made.pending and not made.available_in:
+                self._members[pod["metadata"]["uid"]] = _Known(version, made)
+        return members
 
     def _member(self, live: Json, order: Order, pod: Json) -> Member:
-        known = self._members.get(pod["metadata"]["uid"])
-        if known is None or known.pod is not pod or known.available_in:
-            known = member(pod, order.min_ready_seconds, self._desk.now())
-            self._members[pod["metadata"]["uid"]] = known
+        made = member(pod, order.min_ready_seconds, self._desk.now())
         consistent = (
             is_identified(pod)
             and uses_claims(live, pod)
-            and (not known.pending or self._has_claims(live, known.ordinal))
+            and (not made.pending or self._has_claims(live, made.ordinal))
             and not self._misowned(live, order, pod)
         )
-        return known if consistent else replace(known, consistent=False)
+        return made if consistent else replace(made, consistent=False)
 
     def _has_claims(self, live: Json, ordinal: int) -> bool:
         return all(self._stored(each) for each in claims_of(live, ordinal))

@@ -1,7 +1,7 @@
 """A store with its controllers in virtual time, and a stand-in for the node that makes pods ready on request."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from itertools import count
 from typing import Any
 
@@ -103,7 +103,7 @@ Scenario = Callable[[House], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
-def play() -> Iterator[Callable[[Scenario], House]]:
+def play() -> Callable[[Scenario], House]:
     """Run a scenario in virtual time over a fresh house."""
     time = VirtualTime()
 
@@ -119,4 +119,4 @@ def play() -> Iterator[Callable[[Scenario], House]]:
         time.run(whole())
         return house
 
-    yield run
+    return run
