@@ -127,7 +127,8 @@ def _transition_causes(seen: Seen, role: str, was: MemberStatus, member: MemberS
         case _, MemberState.CONFIGURED:
             reason, note = EventReason.MEMBER_CONFIGURED, f"{who} is configured"
         case _, MemberState.CONFIG_ERROR:
-            remedy = f"correct what failed, then run kdd retry {dig(seen.root, 'metadata', 'name')} {member.pod}"
+            field = f"spec.roles[{role}].configPackage of its app"
+            remedy = f"correct what failed ({field}), then kdd retry {dig(seen.root, 'metadata', 'name')} {member.pod}"
             reason, note = EventReason.MEMBER_FAILED, f"{who} failed: {detail.config_error_detail}; {remedy}"
         case MemberState.CONFIGURED | MemberState.CONFIG_ERROR, MemberState.CREATE_PENDING:
             reason, note = EventReason.MEMBER_RESTARTED, f"{who} lost its container, and will be set up again"

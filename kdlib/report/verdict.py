@@ -17,7 +17,7 @@ _LISTED = 3
 
 def verdict(resolved: Resolved, life: Life, outcome: Outcome, tally: Tally) -> Iterator[Claim]:
     """Yield what the conditions say; Ready is False if a member failed, even where all others are settled."""
-    stuck = _stuck(resolved, tally)
+    stuck = _stuck(resolved, life, tally)
     busy = _failures(outcome) or _moving(life, tally)
     down = (Reason.MEMBERS_DOWN, f"down: {list_members(tally.down)}") if tally.down else None
     trouble = stuck or busy or down
@@ -35,9 +35,9 @@ def verdict(resolved: Resolved, life: Life, outcome: Outcome, tally: Tally) -> I
         yield Claim("NotEnforced", TRUE, Reason.NO_WEBHOOK, "; ".join(resolved.unheld))
 
 
-def _stuck(resolved: Resolved, tally: Tally) -> tuple[Reason, str] | None:
-    """Return what waits for a person, with what to do about it."""
-    remedy = f"correct what failed, then ask for a retry: kdd retry {resolved.root.name}"
+def _stuck(resolved: Resolved, life: Life, tally: Tally) -> tuple[Reason, str] | None:
+    """Return what waits for a person: the members, the fields of the app that they were set up by, what to do."""
+    remedy = f"correct what failed ({_packages(resolved, life, tally)}), then kdd retry {resolved.root.name}"
     if tally.failed:
         count = f"{len(tally.failed)} of {tally.wanted} members failed"
         return Reason.MEMBERS_FAILED, f"{count}: {list_members(tally.failed)}; {remedy}"
@@ -50,6 +50,14 @@ def _stuck(resolved: Resolved, tally: Tally) -> tuple[Reason, str] | None:
         ]
         return Reason.NOTIFY_FAILED, f"{_first(named)}; {remedy}"
     return None
+
+
+def _packages(resolved: Resolved, life: Life, tally: Tally) -> str:
+    """Name the fields of the app that say how the members in trouble are set up."""
+    pods = {member.pod for member in (*tally.failed, *tally.deaf)}
+    roles = [role.id for role in life.status.roles if any(member.pod in pods for member in role.members)]
+    fields = " and ".join(f"spec.roles[{role}].configPackage" for role in roles)
+    return f"{fields} of app {resolved.app_name!r}"
 
 
 def _failures(outcome: Outcome) -> tuple[Reason, str] | None:

@@ -56,7 +56,7 @@ APPS = st.fixed_dictionaries({}, optional={"capabilities": st.just(["SYS_ADMIN"]
 
 
 def laws(**examples):
-    return lambda function: settings(max_examples=25, deadline=None)(given(**examples)(function))
+    return lambda function: settings(max_examples=15, deadline=None)(given(**examples)(function))
 
 
 def quantities_rewritten(value, key=""):
