@@ -31,6 +31,7 @@ def role_problems(spec: ClusterSpec, app: AppSpec) -> Iterator[Problem]:
         yield from resources_parse(role, path)
         yield from requests_within_limits(role, path)
         yield from unique_variables(role, path)
+        yield from valid_variables(role, path)
         if app_role:
             yield from within_cardinality(role, app_role, path)
             yield from enough_resources(role, app_role, path)
@@ -130,6 +131,14 @@ def unique_variables(role: ClusterRole, path: str) -> Iterator[Problem]:
         if counts[variable.name] > 1:
             where = f"{path}.env[{index}].name"
             yield Problem(where, f"variable {variable.name!r} occurs twice", "remove one of them", "CL-X-03")
+
+
+def valid_variables(role: ClusterRole, path: str) -> Iterator[Problem]:
+    """CL-X-06 (ours): a variable's name is printable ASCII without an equals sign, or the pod is refused."""
+    for index, variable in enumerate(role.env):
+        if "=" in variable.name or not (variable.name.isascii() and variable.name.isprintable()):
+            what = f"{variable.name!r} is no name of a variable"
+            yield Problem(f"{path}.env[{index}].name", what, "use letters, digits and '_'", "CL-X-06")
 
 
 def _cardinality(role: AppRole) -> str:

@@ -127,6 +127,10 @@ WRONG = {
     "CL-X-03": [
         (cluster(role("one", env=[{"name": "A", "value": ""}] * 2)), "spec.roles[0].env[1].name: variable 'A'")
     ],
+    "CL-X-06": [
+        (cluster(role("one", env=[{"name": "A=B", "value": ""}])), "spec.roles[0].env[0].name: 'A=B' is no name"),
+        (cluster(role("one", env=[{"name": "\u00e4", "value": ""}])), "is no name of a variable"),
+    ],
     "CL-X-04": [(cluster(name="c" * 64), "metadata.name: ")],
     "CL-X-05": [
         (
