@@ -36,12 +36,20 @@ class AccessLog:
 
     def __init__(self, *, size: int = 50_000) -> None:
         self._ring: deque[Access] = deque(maxlen=size)
+        self._listeners: list[Callable[[Access], None]] = []
         self.total = 0
 
     def note(self, access: Access) -> None:
         """Add one access."""
         self._ring.append(access)
         self.total += 1
+        for listener in tuple(self._listeners):
+            listener(access)
+
+    def subscribe(self, listener: Callable[[Access], None]) -> Callable[[], None]:
+        """Call the listener with each access from now on; return how to end that."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
 
     def __iter__(self) -> Iterator[Access]:
         return iter(tuple(self._ring))
