@@ -7,11 +7,15 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import anyio
+
 from kdlib.kube.access import load_access, refusing
 from kdlib.kube.api import Api
 from kdlib.kube.http import HttpTransport
 
 __all__ = ["connect"]
+
+_CLOSE_SECONDS = 5.0
 
 
 @asynccontextmanager
@@ -38,4 +42,6 @@ async def connect(
     try:
         yield Api(transport, name=name or access.name)
     finally:
-        await transport.close()
+        # A cancelled scope cuts every further await: shielded, or connections would stay open.
+        with anyio.move_on_after(_CLOSE_SECONDS, shield=True):
+            await transport.close()

@@ -52,6 +52,7 @@ class HttpTransport:
         self._user_agent = user_agent
         self._open_seconds = open_seconds
         self._heartbeat_seconds = heartbeat_seconds
+        # Reading the certificates is what may fail, and it fails before the first session is made.
         self._requests = _rest_client(access.configuration, connections)
         self._streams = _rest_client(access.configuration, 0)
 

@@ -42,7 +42,7 @@ async def run_fleet(
 
 
 async def _run_site(site: Site, controllers: Callable[[Api], Iterable[Controller]], backoff: Backoff) -> None:
-    failures = 0
+    failures, told = 0, ""
     while True:
         try:
             async with site.connect() as api, anyio.create_task_group() as group:
@@ -50,5 +50,7 @@ async def _run_site(site: Site, controllers: Callable[[Api], Iterable[Controller
                     group.start_soon(controller.run)
         except (RefusedError, WorldError) as error:
             failures += 1
-            _log.error("%s: cannot be connected: %s", site.name, error)
+            if str(error) != told:
+                told = str(error)
+                _log.error("%s: cannot be connected: %s", site.name, told)
             await anyio.sleep(backoff.delay_seconds(failures, random.random))

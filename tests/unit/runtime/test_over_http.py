@@ -1,0 +1,103 @@
+"""The same operator over real HTTPS, and on several Kubernetes clusters at once."""
+
+import asyncio
+import uuid
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+
+import yaml
+
+from kdlib import kube
+from kdlib.kube import Backoff
+from kdlib.manifests import build
+from kdlib.model import Cluster, crd
+from kdlib.rules import related, resolve
+from kdlib.runtime import Controller, Related, Settings, Site, run_fleet
+from kdlib.sandbox.controllers import Controllers
+from kdlib.sandbox.http import Authority, Front, kubeconfig_text
+from kdlib.sandbox.store import LocalTransport, Registry
+from kdlib.testing.hollow import HollowNode, HollowSettings, echo
+from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG
+
+
+def now():
+    return datetime.now(UTC)
+
+
+@asynccontextmanager
+async def served(path, responder=echo):
+    """An embedded cluster over HTTPS, its kubeconfig written to the path."""
+    registry, authority = Registry(now, lambda: str(uuid.uuid4())), Authority("test")
+    async with AsyncExitStack() as stack:
+        controllers = Controllers(registry)
+        await controllers.start()
+        stack.push_async_callback(controllers.close)
+        for kind in (KD_APP, KD_CLUSTER, KD_CONFIG):
+            registry.create(crd(kind.name))
+        settings = HollowSettings(heartbeat_seconds=0)
+        node = await stack.enter_async_context(HollowNode(LocalTransport(registry), responder, settings))
+        front = Front(registry, authority, containers=node.containers)
+        await front.start()
+        stack.push_async_callback(front.close)
+        client = authority.issue("admin", ("system:masters",))
+        path.write_text(kubeconfig_text("test", front.url, authority=authority.certificate, client=client))
+        yield registry, front
+
+
+def controllers(api):
+    def desired(seen):
+        return build(resolve(Cluster.of(seen.root), None, seen))
+
+    refs = Related((KD_APP, KD_CONFIG), lambda root: related(root, "kd"))
+    yield Controller(api, KD_CLUSTER, desired, related=refs, settings=Settings(grace_seconds=1.0))
+
+
+async def until(condition, seconds=20):
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - any condition on the world can be awaited
+            await asyncio.sleep(0.02)
+
+
+def state(registry, name):
+    return (registry.get(KD_CLUSTER, "default", name).get("status") or {}).get("state")
+
+
+@asynccontextmanager
+async def operating(*kubeconfigs):
+    sites = [Site(path.stem, partial(kube.connect, kubeconfig=path, name=path.stem)) for path in kubeconfigs]
+    task = asyncio.create_task(run_fleet(sites, controllers, backoff=Backoff(0.05, 0.1)))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        assert task.cancelled()
+
+
+async def test_a_cluster_lives_over_https_and_settled_means_silent(tmp_path, made):
+    async with served(tmp_path / "a") as (registry, front):
+        async with operating(tmp_path / "a"):
+            registry.create(made.app())
+            registry.create(made.cluster())
+            await until(lambda: state(registry, "c1") == "configured")
+            await asyncio.sleep(0.5)
+            front.access_log.clear()
+            await asyncio.sleep(1.5)
+            assert front.access_log.matching(user_agent="kubedirector") == ()
+            registry.delete(KD_CLUSTER, "default", "c1")
+            await until(lambda: not registry.list(KD_CLUSTER, "default"))
+
+
+async def test_one_unreachable_kubernetes_cluster_disturbs_no_other(tmp_path, made):
+    dead, broken = tmp_path / "dead", tmp_path / "broken"
+    async with served(tmp_path / "a") as (first, _), served(tmp_path / "b") as (second, _):
+        config = yaml.safe_load((tmp_path / "a").read_text())
+        config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:1"
+        dead.write_text(yaml.safe_dump(config))
+        broken.write_text("this is no kubeconfig")
+        async with operating(dead, tmp_path / "a", broken, tmp_path / "b"):
+            for registry in (first, second):
+                registry.create(made.app())
+                registry.create(made.cluster(tails=1))
+            await until(lambda: {state(first, "c1"), state(second, "c1")} == {"configured"})
