@@ -112,14 +112,17 @@ class HollowContainers:
         del tty
         call = ExecCall(request, self._life(request.namespace, request.pod, request.container), Stdin())
         session = HollowSession(call, self._responder)
-        async with asyncio.TaskGroup() as group:
-            running = group.create_task(session.run())
-            if not request.stdin:
-                await session.close_stdin()
-            try:
-                yield session
-            finally:
-                running.cancel()
+        if not request.stdin:
+            await session.close_stdin()
+        # No task group: it would wrap what the caller's own code raises inside this context.
+        running = asyncio.create_task(session.run())
+        try:
+            yield session
+        finally:
+            running.cancel()
+            await asyncio.wait({running})
+        if not running.cancelled():
+            await running
 
     @asynccontextmanager
     async def logs(self, request: LogRequest) -> AsyncGenerator[AsyncIterator[bytes]]:

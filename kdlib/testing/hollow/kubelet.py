@@ -14,7 +14,7 @@ from typing import Self
 from aiohttp.web import BaseRequest, Response, Server, ServerRunner, SockSite, StreamResponse
 from multidict import MultiMapping
 
-from kdlib.errors import ApiError, api_error
+from kdlib.errors import ApiError, UnreachableError, api_error
 from kdlib.sandbox.http import Authority, ExecOrder, exec_in_pod, log_of_pod, server_context
 from kdlib.sandbox.streams import Containers, LogRequest
 from kdlib.wire import ExecRequest
@@ -56,6 +56,12 @@ class HollowKubelet:
             return await self._answer(request)
         except ApiError as error:
             return Response(status=error.code, text=str(error))
+        except BaseExceptionGroup as errors:
+            # A responder that cuts the connection does just that; anything else is a defect and loud.
+            if errors.split(UnreachableError)[1] is not None or request.transport is None:
+                raise
+            request.transport.abort()
+            return Response(status=500)
 
     async def _answer(self, request: BaseRequest) -> StreamResponse:
         found = _PATH.fullmatch(request.path)

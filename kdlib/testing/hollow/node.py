@@ -28,7 +28,6 @@ from kdlib.testing.hollow.documents import (
     node_status,
     pod_status,
 )
-from kdlib.testing.hollow.responder import Responder
 from kdlib.wire import JSON, POD, Kind, Ref, Request, Transport
 
 __all__ = ["HollowNode", "HollowSettings"]
@@ -67,9 +66,11 @@ class HollowNode:
     container ID for each restart, and go when they are deleted.
     """
 
-    def __init__(self, transport: Transport, responder: Responder, settings: HollowSettings | None = None) -> None:
+    def __init__(
+        self, transport: Transport, containers: HollowContainers, settings: HollowSettings | None = None
+    ) -> None:
         self.settings = settings or HollowSettings()
-        self.containers = HollowContainers(responder)
+        self.containers = containers
         self._api = Api(transport)
         network = IPv4Network(self.settings.pods)
         self._facts = NodeFacts(
@@ -87,7 +88,11 @@ class HollowNode:
         uid = await self._register()
         self._cache.subscribe(self._changed)
         self._tasks = asyncio.create_task(self._run(uid), name=f"hollow node {self.settings.name}")
-        await self._cache.synced.wait()
+        synced = asyncio.create_task(self._cache.synced.wait())
+        await asyncio.wait({synced, self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+        synced.cancel()
+        if self._tasks.done():
+            await self._tasks
         return self
 
     async def __aexit__(
@@ -96,6 +101,8 @@ class HollowNode:
         if self._tasks is not None:
             self._tasks.cancel()
             await asyncio.wait({self._tasks})
+            if not self._tasks.cancelled():
+                await self._tasks
         for pod in self._cache:
             self.containers.end(pod["metadata"]["namespace"], pod["metadata"]["name"])
 
