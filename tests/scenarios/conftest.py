@@ -1,0 +1,240 @@
+"""What the scenarios stand on: a sandbox with a node, the shell-only test app, and the daemon as a process."""
+
+import asyncio
+import json
+import shutil
+import signal
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from kdd.stage import install_crds
+from kdlib import kube, packages
+from kdlib.errors import NotFoundError
+from kdlib.frozen import dig
+from kdlib.names import LABEL_CLUSTER
+from kdlib.sandbox import Sandbox, SandboxOptions
+from kdlib.wire import CONTROLLER_REVISION, EVENT, KD_CLUSTER, PERSISTENT_VOLUME_CLAIM, POD, SERVICE, STATEFUL_SET, Ref
+
+TOP = Path(__file__).parents[2]
+SHELL = TOP / "tests" / "apps" / "shell"
+CHILDREN = (STATEFUL_SET, SERVICE, POD, PERSISTENT_VOLUME_CLAIM, CONTROLLER_REVISION)
+PATIENCE_SECONDS = 90
+
+
+class Daemon:
+    """`kdd run` as a process of its own, which a test starts and kills."""
+
+    def __init__(self, kubeconfig, log):
+        self._kubeconfig = kubeconfig
+        self._log = log
+        self._process = None
+
+    async def start(self):
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "kdd", "run", "--kubeconfig", str(self._kubeconfig)), stdout=log, stderr=log
+            )
+
+    def kill(self):
+        """End it without any warning."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(signal.SIGKILL)
+
+    async def gone(self):
+        if self._process is not None:
+            await self._process.wait()
+
+    @property
+    def log(self):
+        return self._log.read_text(errors="replace")
+
+
+class World:
+    """The sandbox, seen by a user with kubectl's rights."""
+
+    def __init__(self, sandbox, api, kubeconfig):
+        self.sandbox = sandbox
+        self.api = api
+        self.kubeconfig = kubeconfig
+
+    async def apply(self, path, **changes):
+        """Apply a manifest's first document into the namespace `default`, with changes to its spec."""
+        found = packages.load(path)[0].value
+        metadata = {"namespace": "default", **found["metadata"]}
+        await self.api.apply(
+            {**found, "metadata": metadata, "spec": {**found["spec"], **changes}}, field_manager="test"
+        )
+
+    async def resize(self, cluster, role, members):
+        spec = (await self.api.get(cluster))["spec"]
+        index = next(index for index, item in enumerate(spec["roles"]) if item["id"] == role)
+        await self.api.json_patch(cluster, [{"op": "add", "path": f"/spec/roles/{index}/members", "value": members}])
+
+    async def until(self, ref, holds, *, seconds=PATIENCE_SECONDS):
+        """Wait until the object holds what is asked; fails with what it was last."""
+        selection = kube.Selection(ref.kind, ref.namespace, fields=f"metadata.name={ref.name}")
+        found = None
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    listing = await self.api.list(selection)
+                    found = listing.items[0] if listing.items else None
+                    if holds(found):
+                        return found
+                    async with self.api.watch(
+                        selection, listing.resource_version, lifetime_seconds=60, idle_seconds=90
+                    ) as events:
+                        async for event in events:
+                            if event.type in ("BOOKMARK", "ERROR"):
+                                continue
+                            found = None if event.type == "DELETED" else event.object
+                            if holds(found):
+                                return found
+        except TimeoutError:
+            pytest.fail(f"{ref} after {seconds} s: {json.dumps(dig(found, 'status'), indent=1)}")
+
+    async def until_configured(self, ref, members, *, seconds=PATIENCE_SECONDS):
+        return await self.until(ref, lambda found: is_configured(found, members), seconds=seconds)
+
+    async def children(self, cluster):
+        """Return the cluster's objects by kind."""
+        found = {}
+        for kind in CHILDREN:
+            listing = await self.api.list(
+                kube.Selection(kind, cluster.namespace, labels=f"{LABEL_CLUSTER}={cluster.name}")
+            )
+            found[kind.name] = {item["metadata"]["name"]: item for item in listing.items}
+        return found
+
+    async def until_nothing_is_left(self, cluster):
+        for kind in CHILDREN:
+            selection = kube.Selection(kind, cluster.namespace, labels=f"{LABEL_CLUSTER}={cluster.name}")
+            for item in (await self.api.list(selection)).items:
+                await self.until(Ref(kind, cluster.namespace, item["metadata"]["name"]), lambda found: found is None)
+        assert not any((await self.children(cluster)).values())
+
+    async def run_in(self, pod, command):
+        """Run a shell command in a member; return its output."""
+        request = kube.ExecRequest("default", pod, "app", ("sh", "-c", command))
+        output = bytearray()
+        async with self.api.exec(request) as stream:
+            async for _, data in stream:
+                output += data
+            assert await stream.exit_code() == 0, output.decode()
+        return output.decode()
+
+    @staticmethod
+    def members_of(found, role=None):
+        return members_of(found, role)
+
+    @staticmethod
+    def is_configured(found, members):
+        return is_configured(found, members)
+
+    async def events_told(self, cluster):
+        """Return, for each member of the shell app, the events that its start script was told of in this life."""
+        told = {}
+        for member in members_of(await self.api.get(cluster)):
+            text = await self.run_in(member["pod"], "cat /var/log/shell-events.log 2>/dev/null || true")
+            told[member["pod"]] = text.splitlines()
+        return told
+
+    async def reasons(self, cluster):
+        """Return the reason and message of each Event about the cluster."""
+        listing = await self.api.list(kube.Selection(EVENT, cluster.namespace))
+        return {
+            (item["reason"], item.get("note", ""))
+            for item in listing.items
+            if item.get("regarding", {}).get("name") == cluster.name
+        }
+
+    async def exists(self, ref):
+        try:
+            await self.api.get(ref)
+        except NotFoundError:
+            return False
+        return True
+
+
+def members_of(found, role=None):
+    """Return the member statuses of one role, or of all."""
+    roles = dig(found, "status", "roles", default=[])
+    return [member for item in roles if role in (None, item["id"]) for member in item.get("members", [])]
+
+
+def is_configured(found, members):
+    """Tell whether the cluster is configured for its present spec, with so many members, all of them so."""
+    if found is None:
+        return False
+    status = found.get("status", {})
+    return (
+        status.get("state") == "configured"
+        and status.get("observedGeneration") == found["metadata"]["generation"]
+        and len(members_of(found)) == members
+        and all(member["state"] == "configured" for member in members_of(found))
+    )
+
+
+@pytest.fixture(scope="session")
+def shell_image(tmp_path_factory):
+    """Return the image of the shell-only test app: the base and its setup package."""
+    image = tmp_path_factory.mktemp("shell-image")
+    place = image / "layer" / "opt" / "test"
+    place.mkdir(parents=True)
+    (place / "shell.tgz").write_bytes(packages.pack(SHELL / "package"))
+    (image / "config.json").write_text(json.dumps({"config": {"Cmd": ["sleep", "infinity"]}}))
+    yield image
+    shutil.rmtree(image)
+
+
+@asynccontextmanager
+async def opened_world(image, folder):
+    """Open a sandbox with a node, the CRDs and the shell app's image."""
+    options = SandboxOptions(images={"test/shell:1": image})
+    async with Sandbox(options) as sandbox:
+        kubeconfig = folder / "kubeconfig"
+        sandbox.write_kubeconfig(kubeconfig)
+        async with kube.connect(kubeconfig=str(kubeconfig)) as api:
+            await install_crds(api)
+            yield World(sandbox, api, kubeconfig)
+
+
+@pytest.fixture
+async def world(shell_image, tmp_path):
+    async with opened_world(shell_image, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def daemon(world, tmp_path):
+    started = Daemon(world.kubeconfig, tmp_path / "kdd.log")
+    await started.start()
+    yield started
+    started.kill()
+    await started.gone()
+
+
+@pytest.fixture
+def shell():
+    """Return the folder of the shell-only test app."""
+    return SHELL
+
+
+@pytest.fixture
+def open_world(shell_image):
+    """Return how to open a further world, in a folder."""
+    return lambda folder: opened_world(shell_image, folder)
+
+
+@pytest.fixture
+def make_daemon():
+    """Return how to make a daemon that is not started."""
+    return Daemon
+
+
+@pytest.fixture
+def cluster():
+    return Ref(KD_CLUSTER, "default", "shell")
