@@ -4,6 +4,7 @@ Layer: pure.
 """
 
 from kdlib.rules.app import app_problems
+from kdlib.rules.config import config_problems
 from kdlib.rules.defaults import app_defaults, cluster_defaults, least_members, reserved_values
 from kdlib.rules.lookup import related
 from kdlib.rules.resolve import cluster_problems, resolve
@@ -13,6 +14,7 @@ __all__ = [
     "app_problems",
     "cluster_defaults",
     "cluster_problems",
+    "config_problems",
     "least_members",
     "related",
     "reserved_values",

@@ -8,8 +8,21 @@ from dataclasses import dataclass, replace
 
 from kdlib.errors import Problem, RefusedError
 from kdlib.frozen import Json, dig
-from kdlib.model import CONFIG_NAME, App, AppSpec, Cluster, ClusterStatus, Config, Seen, parse_app, parse_config, parsed
+from kdlib.model import (
+    CONFIG_NAME,
+    App,
+    AppSpec,
+    Cluster,
+    ClusterStatus,
+    Config,
+    ConfigSpec,
+    Seen,
+    parse_app,
+    parse_config,
+    parsed,
+)
 from kdlib.rules.app import app_problems
+from kdlib.rules.config import valid_maps
 from kdlib.rules.defaults import app_defaults
 from kdlib.rules.naming import open_names
 from kdlib.wire import CONTROLLER_REVISION, KD_APP, KD_CONFIG, Ref
@@ -51,17 +64,24 @@ def find_config(cluster: Cluster, seen: Seen) -> Config | None:
     no running cluster; for others it raises RefusedError.
     """
     stored = next((item for ref, item in seen.related if ref.kind == KD_CONFIG and ref.name == CONFIG_NAME), None)
+    if stored is None:
+        return None
     try:
-        return parse_config(stored) if stored else None
+        config = parse_config(stored)
+        problems: tuple[Problem, ...] = tuple(valid_maps(config.spec or ConfigSpec()))
     except RefusedError as error:
-        status = cluster.status or ClusterStatus()
-        if status.reserved and {role.id for role in cluster.spec.roles} <= {role.id for role in status.roles}:
-            return None
-        told = (f"{problem.path} {problem.what}" for problem in error.problems)
-        problem = Problem(
-            "spec", f"{error.subject} is wrong: {', '.join(told)}", "ask your administrator to correct it"
-        )
-        raise RefusedError(str(cluster.ref), [problem]) from error
+        config, problems = None, error.problems
+    if problems and not _accepted_before(cluster):
+        told = ", ".join(f"{problem.path} {problem.what}" for problem in problems)
+        what = f"the global configuration {CONFIG_NAME!r} is wrong: {told}"
+        raise RefusedError(str(cluster.ref), [Problem("spec", what, "ask your administrator to correct it")])
+    return config
+
+
+def _accepted_before(cluster: Cluster) -> bool:
+    """Tell whether the cluster and all its roles were accepted by an earlier pass."""
+    status = cluster.status or ClusterStatus()
+    return bool(status.reserved) and {role.id for role in cluster.spec.roles} <= {role.id for role in status.roles}
 
 
 def own_copy(cluster: Cluster, seen: Seen) -> FoundApp | None:

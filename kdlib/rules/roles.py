@@ -30,6 +30,7 @@ def role_problems(spec: ClusterSpec, app: AppSpec) -> Iterator[Problem]:
         path = f"spec.roles[{index}]"
         yield from resources_parse(role, path)
         yield from requests_within_limits(role, path)
+        yield from whole_devices(role, path)
         yield from unique_variables(role, path)
         yield from valid_variables(role, path)
         if app_role:
@@ -121,6 +122,21 @@ def requests_within_limits(role: ClusterRole, path: str) -> Iterator[Problem]:
         if request is not None and most is not None and request > most:
             where = f"{path}.resources.requests[{key}]"
             yield Problem(where, f"{text!r} is more than the limit {limit!r}", "raise the limit", "CL-X-02")
+
+
+def whole_devices(role: ClusterRole, path: str) -> Iterator[Problem]:
+    """CL-X-07 (ours): what cannot be shared (extended resources, huge pages) is requested as it is limited.
+
+    See https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#extended-resources.
+    """
+    for part, amounts in (("limits", role.resources.limits), ("requests", role.resources.requests or {})):
+        for key, text in sorted(amounts.items()):
+            value, limit = amount(text), role.resources.limits.get(key)
+            where = f"{path}.resources.{part}[{key}]"
+            if "/" in key and value is not None and value.denominator != 1:
+                yield Problem(where, f"{text!r} is not whole", "ask for whole devices", "CL-X-07")
+            if ("/" in key or key.startswith("hugepages-")) and (limit is None or amount(limit) != value):
+                yield Problem(where, "has another limit, or none", "set limit and request alike", "CL-X-07")
 
 
 def unique_variables(role: ClusterRole, path: str) -> Iterator[Problem]:

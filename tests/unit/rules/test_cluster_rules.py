@@ -127,6 +127,16 @@ WRONG = {
     "CL-X-03": [
         (cluster(role("one", env=[{"name": "A", "value": ""}] * 2)), "spec.roles[0].env[1].name: variable 'A'")
     ],
+    "CL-X-07": [
+        (
+            cluster(role("one", resources={**LIMITS, "requests": {"x.y/z": "1"}})),
+            "spec.roles[0].resources.requests[x.y/z]: has another limit, or none",
+        ),
+        (
+            cluster(role("one", resources={"limits": {**LIMITS["limits"], "x.y/z": "500m"}})),
+            "spec.roles[0].resources.limits[x.y/z]: '500m' is not whole",
+        ),
+    ],
     "CL-X-06": [
         (cluster(role("one", env=[{"name": "A=B", "value": ""}])), "spec.roles[0].env[0].name: 'A=B' is no name"),
         (cluster(role("one", env=[{"name": "\u00e4", "value": ""}])), "is no name of a variable"),

@@ -318,9 +318,16 @@ def test_roles_get_their_defaults():
     ]
 
 
-def test_a_wrong_global_config_stops_new_clusters_only():
-    wrong = config(defaultServiceType="Ingress")
-    with pytest.raises(RefusedError, match="spec: KubeDirectorConfig kd-global-config is wrong"):
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        (config(defaultServiceType="Ingress"), "is wrong: spec.defaultServiceType 'Ingress' is not one of"),
+        (config(podLabels={"x y": ""}), "is wrong: spec.podLabels"),
+    ],
+    ids=["form", "labels"],
+)
+def test_a_wrong_global_config_stops_new_clusters_only(wrong, words):
+    with pytest.raises(RefusedError, match=words):
         resolved(config=wrong)
     status = {"reserved": {"appCopy": "x"}, "roles": [{"id": "front"}, {"id": "back"}]}
     assert resolved(root(status=status), config=wrong).reserved.app_copy == "x"

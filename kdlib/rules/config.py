@@ -1,0 +1,38 @@
+"""Rules for the global configuration that need nothing but itself (specification 2.4).
+
+Layer: pure.
+"""
+
+import re
+from collections.abc import Iterator
+
+from kdlib.errors import Problem
+from kdlib.model import Config, ConfigSpec
+from kdlib.rules.metadata import annotation_problems, label_problems
+
+__all__ = ["config_problems", "valid_key", "valid_maps"]
+
+_HEXADECIMAL = re.compile(r"(?:[0-9a-fA-F]{2})*")
+
+
+def config_problems(config: Config) -> Iterator[Problem]:
+    """Yield everything wrong with a global configuration as such."""
+    spec = config.spec or ConfigSpec()
+    yield from valid_key(spec)
+    yield from valid_maps(spec)
+
+
+def valid_key(spec: ConfigSpec) -> Iterator[Problem]:
+    """CFG-V-08: the master key is 16, 24 or 32 bytes in hexadecimal digits. Its value is never told."""
+    key = spec.master_encryption_key
+    if key is not None and not (_HEXADECIMAL.fullmatch(key) and len(key) in {32, 48, 64}):
+        remedy = "write 32, 48 or 64 hexadecimal digits, or leave it out"
+        yield Problem("spec.masterEncryptionKey", "is not an AES key", remedy, "CFG-V-08")
+
+
+def valid_maps(spec: ConfigSpec) -> Iterator[Problem]:
+    """CFG-V-09: labels and annotations obey the syntax of Kubernetes."""
+    yield from label_problems(spec.pod_labels or {}, "spec.podLabels", "CFG-V-09")
+    yield from label_problems(spec.service_labels or {}, "spec.serviceLabels", "CFG-V-09")
+    yield from annotation_problems(spec.pod_annotations or {}, "spec.podAnnotations", "CFG-V-09")
+    yield from annotation_problems(spec.service_annotations or {}, "spec.serviceAnnotations", "CFG-V-09")

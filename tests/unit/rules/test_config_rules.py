@@ -1,0 +1,32 @@
+"""Each rule for the global configuration refuses what it must, and tells no key."""
+
+import pytest
+
+from kdlib.model import parse_config
+from kdlib.rules import config_problems
+
+
+def problems(**spec):
+    return list(config_problems(parse_config({"metadata": {"name": "kd-global-config"}, "spec": spec})))
+
+
+@pytest.mark.parametrize("key", ["0" * 32, "aF" * 24, "1" * 64])
+def test_a_key_of_a_length_of_aes_is_good(key):
+    assert problems(masterEncryptionKey=key) == []
+
+
+@pytest.mark.parametrize("key", ["", "0" * 31, "g" * 32, "0" * 66, "hunter2"])
+def test_any_other_key_is_refused_and_not_told(key):
+    (problem,) = problems(masterEncryptionKey=key)
+    assert (problem.path, problem.rule) == ("spec.masterEncryptionKey", "CFG-V-08")
+    assert key not in str(problem) or not key
+
+
+@pytest.mark.parametrize("field", ["podLabels", "serviceLabels", "podAnnotations", "serviceAnnotations"])
+def test_maps_have_valid_keys(field):
+    (problem,) = problems(**{field: {"a b": "x"}})
+    assert (problem.path, problem.rule) == (f"spec.{field}[a b]", "CFG-V-09")
+
+
+def test_an_empty_configuration_is_good():
+    assert problems() == []
