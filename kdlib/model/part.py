@@ -40,15 +40,17 @@ class SpecPart(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
 
-    nullable_fields: ClassVar[frozenset[str]] = frozenset()
-    """API names of the fields that keep an explicit null."""
+    pruned_fields: ClassVar[frozenset[str]] = frozenset()
+    """Names of the fields that have no null; the fields that a model does not know keep theirs."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        marked = (
-            field for field in cls.model_fields.items() if any(isinstance(m, _NullableMark) for m in field[1].metadata)
+        plain = (
+            (name, field.alias or name)
+            for name, field in cls.model_fields.items()
+            if not any(isinstance(mark, _NullableMark) for mark in field.metadata)
         )
-        cls.nullable_fields = frozenset(name for key, field in marked for name in (key, field.alias or key))
+        cls.pruned_fields = frozenset(name for names in plain for name in names)
 
     @model_validator(mode="before")
     @classmethod
@@ -56,7 +58,7 @@ class SpecPart(BaseModel):
         """Drop nulls where the API has no null."""
         if not isinstance(value, dict) or None not in value.values():
             return value
-        return {key: item for key, item in value.items() if item is not None or key in cls.nullable_fields}
+        return {key: item for key, item in value.items() if item is not None or key not in cls.pruned_fields}
 
     def dumped(self) -> Json:
         """Return the API form: exactly the fields that were given."""
