@@ -7,9 +7,11 @@ import asyncio
 import hashlib
 import os
 import shutil
+import signal
 import sys
 import sysconfig
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from kdlib.errors import KubeDirectorError
@@ -38,20 +40,13 @@ async def build_image(folder: Path, cache: Path, *, python: str = "") -> Path:
     Raises: ImageBuildError.
     """
     interpreter = python or base_interpreter()
-    built = cache / f"{folder.resolve().parent.name}-{image_digest(folder, interpreter)[:16]}"
-    if built.is_dir():
+    built = await asyncio.to_thread(_place, folder, cache, interpreter)
+    if await asyncio.to_thread(built.is_dir):
         return built
-    cache.mkdir(parents=True, exist_ok=True)
-    _sweep(cache)
-    work = Path(tempfile.mkdtemp(prefix=f"{_BUILDING}{os.getpid()}-", dir=cache))
+    work = await asyncio.to_thread(_workshop, cache)
     try:
         await _build(folder, work, interpreter)
-        try:
-            (work / "image").rename(built)
-        except OSError:
-            # Another builder was faster; its image is as good.
-            if not built.is_dir():
-                raise
+        await asyncio.to_thread(_put, work / "image", built)
     finally:
         await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
     return built
@@ -73,6 +68,29 @@ def image_digest(folder: Path, interpreter: str) -> str:
             content = hashlib.sha256(path.read_bytes()).hexdigest()
             total.update(f"\0{path.relative_to(folder)}\0{executable}\0{content}".encode())
     return total.hexdigest()
+
+
+def _place(folder: Path, cache: Path, interpreter: str) -> Path:
+    return cache / f"{folder.resolve().parent.name}-{image_digest(folder, interpreter)[:16]}"
+
+
+def _workshop(cache: Path) -> Path:
+    """Make a folder to build in, and remove those of builders that were killed."""
+    cache.mkdir(parents=True, exist_ok=True)
+    for path in cache.glob(f"{_BUILDING}*"):
+        owner = path.name.removeprefix(_BUILDING).partition("-")[0]
+        if owner.isdecimal() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(path, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{_BUILDING}{os.getpid()}-", dir=cache))
+
+
+def _put(image: Path, built: Path) -> None:
+    try:
+        image.rename(built)
+    except OSError:
+        # Another builder was faster; its image is as good.
+        if not built.is_dir():
+            raise
 
 
 async def _build(folder: Path, work: Path, interpreter: str) -> None:
@@ -100,17 +118,10 @@ async def _run(source: Path, layer: Path, interpreter: str) -> None:
             output, _ = await process.communicate()
     except BaseException:
         # The script leads a session of its own, so this reaches what it started too.
-        os.killpg(process.pid, 9)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
         raise
     if process.returncode:
         tail = output[-_TAIL_BYTES:].decode(errors="replace").strip()
         raise ImageBuildError(f'"{source.name}/{_SCRIPT}" ended with exit code {process.returncode}: {tail}')
-
-
-def _sweep(cache: Path) -> None:
-    """Remove what builders left that were killed."""
-    for path in cache.glob(f"{_BUILDING}*"):
-        owner = path.name.removeprefix(_BUILDING).partition("-")[0]
-        if owner.isdecimal() and not Path(f"/proc/{owner}").exists():
-            shutil.rmtree(path, ignore_errors=True)

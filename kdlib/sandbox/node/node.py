@@ -132,6 +132,11 @@ class Node:
             raise ConnectionRefusedError(111, "the node is not up")
         return await self._means.network.dial(host, port)
 
+    async def settled(self) -> None:
+        """Wait until cluster addresses and node ports are as the Services and their endpoints say."""
+        if self._relays is not None:
+            await self._relays.settled()
+
     async def _run(self, ready: asyncio.Future[None]) -> None:
         keeper = await Keeper.start(self._settings)
         network = Network(keeper)

@@ -10,7 +10,7 @@ import os
 from dataclasses import replace
 
 from kdlib.errors import ConflictError, KubeDirectorError, NotFoundError
-from kdlib.frozen import Json, dig
+from kdlib.frozen import Json
 from kdlib.sandbox.node.containers import ContainerRun
 from kdlib.sandbox.node.keeper_link import NodeEndedError
 from kdlib.sandbox.node.pod_files import host_name, hosts_file, resolver_file
@@ -23,6 +23,8 @@ from kdlib.wire import POD
 
 __all__ = ["PodRun"]
 
+_GRACE_SECONDS = 30
+
 
 class PodRun:
     """Runs one pod. `number` differs among all pods that the node ever had."""
@@ -31,7 +33,8 @@ class PodRun:
         self._means = means
         self._number = number
         self._own_address = address
-        self._room = Room(means, pod, "", self._changed, key=pod["metadata"]["uid"])
+        grace_seconds = float(pod["spec"].get("terminationGracePeriodSeconds", _GRACE_SECONDS))
+        self._room = Room(means, pod, "", self._changed, key=pod["metadata"]["uid"], grace_seconds=grace_seconds)
         self._sidecar_room = replace(self._room, stopping=asyncio.Event(), limits=set())
         self._facts = PodFacts(means.settings.gateway, start_time=timestamp(means.registry.now()))
         self._volumes: PodVolumes | None = None
@@ -65,16 +68,16 @@ class PodRun:
                 self._room.folder = -1
         self._facts = replace(self._facts, ended=True)
         self._publish()
-        self.finish()
+        self._finish()
 
     def update(self, pod: Json) -> None:
         """Take in a newer version of the pod."""
         self._room.pod = self._sidecar_room.pod = pod
         self._room.poked.set()
         if pod["metadata"].get("deletionTimestamp"):
-            default = pod["spec"].get("terminationGracePeriodSeconds", 30)
-            self._stop(float(pod["metadata"].get("deletionGracePeriodSeconds", default) or 0))
-            self.finish()
+            self._stop(float(pod["metadata"].get("deletionGracePeriodSeconds") or 0))
+            # The store is telling of a commit at this moment; a further one must wait until all have heard of it.
+            asyncio.get_running_loop().call_soon(self._finish)
         elif self._volumes is not None and not self.is_over:
             self._volumes.refresh(self._room.sources(), self._means.token)
 
@@ -87,18 +90,6 @@ class PodRun:
     def remove(self) -> None:
         """End the pod at once: nobody knows it any more."""
         self._stop(0.0)
-
-    def finish(self) -> None:
-        """Take a pod that is over and asked to go out of the store."""
-        if not self.is_over or not self.pod["metadata"].get("deletionTimestamp"):
-            return
-        metadata = self.pod["metadata"]
-        try:
-            self._means.registry.delete(
-                POD, metadata["namespace"], metadata["name"], uid=metadata["uid"], grace_seconds=0
-            )
-        except (NotFoundError, ConflictError):
-            return
 
     async def _live(self) -> None:
         room = self._room
@@ -187,7 +178,19 @@ class PodRun:
         message = "Pod was active on the node longer than the specified deadline"
         self._room.tell("DeadlineExceeded", message, warning=True)
         self._fail("DeadlineExceeded", message)
-        self._stop(float(dig(self._room.pod, "spec", "terminationGracePeriodSeconds", default=30)))
+        self._stop(self._room.grace_seconds)
+
+    def _finish(self) -> None:
+        """Take a pod that is over and asked to go out of the store."""
+        if not self.is_over or not self.pod["metadata"].get("deletionTimestamp"):
+            return
+        metadata = self.pod["metadata"]
+        try:
+            self._means.registry.delete(
+                POD, metadata["namespace"], metadata["name"], uid=metadata["uid"], grace_seconds=0
+            )
+        except (NotFoundError, ConflictError):
+            return
 
     def _stop(self, grace_seconds: float) -> None:
         self._room.stop(grace_seconds)

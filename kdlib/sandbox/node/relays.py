@@ -64,12 +64,19 @@ class Relays:
         self._turn = 0
         self._dirty: dict[Key, None] = {}
         self._wake = asyncio.Event()
+        self._settled = asyncio.Event()
+        self._settled.set()
         self._group: asyncio.TaskGroup | None = None
 
     def changed(self, key: Key) -> None:
         """Look at a Service again."""
         self._dirty[key] = None
+        self._settled.clear()
         self._wake.set()
+
+    async def settled(self) -> None:
+        """Wait until the listeners are as the Services say."""
+        await self._settled.wait()
 
     async def run(self) -> None:
         """Keep the listeners until cancelled."""
@@ -82,6 +89,7 @@ class Relays:
                         key = next(iter(self._dirty))
                         del self._dirty[key]
                         await self._settle(key)
+                    self._settled.set()
         finally:
             for _, server in self._servers.values():
                 server.close()

@@ -22,8 +22,6 @@ from kdlib.wire import CONFIG_MAP, SECRET
 
 __all__ = ["Means", "Room"]
 
-_DEFAULT_GRACE_SECONDS = 30
-
 
 @dataclass(frozen=True)
 class Means:
@@ -55,7 +53,7 @@ class Room:
     """A descriptor of the pod's folder in the node's tree."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when no container is to be started or to go on."""
-    grace_seconds: float = _DEFAULT_GRACE_SECONDS
+    grace_seconds: float = 0.0
     poked: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when something that the pod may wait for has changed."""
 

@@ -123,9 +123,12 @@ def _phase(pod: Json, statuses: Sequence[ContainerStatus], facts: PodFacts) -> s
         return "Failed"
     if policy == "Never" and any(each.kind == "init" and each.exit_code for each in inits):
         return "Failed"
-    if any(not each.is_over for each in inits) and not any("running" in each.state for each in mains):
+    if any(not each.is_over for each in inits) and not any(each.container_id for each in mains):
         return "Failed" if facts.ended else "Pending"
-    return _phase_of_mains(mains, policy, ended=facts.ended)
+    phase = _phase_of_mains(mains, policy, ended=facts.ended)
+    # A pod has not ended before its sidecars have.
+    still_runs = not facts.ended and any("running" in each.state for each in inits)
+    return "Running" if still_runs and phase in ("Succeeded", "Failed") else phase
 
 
 def _phase_of_mains(mains: Sequence[ContainerStatus], policy: str, *, ended: bool) -> str:
@@ -147,7 +150,8 @@ def _phase_of_mains(mains: Sequence[ContainerStatus], policy: str, *, ended: boo
 def _conditions(pod: Json, statuses: Sequence[ContainerStatus], facts: PodFacts, *, phase: str) -> dict[str, Json]:
     old = {each["type"]: each for each in dig(pod, "status", "conditions", default=[])}
     unready = [each.name for each in statuses if each.kind != "init" and not each.ready]
-    incomplete = [each.name for each in statuses if each.kind != "main" and not each.is_over]
+    is_initialised = any(each.container_id for each in statuses if each.kind == "main")
+    incomplete = [each.name for each in statuses if each.kind != "main" and not each.is_over and not is_initialised]
     containers = _readiness(phase, unready)
     initialised: Json = {"status": "True"}
     if incomplete and phase != "Succeeded":

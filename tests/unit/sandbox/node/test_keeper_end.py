@@ -1,0 +1,134 @@
+"""Nothing of a node outlives it, or its process."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kdlib.errors import KubeDirectorError
+from kdlib.sandbox.node.keeper.refusal import Knobs, explain
+from kdlib.sandbox.node.keeper_link import Keeper, KeeperSettings
+
+CHILD = """
+import asyncio, sys
+from datetime import UTC, datetime
+import uuid
+from kdlib.sandbox.node import Images, Node
+from kdlib.sandbox.store import Registry
+from kdlib.wire import POD
+
+async def main():
+    registry = Registry(lambda: datetime.now(UTC), lambda: str(uuid.uuid4()))
+    node = Node(registry, images=Images(any_image=True), loopback="127.0.0.79")
+    await node.start()
+    ready = asyncio.Event()
+    registry.subscribe(lambda _, obj: obj["kind"] == "Pod" and obj["status"]["phase"] == "Running" and ready.set())
+    command = ["sh", "-c", "trap '' TERM HUP; sleep 31415 & setsid sleep 31415; sleep 31415"]
+    spec = {"nodeName": "sandbox", "containers": [{"name": "app", "image": "x", "command": command}]}
+    metadata = {"name": "p", "namespace": "default"}
+    registry.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+    await ready.wait()
+    print("running", flush=True)
+    await asyncio.sleep(1000)
+
+asyncio.run(main())
+"""
+
+
+def _living(marker: str) -> list[int]:
+    """Return the processes whose command line or environment tells of the marker."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if marker in (entry / "cmdline").read_text(errors="replace").replace("\0", " "):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_killed_main_process_leaves_no_process(number):
+    program = subprocess.Popen([sys.executable, "-c", CHILD], stdout=subprocess.PIPE, text=True)
+    with program, program.stdout as output:
+        assert output.readline() == "running\n"
+        keepers = _living(f" {program.pid} {{")
+        descriptors = [os.pidfd_open(each) for each in [*keepers, *_living("sleep 31415")]]
+        program.send_signal(number)
+        program.wait()
+
+    assert keepers
+    assert len(descriptors) > len(keepers)
+    for descriptor in descriptors:
+        assert _ended(descriptor)
+
+
+def _ended(descriptor: int) -> bool:
+    import select
+
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    try:
+        return bool(poll.poll(10_000))
+    finally:
+        os.close(descriptor)
+
+
+async def test_closing_a_keeper_ends_it_and_fails_what_waits():
+    keeper = await Keeper.start(KeeperSettings())
+    wanted = {"pod": "p", "hostname": "h", "address": "", "prefix": 16, "gateway": "10.88.0.1", "link": "l"}
+    _, (folder,) = await keeper.call("pod", wanted)
+    os.close(folder)
+
+    await keeper.close()
+
+    assert keeper._program.returncode is not None
+    with pytest.raises(KubeDirectorError, match="ended"):
+        await keeper.call("pod_drop", {"pod": "p"})
+
+
+async def test_a_keeper_that_is_killed_is_noticed(world):
+    world.run("victim", "sleep 1000")
+    await world.running("victim")
+    keeper = world.node._means.keeper
+
+    os.kill(keeper._program.pid, signal.SIGKILL)
+
+    assert await world.phase("victim", "Failed") == "Failed"
+    assert world.pod("victim")["status"]["reason"] == "NodeLost"
+
+
+async def test_many_requests_at_once_are_all_answered():
+    keeper = await Keeper.start(KeeperSettings())
+    try:
+        async with asyncio.TaskGroup() as group:
+            calls = [group.create_task(keeper.call("socket", {"datagrams": False})) for _ in range(300)]
+        for call in calls:
+            os.close(call.result()[1][0])
+        long = {"key": "x" * 300_000, "signal": 0}
+        assert (await keeper.call("signal", long))[0] is False
+    finally:
+        await keeper.close()
+
+
+@pytest.mark.parametrize(
+    ("knobs", "step", "code", "remedy"),
+    [
+        (Knobs(user_namespaces=0), "new user namespace", 28, "sysctl -w user.max_user_namespaces=10000"),
+        (Knobs(unprivileged_clone=0), "new user namespace", 1, "sysctl -w kernel.unprivileged_userns_clone=1"),
+        (Knobs(apparmor_restricts=1), "mount proc", 13, "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"),
+        (Knobs(), "new user namespace", 1, "--security-opt seccomp=unconfined"),
+        (Knobs(), "mount proc", 1, "--security-opt systempaths=unconfined"),
+        (Knobs(), "new network", 95, "Linux 5.12 or later"),
+    ],
+)
+def test_a_refusal_is_one_sentence_that_says_what_to_change(knobs, step, code, remedy):
+    sentence = explain(step, code, knobs)
+
+    assert remedy in sentence
+    assert step in sentence
+    assert "\n" not in sentence
