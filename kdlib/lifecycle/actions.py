@@ -30,13 +30,15 @@ def actions(member: MemberStatus, around: Circumstances) -> Iterator[Action]:
 
 
 def _set_up(member: MemberStatus, around: Circumstances) -> SetUp:
+    """An attempt whose end nobody saw may have ended well on a volume: what was announced since is not known there."""
     detail = member.state_detail
+    unseen = (detail.attempt or 1) > 1 and detail.last_configured_container is None
     return SetUp(
         pod=member.pod,
         container=detail.configuring_container or "",
         attempt=detail.attempt or 1,
         generation=around.generation,
-        from_scratch=detail.config_error_detail is not None,
+        from_scratch=detail.config_error_detail is not None or unseen,
     )
 
 

@@ -243,6 +243,18 @@ def test_a_new_container_on_its_old_volume_is_not_configured_again(make_world):
     assert world.events("set-head-1") == []
 
 
+def test_a_success_that_nobody_saw_is_not_relied_on_in_a_new_container(make_world):
+    world = make_world({"head": 1}, storage=True)
+    while not world.tasks:
+        world.operate()
+        world.kubernetes()
+    world.work()
+    world.crash()
+    world.start("set-head-0")
+    world.settle()
+    assert world.events("set-head-0") == [("--configure",)]
+
+
 def test_what_was_queued_for_a_lost_container_is_moot_unless_its_volume_stays(make_world):
     for storage in (False, True):
         world = make_world({"head": 2}, storage=storage).settle()
