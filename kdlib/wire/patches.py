@@ -42,7 +42,8 @@ def json_patch(target: Json, operations: Any) -> Json:
     Raises PatchError; a `test` that fails, or a path that is not there, does not fit the object.
     """
     if not isinstance(operations, list):
-        raise PatchError("json: cannot unmarshal object into Go value of type jsonpatch.Patch", is_malformed=True)
+        what = "error decoding patch: json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp"
+        raise PatchError(what, is_malformed=True)
     if len(operations) > _MOST_OPERATIONS:
         limit = f"The allowed maximum operations in a JSON patch is {_MOST_OPERATIONS}, got {len(operations)}"
         raise PatchError(limit, is_malformed=True)
@@ -60,6 +61,9 @@ def _applied(target: Any, operation: Any) -> Any:
     name, path = str(operation.get("op")), str(operation.get("path"))
     if name not in {"add", "remove", "replace", "move", "copy", "test"}:
         raise PatchError(f"Unexpected kind: {name}")
+    if name == "replace" and isinstance(_parent(target, path), dict):
+        # The reference server replaces what is not there, too, as long as its object is.
+        operation = {**operation, "op": "add"}
     try:
         return jsonpatch.JsonPatch([operation]).apply(target, in_place=True)
     except jsonpatch.JsonPatchTestFailed as error:
@@ -71,22 +75,16 @@ def _applied(target: Any, operation: Any) -> Any:
 def _reason(name: str, path: str, target: Any) -> str:
     match name:
         case "remove":
-            if _parent_is_there(target, path):
-                return f"remove operation does not apply: doc is missing key: {path}: missing value"
-            return f"remove operation does not apply: doc is missing path: {path}: missing value"
-        case "replace":
-            if _parent_is_there(target, path):
-                return f"replace operation does not apply: doc is missing key: {path}: missing value"
-            return f"replace operation does not apply: doc is missing path: {path}: missing value"
+            missing = "key" if _parent(target, path) is not None else "path"
+            return f"remove operation does not apply: doc is missing {missing}: {path}: missing value"
         case "test":
             return f"error in test for path: '{path}': missing value"
         case _:
             return f'{name} operation does not apply: doc is missing path: "{path}": missing value'
 
 
-def _parent_is_there(target: Any, path: str) -> bool:
+def _parent(target: Any, path: str) -> Any:
     try:
-        jsonpointer.JsonPointer(path.rpartition("/")[0]).resolve(target)
+        return jsonpointer.JsonPointer(path.rpartition("/")[0]).resolve(target)
     except jsonpointer.JsonPointerException:
-        return False
-    return True
+        return None

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from kdlib.frozen import Json, copied
+from kdlib.sandbox.store.pointers import TELLS_ZERO
 from kdlib.wire import Quantity, QuantityError, Schema
 
 __all__ = ["Misfit", "Plan", "Reading", "read_object"]
@@ -24,7 +25,22 @@ Plan: TypeAlias = tuple[Mapping[str, tuple[Schema, Callable[..., Any], bool]], t
 
 
 class Misfit(Exception):  # noqa: N818 - it becomes an ApiError where it is caught
-    """A value has not the type that its field takes; the message is the decoder's."""
+    """A value has not the type that its field takes; the message is the decoder's.
+
+    `go_type` is the type that was wanted, `path` the field's; the struct that has the field is known one step up.
+    """
+
+    def __init__(self, message: str, *, go_type: str = "", path: str = "") -> None:
+        self.go_type = go_type
+        self.path = path
+        self.struct = ""
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        if not self.go_type:
+            return text
+        return f"json: cannot unmarshal {text} into Go struct field {self.struct}.{self.path} of type {self.go_type}"
 
 
 @dataclass(slots=True)
@@ -47,14 +63,23 @@ def _plan(schema: Schema) -> "Plan":
     """Return the readers of a struct's fields (and whether an empty result is left out), and what it always shows."""
     readers = {}
     fills: list[tuple[str, Any]] = []
+    short = schema.name.rpartition(".")[2]
     for name, node in schema.fields.items():
-        drops_empty = node.role in {"list", "map"} and name not in schema.required
+        drops_empty = name not in schema.required and _drops_empty(f"{short}.{name}", node)
         readers[name] = (node, _READERS[node.role], drops_empty)
         if node.role == "struct" and node.default == {}:
             fills.append((name, node))
         elif node.role not in {"struct", "list", "map", "free"} and node.default is not None:
             fills.append((name, node.default))
     return readers, tuple(fills)
+
+
+def _drops_empty(field: str, node: Schema) -> bool:
+    """Tell whether a field that is empty or zero is left out, as the reference server does."""
+    if node.role in {"list", "map", "byte"}:
+        return True
+    is_plain = node.role in {"string", "integer", "boolean", "number"}
+    return is_plain and node.default is None and field not in TELLS_ZERO
 
 
 def _read_struct(schema: Schema, value: Any, path: str, reading: Reading) -> Json:
@@ -74,7 +99,11 @@ def _read_struct(schema: Schema, value: Any, path: str, reading: Reading) -> Jso
         if item is None:
             continue
         node, read, drops_empty = found
-        result = item if name == "managedFields" else read(node, item, where, reading)
+        try:
+            result = item if name == "managedFields" else read(node, item, where, reading)
+        except Misfit as error:
+            error.struct = error.struct or schema.name.rpartition(".")[2]
+            raise
         if result or not drops_empty:
             out[name] = result
     return _filled(out, fills, reading)
@@ -199,8 +228,7 @@ _READERS: Mapping[str, Callable[..., Any]] = {
 
 
 def _misfit(_schema: Schema, value: Any, path: str, go_type: str) -> Misfit:
-    where = re.sub(r"\[\d+\]", "", path)
-    return Misfit(f"json: cannot unmarshal {_json_type(value)} into Go struct field .{where} of type {go_type}")
+    return Misfit(_json_type(value), go_type=go_type, path=re.sub(r"\[\d+\]", "", path))
 
 
 def _json_type(value: Any) -> str:

@@ -8,10 +8,9 @@ Layer: shell.
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from kdlib.errors import api_error
 from kdlib.frozen import Json, dig
 from kdlib.sandbox.store.core import Core, stamp
-from kdlib.sandbox.store.faults import conflict, not_found
+from kdlib.sandbox.store.faults import FieldError, invalid_options, invalid_value, not_found, unmet
 from kdlib.sandbox.store.options import DeleteOptions
 from kdlib.sandbox.store.resources import Resource
 
@@ -55,17 +54,14 @@ def begin_delete(core: Core, resource: Resource, key: tuple[str, str], options: 
 
 
 def _check_options(options: DeleteOptions) -> None:
-    if options.propagation not in {"", "Orphan", "Background", "Foreground"}:
-        what = f'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "{options.propagation}"'
-        raise api_error(422, "Invalid", f'{what}: supported values: "Foreground", "Background", "Orphan", "nil"')
+    policies = "Foreground", "Background", "Orphan"
+    if options.propagation and options.propagation not in policies:
+        what = 'supported values: "Foreground", "Background", "Orphan", "nil"'
+        error = FieldError("propagationPolicy", "FieldValueNotSupported", what, options.propagation)
+        raise invalid_options("DeleteOptions", [error])
     if options.propagation and options.orphan is not None:
         what = "orphanDependents and deletionPropagation cannot be both set"
-        raise api_error(
-            422,
-            "Invalid",
-            f'DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Invalid value: '
-            f'"{options.propagation}": {what}',
-        )
+        raise invalid_options("DeleteOptions", [invalid_value("propagationPolicy", options.propagation, what)])
 
 
 def _check_preconditions(resource: Resource, live: Json, options: DeleteOptions) -> None:
@@ -75,13 +71,13 @@ def _check_preconditions(resource: Resource, live: Json, options: DeleteOptions)
             f"the UID in the precondition ({options.uid}) does not match the UID in record ({metadata['uid']}). "
             "The object might have been deleted and then recreated"
         )
-        raise conflict(resource.kind, metadata["name"], what)
+        raise unmet(resource.kind, metadata["name"], what)
     if options.version and options.version != metadata["resourceVersion"]:
         what = (
             f"the ResourceVersion in the precondition ({options.version}) does not match the ResourceVersion in "
             f"record ({metadata['resourceVersion']}). The object might have been modified"
         )
-        raise conflict(resource.kind, metadata["name"], what)
+        raise unmet(resource.kind, metadata["name"], what)
 
 
 def _finalizers(metadata: Json, options: DeleteOptions) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from kdlib.errors import ApiError, api_error
+from kdlib.errors import ApiError, api_error, from_status
 from kdlib.frozen import Json
 from kdlib.wire import Kind
 
@@ -33,6 +33,7 @@ __all__ = [
     "patch_refused",
     "required",
     "too_large_version",
+    "unmet",
     "unsupported",
     "unsupported_media",
     "version_missing",
@@ -139,6 +140,13 @@ def already_exists(kind: Kind, name: str, *, generated: bool = False) -> ApiErro
     return api_error(409, "AlreadyExists", message, details=_details(kind, name))
 
 
+def unmet(kind: Kind, name: str, what: str) -> ApiError:
+    """Make the 409 for a precondition that does not hold; it names the kind, not the resource."""
+    subject = f"{kind.name}.{kind.group}" if kind.group else kind.name
+    details = {**_details(kind, name), "kind": kind.name}
+    return api_error(409, "Conflict", f'Operation cannot be fulfilled on {subject} "{name}": {what}', details=details)
+
+
 def conflict(kind: Kind, name: str, what: str) -> ApiError:
     """Make the 409 for a write that met another object than it was made for."""
     message = f'Operation cannot be fulfilled on {_plural(kind)} "{name}": {what}'
@@ -159,18 +167,18 @@ def invalid(kind: Kind, name: str, errors: Iterable[FieldError]) -> ApiError:
     return api_error(422, "Invalid", f'{subject} "{name}" is invalid: {text}', details=details)
 
 
-def patch_invalid(patched: Any, what: str) -> ApiError:
+def patch_invalid(shown: str, what: str) -> ApiError:
     """Make the 422 for a patch that makes no valid object; it names no kind."""
-    error = invalid_value("patch", orjson.dumps(patched).decode(), what)
+    error = invalid_value("patch", shown, what)
     causes = [{"reason": error.type, "message": error.body, "field": error.path}]
     return api_error(422, "Invalid", f' "" is invalid: {error}', details={"causes": causes})
 
 
-def patch_refused(what: str) -> ApiError:
-    """Make the 422 for a JSON patch that does not fit the object."""
+def patch_refused() -> ApiError:
+    """Make the 422 for a JSON patch that does not fit the object; the reference server does not say why."""
     message = "the server rejected our request due to an error in our request"
-    causes = [{"reason": "UnexpectedServerResponse", "message": what}]
-    return api_error(422, "Invalid", message, details={"causes": causes})
+    status = api_error(422, "Invalid", message).status
+    return from_status({**status, "details": {}, "code": 422})
 
 
 def unsupported_media(taken: Iterable[str]) -> ApiError:

@@ -5,13 +5,16 @@ Layer: pure.
 
 from typing import Any
 
+import orjson
+
 from kdlib.frozen import Json, copied
 from kdlib.sandbox.store.decode import Misfit, Reading, read_object
 from kdlib.sandbox.store.faults import bad_request, patch_invalid
 from kdlib.sandbox.store.options import WriteOptions
 from kdlib.sandbox.store.resources import Resource
+from kdlib.wire import Kind
 
-__all__ = ["check_kind", "check_place", "read_body", "read_patched"]
+__all__ = ["check_kind", "check_place", "go_text", "read_body", "read_patched"]
 
 
 def read_body(resource: Resource, body: Any, reading: Reading, options: WriteOptions) -> tuple[Json, list[str]]:
@@ -23,7 +26,7 @@ def read_body(resource: Resource, body: Any, reading: Reading, options: WriteOpt
         raise bad_request("couldn't get version/kind; json parse error: the body is no object")
     check_kind(resource, body)
     kind = resource.kind
-    prefix = f'{kind.name} in version "{kind.version}" cannot be handled as a {kind.name}: '
+    prefix = _cannot_handle(kind.name, kind.version, kind)
     try:
         obj = _read(resource, body, reading)
     except Misfit as error:
@@ -34,16 +37,38 @@ def read_body(resource: Resource, body: Any, reading: Reading, options: WriteOpt
     return obj, problems if options.validation == "Warn" else []
 
 
-def read_patched(resource: Resource, patched: Any, reading: Reading, options: WriteOptions) -> tuple[Json, list[str]]:
-    """Return what a patch made as a new object with defaults, and warnings; raises ApiError 422 for what is none."""
+def read_patched(
+    resource: Resource, patched: Any, reading: Reading, options: WriteOptions, *, shown: str = ""
+) -> tuple[Json, list[str]]:
+    """Return what a patch made as a new object with defaults, and warnings.
+
+    Raises ApiError 422 for what is none; `shown` stands in its message for the patched object.
+    """
     try:
         obj = _read(resource, patched, reading)
     except Misfit as error:
-        raise patch_invalid(patched, str(error)) from error
+        what = f"unrecognized type: {error.go_type}" if shown and error.go_type else str(error)
+        raise patch_invalid(shown or orjson.dumps(patched).decode(), what) from error
     problems = _noticed(reading, options)
     if problems and options.validation == "Strict":
-        raise patch_invalid(patched, f"strict decoding error: {', '.join(problems)}")
+        what = f"strict decoding error: {', '.join(problems)}"
+        raise patch_invalid(shown or orjson.dumps(patched).decode(), what)
     return obj, problems if options.validation == "Warn" else []
+
+
+def go_text(value: Any) -> str:
+    """Return a JSON value as the reference server prints a map of its own: `map[a:1 b:[x y]]`."""
+    match value:
+        case dict():
+            return "map[" + " ".join(f"{key}:{go_text(item)}" for key, item in sorted(value.items())) + "]"
+        case list():
+            return "[" + " ".join(map(go_text, value)) + "]"
+        case None:
+            return "<nil>"
+        case bool():
+            return "true" if value else "false"
+        case _:
+            return str(value)
 
 
 def _noticed(reading: Reading, options: WriteOptions) -> list[str]:
@@ -71,15 +96,21 @@ def check_kind(resource: Resource, body: Json) -> None:
     if resource.custom is not None and not (version and name):
         missing = "Kind" if not name else "apiVersion"
         raise bad_request(f"Object '{missing}' is missing in '{copied(body)}'")
+    if version and version != kind.api_version and resource.custom is None:
+        what = f'no kind "{name}" is registered for version "{version}" in scheme "pkg/runtime/scheme.go:111"'
+        raise bad_request(_cannot_handle(name or kind.name, version, kind) + what)
     if name and name != kind.name:
-        raise bad_request(
-            f'{name} in version "{(version or "").rpartition("/")[2]}" cannot be handled as a {kind.name}: '
-            f"converting ({name}) to ({kind.name}): unknown conversion"
-        )
+        conversion = f"({kind.version}.{name}) to ({kind.group.partition('.')[0] or 'core'}.{kind.name})"
+        what = f"converting {conversion}: unknown conversion"
+        raise bad_request(_cannot_handle(name, version or kind.version, kind) + what)
     if version and version != kind.api_version:
         raise bad_request(
             f"the API version in the data ({version}) does not match the expected API version ({kind.api_version})"
         )
+
+
+def _cannot_handle(name: str, version: str, kind: Kind) -> str:
+    return f'{name} in version "{version.rpartition("/")[2]}" cannot be handled as a {kind.name}: '
 
 
 def check_place(resource: Resource, obj: Json, namespace: str, name: str = "") -> None:

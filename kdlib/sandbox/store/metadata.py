@@ -35,7 +35,7 @@ _LABEL_RULE = (
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
 _MOST_ANNOTATION_BYTES = 256 * 1024
-_LABEL_NAMED = frozenset({"Namespace", "Service"})
+_LABEL_NAMED = frozenset({"Namespace", "Service", "StatefulSet"})
 _PATH_NAMED = frozenset({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
 
 

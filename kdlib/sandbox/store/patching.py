@@ -11,7 +11,7 @@ from kdlib.sandbox.store.core import Core
 from kdlib.sandbox.store.creating import check_namespace, wipe_system_fields
 from kdlib.sandbox.store.draft import Draft
 from kdlib.sandbox.store.faults import bad_request, conflict, not_found, patch_refused, unsupported_media
-from kdlib.sandbox.store.intake import check_place, read_patched
+from kdlib.sandbox.store.intake import check_place, go_text, read_patched
 from kdlib.sandbox.store.options import WriteOptions
 from kdlib.sandbox.store.parts import owned_nowhere
 from kdlib.sandbox.store.resources import Resource
@@ -34,7 +34,7 @@ from kdlib.wire import (
 
 __all__ = ["begin_patch", "patched_json"]
 
-_NO_OBJECT = "json: cannot unmarshal into Go value of type map[string]interface {}"
+_NO_OBJECT = "json: cannot unmarshal array into Go value of type map[string]interface {}"
 _TAKEN = (JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH, APPLY)
 
 
@@ -50,7 +50,8 @@ def begin_patch(core: Core, target: Target, patch: Patch, options: WriteOptions)
         raise not_found(resource.kind, key[1])
     patched = patched_json(resource, live, patch)
     reading = core.reading()
-    obj, warnings = read_patched(resource, patched, reading, options)
+    shown = go_text(patch.body) if content_type == STRATEGIC_MERGE_PATCH else ""
+    obj, warnings = read_patched(resource, patched, reading, options, shown=shown)
     check_place(resource, obj, *key)
     draft = drafted(core, target, (obj, live), options)
     draft.warnings.extend(warnings)
@@ -72,7 +73,7 @@ def patched_json(resource: Resource, live: Json, patch: Patch) -> Json:
         if error.is_malformed:
             raise bad_request(str(error)) from error
         if content_type == JSON_PATCH:
-            raise patch_refused(str(error)) from error
+            raise patch_refused() from error
         raise bad_request(str(error)) from error
 
 

@@ -12,7 +12,6 @@ from kdlib.errors import NotFoundError
 from kdlib.frozen import Json
 from kdlib.sandbox.store.answering import Answer, Answering
 from kdlib.sandbox.store.binding import bind
-from kdlib.sandbox.store.builtin import behaviour_of
 from kdlib.sandbox.store.core import Completion, Core
 from kdlib.sandbox.store.crds import Registration
 from kdlib.sandbox.store.creating import begin_create, commit_create, settle_create
@@ -20,6 +19,7 @@ from kdlib.sandbox.store.deleting import begin_delete, commit_delete
 from kdlib.sandbox.store.draft import Draft
 from kdlib.sandbox.store.faults import not_found
 from kdlib.sandbox.store.history import Change
+from kdlib.sandbox.store.kinds import behaviour_of
 from kdlib.sandbox.store.listing import Query, listed
 from kdlib.sandbox.store.options import Caller, DeleteOptions, System, WriteOptions
 from kdlib.sandbox.store.patching import begin_patch

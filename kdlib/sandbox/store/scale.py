@@ -71,7 +71,7 @@ def begin_scale(core: Core, target: Target, sent: Patch | Any, options: WriteOpt
     version = dig(scale, "metadata", "resourceVersion", default="")
     if version and version != live["metadata"]["resourceVersion"]:
         raise conflict(resource.kind, target.name, MODIFIED)
-    return _draft(core, target, live, (replicas, options))
+    return _draft(target, live, (replicas, options))
 
 
 def _patched(resource: Resource, live: Json, patch: Patch) -> Json:
@@ -80,7 +80,7 @@ def _patched(resource: Resource, live: Json, patch: Patch) -> Json:
     return patched_json(resource, scale_of(resource, live), patch)
 
 
-def _draft(core: Core, target: Target, live: Json, wanted: tuple[int, WriteOptions]) -> Draft:
+def _draft(target: Target, live: Json, wanted: tuple[int, WriteOptions]) -> Draft:
     replicas, options = wanted
     new: Json = copied(live)
     steps = _steps(_paths(target.resource)["specReplicasPath"])
@@ -88,8 +88,8 @@ def _draft(core: Core, target: Target, live: Json, wanted: tuple[int, WriteOptio
     for step in steps[:-1]:
         place = place.setdefault(step, {})
     place[steps[-1]] = replicas
-    kind = target.resource.kind
-    writer = Writer(options.manager or "unknown", kind.api_version, core.stamp(), "scale")
+    # The reference server notes no time for what is written through the scale.
+    writer = Writer(options.manager or "unknown", target.resource.kind.api_version, "", "scale")
     entries = updated(target.resource.schema, live, new, writer)
     if entries:
         new["metadata"]["managedFields"] = entries

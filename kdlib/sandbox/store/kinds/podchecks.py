@@ -1,0 +1,225 @@
+"""What is wrong with a pod spec: the mistakes that people make, in the words of the reference server.
+
+Layer: pure.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from kdlib.frozen import Json
+from kdlib.sandbox.store.faults import FieldError, forbidden_field, invalid_value, required, unsupported
+from kdlib.sandbox.store.metadata import dns_label_problems, dns_subdomain_problems
+from kdlib.wire import Quantity, QuantityError
+
+__all__ = ["pod_spec_errors"]
+
+_ENV_NAME = re.compile(r"[ -<>-~]+")
+_PORT_NAME = re.compile(r"[-a-z0-9]+")
+_PROTOCOLS = ("SCTP", "TCP", "UDP")
+_PULL = ("Always", "IfNotPresent", "Never")
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "restartPolicy": ("Always", "Never", "OnFailure"),
+    "dnsPolicy": ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
+}
+_NAMES: Mapping[str, Callable[[str], list[str]]] = {
+    "serviceAccountName": dns_subdomain_problems,
+    "nodeName": dns_subdomain_problems,
+    "hostname": dns_label_problems,
+    "subdomain": dns_label_problems,
+}
+_MODE_MESSAGE = "must be a number between 0 and 0777 (octal), both inclusive"
+
+
+def pod_spec_errors(spec: Json, path: str) -> Iterator[FieldError]:
+    """Yield what is wrong with a pod spec at a path."""
+    volumes = spec.get("volumes") or []
+    yield from _volume_errors(volumes, f"{path}.volumes")
+    if not spec.get("containers"):
+        yield required(f"{path}.containers")
+    yield from _all_container_errors(spec, path, {volume.get("name", "") for volume in volumes})
+    for field, allowed in _CHOICES.items():
+        if spec.get(field) not in allowed:
+            yield unsupported(f"{path}.{field}", spec.get(field), allowed)
+    for field, rule in _NAMES.items():
+        for problem in rule(spec[field]) if spec.get(field) else ():
+            yield invalid_value(f"{path}.{field}", spec[field], problem)
+    if (spec.get("terminationGracePeriodSeconds") or 0) < 0:
+        yield invalid_value(f"{path}.terminationGracePeriodSeconds", spec["terminationGracePeriodSeconds"], _NEGATIVE)
+
+
+def _all_container_errors(spec: Json, path: str, volumes: set[str]) -> Iterator[FieldError]:
+    seen: set[str] = set()
+    for field in ("containers", "initContainers"):
+        for index, container in enumerate(spec.get(field) or []):
+            where = f"{path}.{field}[{index}]"
+            yield from _container_errors(container, where, volumes)
+            name = container.get("name", "")
+            if name and name in seen:
+                yield FieldError(f"{where}.name", "FieldValueDuplicate", "", name)
+            seen.add(name)
+
+
+_NEGATIVE = "must be greater than or equal to 0"
+
+
+# --- volumes --------------------------------------------------------------------------------------------------------
+
+
+def _volume_errors(volumes: list[Json], path: str) -> Iterator[FieldError]:
+    names: set[str] = set()
+    for index, volume in enumerate(volumes):
+        where, name = f"{path}[{index}]", volume.get("name", "")
+        if not name:
+            yield required(f"{where}.name")
+        else:
+            for problem in dns_label_problems(name):
+                yield invalid_value(f"{where}.name", name, problem)
+        if name and name in names:
+            yield FieldError(f"{where}.name", "FieldValueDuplicate", "", name)
+        names.add(name)
+        sources = [field for field in volume if field != "name"]
+        if len(sources) > 1:
+            yield forbidden_field(f"{where}.{sources[1]}", "may not specify more than 1 volume type")
+        yield from _source_errors(volume, where)
+
+
+_REFERENCES = {"secret": "secretName", "configMap": "name", "persistentVolumeClaim": "claimName", "hostPath": "path"}
+
+
+def _source_errors(volume: Json, where: str) -> Iterator[FieldError]:
+    for source, field in _REFERENCES.items():
+        found = volume.get(source)
+        if found is None:
+            continue
+        if not found.get(field):
+            yield required(f"{where}.{source}.{field}")
+        mode = found.get("defaultMode")
+        if mode is not None and not 0 <= mode <= 0o777:
+            yield invalid_value(f"{where}.{source}.defaultMode", mode, _MODE_MESSAGE)
+
+
+# --- containers -----------------------------------------------------------------------------------------------------
+
+
+def _container_errors(container: Json, where: str, volumes: set[str]) -> Iterator[FieldError]:
+    name = container.get("name", "")
+    if not name:
+        yield required(f"{where}.name")
+    else:
+        for problem in dns_label_problems(name):
+            yield invalid_value(f"{where}.name", name, problem)
+    image = container.get("image", "")
+    if not image:
+        yield required(f"{where}.image")
+    elif image.strip() != image:
+        yield invalid_value(f"{where}.image", image, "must not have leading or trailing whitespace")
+    if container.get("imagePullPolicy") not in _PULL:
+        yield unsupported(f"{where}.imagePullPolicy", container.get("imagePullPolicy"), _PULL)
+    yield from _port_errors(container.get("ports") or [], f"{where}.ports")
+    yield from _env_errors(container.get("env") or [], f"{where}.env")
+    yield from _mount_errors(container.get("volumeMounts") or [], f"{where}.volumeMounts", volumes)
+    yield from _resource_errors(container.get("resources") or {}, f"{where}.resources")
+    yield from _probe_errors(container, where)
+
+
+def _port_errors(ports: list[Json], path: str) -> Iterator[FieldError]:
+    names: set[str] = set()
+    for index, port in enumerate(ports):
+        where, name = f"{path}[{index}]", port.get("name", "")
+        if name:
+            yield from _port_name_errors(name, f"{where}.name")
+            if name in names:
+                yield FieldError(f"{where}.name", "FieldValueDuplicate", "", name)
+            names.add(name)
+        number = port.get("containerPort", 0)
+        if not number:
+            yield required(f"{where}.containerPort")
+        elif not 0 < number < 65536:
+            yield invalid_value(f"{where}.containerPort", number, "must be between 1 and 65535, inclusive")
+        if port.get("protocol") not in _PROTOCOLS:
+            yield unsupported(f"{where}.protocol", port.get("protocol"), _PROTOCOLS)
+
+
+def _port_name_errors(name: str, path: str) -> Iterator[FieldError]:
+    if len(name) > 15:
+        yield invalid_value(path, name, "must be no more than 15 characters")
+    if not _PORT_NAME.fullmatch(name):
+        what = "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"
+        yield invalid_value(path, name, what)
+    if not re.search("[a-z]", name):
+        yield invalid_value(path, name, "must contain at least one letter (a-z)")
+    if "--" in name:
+        yield invalid_value(path, name, "must not contain consecutive hyphens")
+    if name[0] == "-" or name[-1] == "-":
+        yield invalid_value(path, name, "must not begin or end with a hyphen")
+
+
+def _env_errors(entries: list[Json], path: str) -> Iterator[FieldError]:
+    for index, entry in enumerate(entries):
+        where, name = f"{path}[{index}]", entry.get("name", "")
+        if not name:
+            yield required(f"{where}.name")
+        elif not _ENV_NAME.fullmatch(name):
+            what = "a valid environment variable name must consist only of printable ASCII characters other than '='"
+            yield invalid_value(f"{where}.name", name, what)
+        source = entry.get("valueFrom")
+        if source is None:
+            continue
+        if entry.get("value"):
+            yield invalid_value(f"{where}.valueFrom", "", "may not be specified when `value` is not empty")
+        if not source:
+            what = (
+                "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
+            )
+            yield invalid_value(f"{where}.valueFrom", "", what)
+
+
+def _mount_errors(mounts: list[Json], path: str, volumes: set[str]) -> Iterator[FieldError]:
+    places: set[str] = set()
+    for index, mount in enumerate(mounts):
+        where, name, place = f"{path}[{index}]", mount.get("name", ""), mount.get("mountPath", "")
+        if not name:
+            yield required(f"{where}.name")
+        elif name not in volumes:
+            yield FieldError(f"{where}.name", "FieldValueNotFound", "", name)
+        if not place:
+            yield required(f"{where}.mountPath")
+        elif place in places:
+            yield invalid_value(f"{where}.mountPath", place, "must be unique")
+        places.add(place)
+        inner = mount.get("subPath", "")
+        if inner.startswith("/"):
+            yield invalid_value(f"{where}.subPath", inner, "must be a relative path")
+        if ".." in inner.split("/"):
+            yield invalid_value(f"{where}.subPath", inner, "must not contain '..'")
+
+
+def _resource_errors(resources: Json, path: str) -> Iterator[FieldError]:
+    limits = resources.get("limits") or {}
+    for field in ("limits", "requests"):
+        for name, amount in (resources.get(field) or {}).items():
+            if _number(amount) < 0:
+                yield invalid_value(f"{path}.{field}[{name}]", amount, "must be greater than or equal to 0")
+    for name, amount in (resources.get("requests") or {}).items():
+        if name in limits and _number(amount) > _number(limits[name]):
+            what = f"must be less than or equal to {name} limit of {limits[name]}"
+            yield invalid_value(f"{path}.requests", amount, what)
+
+
+def _number(amount: str) -> Any:
+    try:
+        return Quantity.parse(amount).value
+    except QuantityError:
+        return 0
+
+
+def _probe_errors(container: Json, where: str) -> Iterator[FieldError]:
+    for field in ("livenessProbe", "readinessProbe", "startupProbe"):
+        probe = container.get(field)
+        if probe is None:
+            continue
+        if not any(probe.get(kind) is not None for kind in ("exec", "httpGet", "tcpSocket", "grpc")):
+            yield required(f"{where}.{field}", "must specify a handler type")
+        if field != "readinessProbe" and probe.get("successThreshold", 1) != 1:
+            yield invalid_value(f"{where}.{field}.successThreshold", probe["successThreshold"], "must be 1")
