@@ -37,16 +37,21 @@ def _start_script(package: SetupPackage) -> Iterator[Problem]:
     if not scripts:
         yield Problem("(the archive)", f"has no {START_SCRIPT!r} in its folder", f"add <folder>/{START_SCRIPT}")
     for script in scripts:
-        if script.kind not in {"file", "link", "hardlink"}:
+        if script.kind == "file":
+            yield from _script_file(script, package.first_line)
+        elif script.kind not in {"link", "hardlink"}:
             yield Problem(script.path, "is no file", "make it an executable file")
-        elif script.kind == "file" and not script.mode & 0o100:
-            yield Problem(script.path, "is not executable", f"run chmod +x {START_SCRIPT} before packing")
-        if script.kind == "file" and not script.size:
-            yield Problem(script.path, "is empty", "write the script")
-        elif script.kind == "file" and not package.first_line.startswith((b"#!", b"\x7fELF")):
-            yield Problem(script.path, "does not name its interpreter", "begin it with #! and an interpreter")
-        if package.first_line.startswith(b"#!") and package.first_line.rstrip(b"\n").endswith(b"\r"):
-            yield Problem(script.path, "has Windows line ends", "save it with line feeds only")
+
+
+def _script_file(script: PackageEntry, first_line: bytes) -> Iterator[Problem]:
+    if not script.mode & 0o100:
+        yield Problem(script.path, "is not executable", f"run chmod +x {START_SCRIPT} before packing")
+    if not script.size:
+        yield Problem(script.path, "is empty", "write the script")
+    elif not first_line.startswith((b"#!", b"\x7fELF")):
+        yield Problem(script.path, "does not name its interpreter", "begin it with #! and an interpreter")
+    elif first_line.startswith(b"#!") and first_line.rstrip(b"\n").endswith(b"\r"):
+        yield Problem(script.path, "has Windows line ends", "save it with line feeds only")
 
 
 def _safe(entry: PackageEntry) -> Iterator[Problem]:

@@ -106,12 +106,10 @@ def enough_resources(role: ClusterRole, app_role: AppRole, path: str) -> Iterato
 
 def resources_parse(role: ClusterRole, path: str) -> Iterator[Problem]:
     """CL-X-01 (ours): every amount in `resources` is a quantity that is not negative."""
-    for part, amounts in (("limits", role.resources.limits), ("requests", role.resources.requests or {})):
-        for key, text in sorted(amounts.items()):
-            value = amount(text)
-            if value is None or value < 0:
-                where = f"{path}.resources.{part}[{key}]"
-                yield Problem(where, f"{text!r} is not a quantity", 'write it as "500m", "2" or "4Gi"', "CL-X-01")
+    for where, _, text in _amounts(role, path):
+        value = amount(text)
+        if value is None or value < 0:
+            yield Problem(where, f"{text!r} is not a quantity", 'write it as "500m", "2" or "4Gi"', "CL-X-01")
 
 
 def requests_within_limits(role: ClusterRole, path: str) -> Iterator[Problem]:
@@ -129,14 +127,19 @@ def whole_devices(role: ClusterRole, path: str) -> Iterator[Problem]:
 
     See https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#extended-resources.
     """
+    for where, key, text in _amounts(role, path):
+        value = amount(text)
+        if "/" in key and value is not None and value.denominator != 1:
+            yield Problem(where, f"{text!r} is not whole", "ask for whole devices", "CL-X-07")
+        shareable = "/" not in key and not key.startswith("hugepages-")
+        if not shareable and amount(role.resources.limits.get(key, "")) != value:
+            yield Problem(where, "has another limit, or none", "set limit and request alike", "CL-X-07")
+
+
+def _amounts(role: ClusterRole, path: str) -> Iterator[tuple[str, str, str]]:
+    """Yield path, resource and text of every amount."""
     for part, amounts in (("limits", role.resources.limits), ("requests", role.resources.requests or {})):
-        for key, text in sorted(amounts.items()):
-            value, limit = amount(text), role.resources.limits.get(key)
-            where = f"{path}.resources.{part}[{key}]"
-            if "/" in key and value is not None and value.denominator != 1:
-                yield Problem(where, f"{text!r} is not whole", "ask for whole devices", "CL-X-07")
-            if ("/" in key or key.startswith("hugepages-")) and (limit is None or amount(limit) != value):
-                yield Problem(where, "has another limit, or none", "set limit and request alike", "CL-X-07")
+        yield from ((f"{path}.resources.{part}[{key}]", key, text) for key, text in sorted(amounts.items()))
 
 
 def unique_variables(role: ClusterRole, path: str) -> Iterator[Problem]:
