@@ -1,5 +1,7 @@
 """What holds for every test: nothing that a test opened outlives the run."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,19 +29,21 @@ def _mounts() -> set[str]:
     return {line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()}
 
 
-def _temporary() -> set[str]:
-    """Return the product's own temporary folders."""
-    return {str(path) for path in Path("/tmp").glob("kubedirector-*")}
-
-
 @pytest.fixture(scope="session", autouse=True)
 def nothing_is_left_behind() -> Iterator[None]:
-    """Fail the run if a process, a mount or a temporary folder of a test is still there at its end."""
-    children, mounts, folders = _children(), _mounts(), _temporary()
-    yield
+    """Fail the run if a process, a mount or a temporary file of a test is still there at its end."""
+    children, mounts = _children(), _mounts()
+    # Everything that tests and their processes make without saying where goes into a folder of this run's own.
+    folder = Path(tempfile.mkdtemp(prefix="kd-"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", str(folder))
+        yield
+    files = sorted(path.name for path in folder.iterdir())
+    shutil.rmtree(folder)
     left = {
         "processes": sorted(Path(f"/proc/{pid}/cmdline").read_bytes() for pid in _children() - children),
         "mounts": sorted(_mounts() - mounts),
-        "folders": sorted(_temporary() - folders),
+        "files": files,
     }
-    assert left == {"processes": [], "mounts": [], "folders": []}
+    assert left == {"processes": [], "mounts": [], "files": []}

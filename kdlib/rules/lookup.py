@@ -16,6 +16,7 @@ from kdlib.model import (
     ClusterStatus,
     Config,
     ConfigSpec,
+    MemberState,
     Seen,
     parse_app,
     parse_config,
@@ -38,6 +39,8 @@ class FoundApp:
     namespace: str
     catalog: str
     spec: AppSpec
+    replaces_copy: bool = False
+    """True where the cluster has a copy of an older form of the app, and no member ever ran from it."""
 
 
 def related(cluster: Json, system_namespace: str) -> tuple[Ref, ...]:
@@ -121,11 +124,31 @@ def _changed(cluster: Cluster, app: str, catalog: str) -> Iterator[Problem]:
 def find_app(cluster: Cluster, app: App | None, seen: Seen) -> FoundApp:
     """Return the app that the cluster runs: its own copy, else the app given, else the one it names (CL-V-10).
 
-    Raises RefusedError where there is none, or where it is wrong itself.
+    As long as no member was ever set up from the copy, a corrected app takes its place: so a wrong setup package is
+    mended in the app. Raises RefusedError where there is none, or where it is wrong itself.
     """
     copy = own_copy(cluster, seen)
-    if copy:
+    if copy is None:
+        return _live_app(cluster, app, seen)
+    if _was_ever_set_up(cluster):
         return copy
+    try:
+        live = _live_app(cluster, app, seen)
+    except RefusedError:
+        return copy
+    return copy if live.spec == copy.spec else replace(live, replaces_copy=True)
+
+
+def _was_ever_set_up(cluster: Cluster) -> bool:
+    """Tell whether a member is, or was, configured."""
+    members = [member for role in (cluster.status.roles if cluster.status else ()) for member in role.members]
+    return any(
+        member.state == MemberState.CONFIGURED or member.state_detail.last_setup_generation is not None
+        for member in members
+    )
+
+
+def _live_app(cluster: Cluster, app: App | None, seen: Seen) -> FoundApp:
     live = app or _named_app(cluster, seen)
     problems = list(app_problems(live.spec))
     if problems:

@@ -42,8 +42,10 @@ class Names:
         prefix = _set_prefix(self._scheme, self._cluster.name, role)
         return stored or self._adopted(self._objects(STATEFUL_SET), role) or self._new(STATEFUL_SET, prefix, role)
 
-    def app_copy(self, app: str) -> str:
-        """Return the name of the ControllerRevision that holds the app."""
+    def app_copy(self, app: str, *, replaced: bool = False) -> str:
+        """Return the name of the ControllerRevision that holds the app; a further one where it is replaced."""
+        if replaced:
+            return self._new(CONTROLLER_REVISION, "kdapp-", "")
         reserved = self._cluster.status.reserved if self._cluster.status else None
         copies = (item for item in self._objects(CONTROLLER_REVISION) if dig(item, "data", "app") == app)
         stored = reserved.app_copy if reserved else ""

@@ -88,7 +88,7 @@ def _resolved(cluster: Cluster, seen: Seen, found: FoundApp, *, spec: ClusterSpe
         app_name=found.name,
         app=found.spec,
         spec=spec,
-        reserved=reserved.changed(app_copy=names.app_copy(found.name)),
+        reserved=reserved.changed(app_copy=names.app_copy(found.name, replaced=found.replaces_copy)),
         cluster_service=names.cluster_service(),
         roles=tuple(_roles(spec, found.spec, status, names)),
         status=status,

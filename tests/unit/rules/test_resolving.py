@@ -209,6 +209,21 @@ def test_a_cluster_runs_from_its_own_copy():
     assert resolve(Cluster.of(gone.root), None, gone).app == first.app
 
 
+def ran(state):
+    member = {"pod": "kdss-x-0", "nodeID": 1, "state": state}
+    return {**RESERVED, "roles": [{"id": "front", "statefulSet": "kdss-x", "members": [member]}]}
+
+
+def test_a_corrected_app_takes_the_copys_place_until_a_member_ran_from_it():
+    first = resolved()
+    children = [copy_of(first.app.dumped())]
+    corrected = app(version="2.0")
+    for state, version in [("config error", "2.0"), ("creating", "2.0"), ("configured", first.app.version)]:
+        again = resolved(root(status=ran(state)), apps=[corrected], children=children)
+        assert again.app.version == version, state
+        assert (again.reserved.app_copy == "copy") == (version == first.app.version), state
+
+
 def test_a_copy_that_is_gone_is_made_again_from_the_app():
     assert resolved(root(status=RESERVED)).reserved.app_copy == "copy"
 
