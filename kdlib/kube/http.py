@@ -16,7 +16,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from kdlib.errors import UnreachableError
+from kdlib.errors import ApiError, UnreachableError
 from kdlib.frozen import Json
 from kdlib.kube.access import Access
 from kdlib.kube.answers import decoded, failure
@@ -96,7 +96,7 @@ class HttpTransport:
             async with asyncio.timeout(self._open_seconds):
                 socket = await self._socket(request)
         except aiohttp.WSServerHandshakeError as error:
-            raise failure(error.status, error.message.encode(), error.headers or {}, subject) from error
+            raise await self._refusal(request, error, subject) from error
         except _FAILURES as error:
             raise self._unreachable(subject, error, self._open_seconds) from error
         try:
@@ -167,6 +167,18 @@ class HttpTransport:
             **_route(self._streams),
         )
         return socket
+
+    async def _refusal(self, request: ExecRequest, error: aiohttp.WSServerHandshakeError, subject: str) -> ApiError:
+        """Return why an exec was refused: asked again without WebSocket, an API server says it in words."""
+        if error.status in (403, 404):
+            try:
+                await self.request(Request("GET", exec_path(request), {"container": request.container}))
+            except ApiError as told:
+                if told.code == error.status:
+                    return told
+            except UnreachableError:
+                pass
+        return failure(error.status, error.message.encode(), error.headers or {}, subject)
 
     def _unreachable(self, subject: str, error: BaseException, limit_seconds: float) -> UnreachableError:
         words = str(error) or type(error).__name__

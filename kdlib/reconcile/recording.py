@@ -49,7 +49,10 @@ class Recorder:
         self._last: dict[Ref, _Last] = {}
 
     async def record(self, root: Json, status: Json, *, at_once: bool = False) -> Recording:
-        """Apply the status, if the root does not hold it; `at_once` for what is acted upon next."""
+        """Apply the status, if the root does not hold it; `at_once` for what is acted upon next.
+
+        Raises ConflictError where the root has changed since it was seen.
+        """
         metadata = root["metadata"]
         ref = Ref(self._kind, metadata.get("namespace", ""), metadata["name"])
         if self._is_stored(ref, root, status):
@@ -83,6 +86,10 @@ class Recorder:
 
 
 def _body(root: Json, status: Json) -> Json:
-    """Return what is applied; the UID keeps it from a root that was made anew under the same name."""
-    names = {key: root["metadata"][key] for key in ("name", "namespace", "uid") if key in root["metadata"]}
+    """Return what is applied: to the very state of the root that was seen, since the status holds reservations.
+
+    An API server compares the resource version of an applied status, and overlooks a UID.
+    """
+    kept = ("name", "namespace", "resourceVersion")
+    names = {key: root["metadata"][key] for key in kept if key in root["metadata"]}
     return {"apiVersion": root["apiVersion"], "kind": root["kind"], "metadata": names, "status": status}

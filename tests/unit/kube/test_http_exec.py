@@ -105,6 +105,16 @@ async def test_a_refused_handshake_is_an_api_error_that_names_the_container(serv
     assert caught.value.code == code
 
 
+async def test_a_refused_exec_is_told_in_the_servers_words(server, transport):
+    async def handler(request):
+        status = {"kind": "Status", "reason": "Forbidden", "code": 403, "message": "user x cannot create pods/exec"}
+        return web.json_response(status, status=403)
+
+    server.handler = handler
+    with pytest.raises(ApiError, match="user x cannot create pods/exec"):
+        await outcome(transport)
+
+
 async def test_a_dead_connection_is_noticed_by_its_heartbeat(server):
     async def handler(request):
         socket = web.WebSocketResponse(protocols=("v4.channel.k8s.io",), autoping=False)

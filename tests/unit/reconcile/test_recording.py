@@ -26,7 +26,8 @@ class Server:
 
     async def request(self, request):
         self.bodies.append(request.body)
-        metadata = {**request.body["metadata"], "resourceVersion": str(100 + len(self.bodies)), "managedFields": []}
+        metadata = {**request.body["metadata"], "uid": "u", "managedFields": []}
+        metadata["resourceVersion"] = str(100 + len(self.bodies))
         return {**request.body, "metadata": metadata, "status": self.keep(request.body["status"])}
 
 
@@ -41,11 +42,11 @@ async def test_a_status_that_is_stored_is_not_written():
     assert server.bodies == []
 
 
-async def test_what_is_applied_is_the_status_of_this_very_root_and_nothing_else():
+async def test_what_is_applied_is_the_status_alone_and_to_the_very_state_that_was_seen():
     server = Server()
     recording = await made(server).record(root({"state": "x"}), {"state": "y"})
     assert recording == Recording(fact=Written(REF, "u", "101"))
-    names = {"namespace": "ns", "name": "a", "uid": "u"}
+    names = {"namespace": "ns", "name": "a", "resourceVersion": "1"}
     assert server.bodies == [
         {"apiVersion": "example.org/v1", "kind": "NotebookPool", "metadata": names, "status": {"state": "y"}}
     ]

@@ -18,7 +18,7 @@ from kdlib.rules import related, resolve
 from kdlib.runtime import Controller, Related, Settings
 from kdlib.sandbox.controllers import Controllers
 from kdlib.sandbox.store import LocalTransport, Registry
-from kdlib.testing.hollow import HollowNode, HollowSettings, echo
+from kdlib.testing.hollow import HollowContainers, HollowNode, HollowSettings, echo
 from kdlib.testing.virtual_time import VirtualTime
 from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, Ref, Request, Transport
 
@@ -187,7 +187,8 @@ async def world(time: VirtualTime, responder: Any = echo, **hollow: Any) -> Asyn
         for kind in (KD_APP, KD_CLUSTER, KD_CONFIG):
             registry.create(crd(kind.name))
         settings = HollowSettings(heartbeat_seconds=0, now=time.now, **hollow)
-        node = await stack.enter_async_context(HollowNode(LocalTransport(registry), responder, settings))
+        containers = HollowContainers(responder)
+        node = await stack.enter_async_context(HollowNode(LocalTransport(registry), containers, settings))
         yield World(time, registry, node)
 
 

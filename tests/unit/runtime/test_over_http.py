@@ -17,7 +17,7 @@ from kdlib.runtime import Controller, Related, Settings, Site, run_fleet
 from kdlib.sandbox.controllers import Controllers
 from kdlib.sandbox.http import Authority, Front, kubeconfig_text
 from kdlib.sandbox.store import LocalTransport, Registry
-from kdlib.testing.hollow import HollowNode, HollowSettings, echo
+from kdlib.testing.hollow import HollowContainers, HollowNode, HollowSettings, echo
 from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG
 
 
@@ -36,7 +36,8 @@ async def served(path, responder=echo):
         for kind in (KD_APP, KD_CLUSTER, KD_CONFIG):
             registry.create(crd(kind.name))
         settings = HollowSettings(heartbeat_seconds=0)
-        node = await stack.enter_async_context(HollowNode(LocalTransport(registry), responder, settings))
+        containers = HollowContainers(responder)
+        node = await stack.enter_async_context(HollowNode(LocalTransport(registry), containers, settings))
         front = Front(registry, authority, containers=node.containers)
         await front.start()
         stack.push_async_callback(front.close)
