@@ -162,6 +162,11 @@ class Normal:
                 # A list's version moves with whatever else happens; an object's is its own.
                 is_list = path.rpartition(".")[2] == "metadata" and path.count(".") < 1 and self._in_list
                 return "<version>" if is_list else self._named("version", value)
+            case "storageVersionHash":
+                return "<hash>"
+            case "object" if isinstance(value, dict) and set(value) == {"kind", "apiVersion", "metadata"}:
+                # A bookmark, whose version moves with whatever else happens.
+                return pruned(self(value, key), ["metadata.resourceVersion"] if self._is_bookmark(value) else (), ())
             case "continue":
                 return "<continue>"
             case "nodePort" | "healthCheckNodePort" if value:
@@ -177,6 +182,10 @@ class Normal:
                 return ["<age>" if isinstance(cell, str) and AGE.fullmatch(cell) else self(cell) for cell in value]
         return self(value, f"{path}.{key}" if path else key)
 
+    @staticmethod
+    def _is_bookmark(value):
+        return not value["metadata"].keys() - {"resourceVersion", "creationTimestamp", "annotations"}
+
     def _named(self, kind, value):
         return self._known.setdefault((kind, value), f"<{kind} {sum(k == kind for k, _ in self._known) + 1}>")
 
@@ -184,6 +193,10 @@ class Normal:
         for name, value in self._names.items():
             if isinstance(value, str) and len(value) > 3:
                 text = text.replace(value, f"<{name}>")
+        head, several, tail = text.partition("is invalid: [")
+        if several:
+            # Here, too, the order is none.
+            text = head + several + ", ".join(sorted(re.split(r", (?=[\w.\[\]-]+: )", tail.removesuffix("]"))))
         text = TIME.sub("<time>", text)
         text = VERSION.sub(r"\1<version>", text)
         text = ADDRESS.sub("<address>", text)
@@ -223,6 +236,7 @@ class Run:
     def __init__(self, client):
         self._client = client
         self.names = {"ns": f"case-{uuid.uuid4().hex[:8]}"}
+        self._sizes = {"big": "x" * 300_000}
         self.normal = Normal(self.names)
         self.transcript = []
 
@@ -261,7 +275,7 @@ class Run:
         method, _, path = filled(filled(step["do"], PLACES), self.names).partition(" ")
         kind = step.get("as", "json")
         headers = {"Accept": ACCEPTS.get(step.get("accept", ""), step.get("accept", "application/json"))}
-        body = filled(step.get("body"), self.names)
+        body = filled(step.get("body"), self.names | self._sizes)
         data = body.encode() if isinstance(body, str) else None if body is None else json.dumps(body).encode()
         if data is not None:
             headers["Content-Type"] = TYPES.get(kind, kind)
