@@ -298,7 +298,8 @@ def applied(schema: Schema, live: Json | None, intent: Json, writer: Writer, *, 
         raise ApplyConflict(conflicts)
     owners = _robbed(owners, found, keep=None)
     if fields:
-        time = last.time if last is not None and found.is_same else writer.time
+        # Who applies what is there already changes nothing, so the entry keeps its time, or gets none.
+        time = writer.time if not found.is_same else last.time if last is not None else ""
         owners[self_key] = Owner(
             writer.manager, "Apply", writer.api_version, sorted_fields(fields), time, writer.subresource
         )

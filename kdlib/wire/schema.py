@@ -117,7 +117,7 @@ class Schema:
     @cached_property
     def is_atomic_map(self) -> bool:
         """Tell whether an object is one value: owned, merged and replaced as a whole."""
-        return self.raw.get("x-kubernetes-map-type") == "atomic"
+        return self.raw.get("x-kubernetes-map-type") == "atomic" or self.name.endswith(".RawExtension")
 
     @cached_property
     def default(self) -> Any:

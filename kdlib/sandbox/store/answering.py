@@ -28,6 +28,7 @@ __all__ = ["Answer", "Answering"]
 
 _FRESHNESS_SECONDS = 3.0
 _TRIES = 100
+_ENDPOINTS = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,17 @@ class Answering:
     async def answer(self, request: Request, caller: Caller, duplicates: tuple[str, ...] = ()) -> Answer:
         """Do what one request asks; raises ApiError for a refusal."""
         target = target_of(self._core.resources, request.path)
+        answer = await self._answer(target, request, caller, duplicates)
+        if target.resource.kind.plural == "endpoints":
+            return replace(answer, warnings=(*answer.warnings, _ENDPOINTS))
+        return answer
+
+    async def _answer(self, target: Target, request: Request, caller: Caller, duplicates: tuple[str, ...]) -> Answer:
         verb = _verb(request, target)
-        if target.resource.kind.namespaced and not target.namespace and verb not in {"list", "deletecollection"}:
-            raise method_not_allowed(target.resource.kind)
+        if target.resource.kind.namespaced and not target.namespace and verb != "list":
+            raise method_not_allowed()
         if not target.subresource and verb not in target.resource.verbs:
-            raise method_not_allowed(target.resource.kind)
+            raise method_not_allowed()
         match verb:
             case "get":
                 return await self._get(target, request)
@@ -146,7 +153,7 @@ class Answering:
             case "eviction":
                 return evict(self._core, target, request.body, caller)
             case _:
-                raise method_not_allowed(target.resource.kind)
+                raise method_not_allowed()
 
     # --- deleting ---------------------------------------------------------------------------------------------------
 
@@ -188,5 +195,5 @@ def _verb(request: Request, target: Target) -> str:
     place = "part" if target.subresource else "object" if target.name else "collection"
     verb = _VERBS.get((request.method, place))
     if verb is None:
-        raise method_not_allowed(target.resource.kind)
+        raise method_not_allowed()
     return verb

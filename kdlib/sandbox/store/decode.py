@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from kdlib.frozen import Json, copied
-from kdlib.sandbox.store.pointers import TELLS_ZERO
+from kdlib.sandbox.store.pointers import SHOWN_WHEN_NULL, TELLS_ZERO
 from kdlib.wire import Quantity, QuantityError, Schema
 
 __all__ = ["Misfit", "Plan", "Reading", "read_object"]
@@ -69,6 +69,8 @@ def _plan(schema: Schema) -> "Plan":
         readers[name] = (node, _READERS[node.role], drops_empty)
         if node.role == "struct" and node.default == {}:
             fills.append((name, node))
+        elif f"{short}.{name}" in SHOWN_WHEN_NULL:
+            fills.append((name, None))
         elif node.role not in {"struct", "list", "map", "free"} and node.default is not None:
             fills.append((name, node.default))
     return readers, tuple(fills)
@@ -124,10 +126,10 @@ def _read_map(schema: Schema, value: Any, path: str, reading: Reading) -> Json:
     if node is None:
         return dict(copied(value))
     read = _READERS[node.role]
-    empty = "" if node.type == "string" else None
-    return {
-        name: empty if item is None else read(node, item, f"{path}.{name}", reading) for name, item in value.items()
-    }
+    if node.role not in {"struct", "map", "list"}:
+        empty = "" if node.type == "string" else None
+        return {name: empty if item is None else read(node, item, path, reading) for name, item in value.items()}
+    return {name: read(node, item, f"{path}.{name}", reading) for name, item in value.items() if item is not None}
 
 
 def _read_list(schema: Schema, value: Any, path: str, reading: Reading) -> list[Any]:

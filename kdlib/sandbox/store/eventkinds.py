@@ -28,4 +28,8 @@ def as_core_event(event: Json) -> Json:
 
 def as_regarding_event(event: Json) -> Json:
     """Return an event of core/v1 as events.k8s.io/v1."""
-    return {_BACK.get(name, name): value for name, value in event.items()} | {"apiVersion": "events.k8s.io/v1"}
+    out = {_BACK.get(name, name): value for name, value in event.items()} | {"apiVersion": "events.k8s.io/v1"}
+    for field in ("reportingController", "reportingInstance"):
+        if not out.get(field):
+            out.pop(field, None)
+    return out

@@ -29,6 +29,7 @@ __all__ = [
     "invalid_value",
     "method_not_allowed",
     "not_found",
+    "nothing_here",
     "patch_invalid",
     "patch_refused",
     "required",
@@ -177,8 +178,7 @@ def patch_invalid(shown: str, what: str) -> ApiError:
 def patch_refused() -> ApiError:
     """Make the 422 for a JSON patch that does not fit the object; the reference server does not say why."""
     message = "the server rejected our request due to an error in our request"
-    status = api_error(422, "Invalid", message).status
-    return from_status({**status, "details": {}, "code": 422})
+    return _without_details(422, "Invalid", message)
 
 
 def unsupported_media(taken: Iterable[str]) -> ApiError:
@@ -234,7 +234,17 @@ def invalid_options(kind: str, errors: Iterable[FieldError]) -> ApiError:
     return api_error(422, "Invalid", f'{kind}.meta.k8s.io "" is invalid: {text}', details=details)
 
 
-def method_not_allowed(kind: Kind | None = None) -> ApiError:
+def method_not_allowed() -> ApiError:
     """Make the 405 for a verb that a resource does not know."""
     message = "the server does not allow this method on the requested resource"
-    return api_error(405, "MethodNotAllowed", message, details=_details(kind, "") if kind else {})
+    return _without_details(405, "MethodNotAllowed", message)
+
+
+def nothing_here() -> ApiError:
+    """Make the 404 for a path where nothing is served."""
+    return _without_details(404, "NotFound", "the server could not find the requested resource")
+
+
+def _without_details(code: int, reason: str, message: str) -> ApiError:
+    """Make an error whose Status has details that say nothing."""
+    return from_status({**api_error(code, reason, message).status, "details": {}, "code": code})

@@ -15,7 +15,14 @@ import orjson
 
 from kdlib.frozen import Json
 from kdlib.sandbox.store.core import Core
-from kdlib.sandbox.store.faults import bad_request, expired, too_large_version
+from kdlib.sandbox.store.faults import (
+    bad_request,
+    expired,
+    forbidden_field,
+    invalid_options,
+    too_large_version,
+    unsupported,
+)
 from kdlib.sandbox.store.resources import Resource
 from kdlib.sandbox.store.selection import check_fields
 from kdlib.wire import FieldSelector, LabelSelector, SelectorError, parse_fields, parse_labels
@@ -53,12 +60,26 @@ def read_query(resource: Resource, query: Mapping[str, str]) -> Query:
         raise bad_request(f'strconv.ParseInt: parsing "{limit}": invalid syntax')
     version, match = query.get("resourceVersion", ""), query.get("resourceVersionMatch", "")
     if version and not version.isdigit():
-        raise bad_request(
-            f'resourceVersion: Invalid value: "{version}": strconv.ParseUint: parsing "{version}": invalid syntax'
-        )
-    if match not in {"", "Exact", "NotOlderThan"}:
-        raise bad_request(f'resourceVersionMatch: Unsupported value: "{match}"')
+        what = f'strconv.ParseUint: parsing "{version}": invalid syntax'
+        raise bad_request(f'invalid resource version: resourceVersion: Invalid value: "{version}": {what}')
+    _check_match(query, version, match)
     return Query(labels, fields, int(limit), query.get("continue", ""), version, match)
+
+
+def _check_match(query: Mapping[str, str], version: str, match: str) -> None:
+    if not match or query.get("sendInitialEvents"):
+        return
+    where, problem = "resourceVersionMatch", None
+    if query.get("continue"):
+        problem = forbidden_field(where, f"{where} is forbidden when continue is provided")
+    elif not version:
+        problem = forbidden_field(where, f"{where} is forbidden unless resourceVersion is provided")
+    elif match not in {"Exact", "NotOlderThan"}:
+        problem = unsupported(where, match, ("Exact", "NotOlderThan", ""))
+    elif match == "Exact" and version == "0":
+        problem = forbidden_field(where, f'{where} "Exact" is forbidden for resourceVersion "0"')
+    if problem is not None:
+        raise invalid_options("ListOptions", [problem])
 
 
 def selected(query: Query, obj: Json) -> bool:
@@ -120,7 +141,7 @@ def _read_token(token: str) -> tuple[int, tuple[str, str]]:
         namespace, _, name = str(value["start"]).rstrip("\0").partition("/")
         return int(value["rv"]), (namespace, name)
     except (Base64Error, orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise bad_request(f"continue key is not valid: {error}") from error
+        raise bad_request(f"invalid continue token: continue key is not valid: {error}") from error
 
 
 def list_body(resource: Resource, items: list[Json], metadata: Json) -> Json:

@@ -72,7 +72,7 @@ def metadata_errors(kind: Kind, metadata: Json) -> Iterator[FieldError]:
     yield from _annotation_errors(metadata.get("annotations") or {})
     yield from _owner_errors(metadata.get("ownerReferences") or [])
     for index, finalizer in enumerate(metadata.get("finalizers") or []):
-        yield from _finalizer_errors(finalizer, f"metadata.finalizers[{index}]" if index < 0 else "metadata.finalizers")
+        yield from _finalizer_errors(finalizer, f"metadata.finalizers[{index}]")
 
 
 def _name_errors(kind: Kind, metadata: Json) -> Iterator[FieldError]:
@@ -110,11 +110,11 @@ def _annotation_errors(annotations: Mapping[str, str]) -> Iterator[FieldError]:
 
 def _owner_errors(owners: list[Json]) -> Iterator[FieldError]:
     controllers = [owner for owner in owners if owner.get("controller")]
-    for index, owner in enumerate(owners):
-        path = f"metadata.ownerReferences[{index}]" if index < 0 else "metadata.ownerReferences"
+    for owner in owners:
+        path = "metadata.ownerReferences"
         for field in ("apiVersion", "kind", "name", "uid"):
             if not owner.get(field):
-                what = "version must not be empty" if field == "apiVersion" else f"{field} must not be empty"
+                what = "version must not be empty" if field == "apiVersion" else "must not be empty"
                 yield invalid_value(f"{path}.{field}", "", what)
     if len(controllers) > 1:
         first, second = controllers[0], controllers[1]

@@ -57,6 +57,8 @@ class WriteOptions:
     manager: str = ""
     """The field manager; empty for `unknown`."""
     dry_run: bool = False
+    dry_run_text: str = ""
+    """What the query said, for the check."""
     validation: str = "Warn"
     """What becomes of unknown and duplicate fields: `Strict`, `Warn` or `Ignore`."""
     force: bool = False
@@ -83,7 +85,8 @@ def write_options(query: Mapping[str, str], caller: Caller, duplicates: tuple[st
     force = query.get("force", "")
     return WriteOptions(
         manager=query.get("fieldManager", ""),
-        dry_run=_dry_run(query.get("dryRun")),
+        dry_run=query.get("dryRun") == "All",
+        dry_run_text=query.get("dryRun", ""),
         validation=query.get("fieldValidation") or "Warn",
         force=_truth(force, "force") if force else False,
         caller=caller,
@@ -103,7 +106,9 @@ def check_options(verb: str, content_type: str, options: WriteOptions) -> None:
     if not options.manager.isprintable():
         errors.append(invalid_value("fieldManager", options.manager, "should only contain printable characters"))
     if options.validation not in {"Strict", "Warn", "Ignore"}:
-        errors.append(unsupported("fieldValidation", options.validation, ("Ignore", "Strict", "Warn")))
+        errors.append(unsupported("fieldValidation", options.validation, ("", "Ignore", "Strict", "Warn")))
+    if options.dry_run_text not in {"", "All"}:
+        errors.append(unsupported("dryRun", [options.dry_run_text], ("All",)))
     if errors:
         raise invalid_options({"create": "CreateOptions", "patch": "PatchOptions"}.get(verb, "UpdateOptions"), errors)
 

@@ -6,7 +6,7 @@ Source: the pointer fields of the API's Go types, which its OpenAPI document doe
 Layer: pure.
 """
 
-__all__ = ["TELLS_ZERO"]
+__all__ = ["SHOWN_WHEN_NULL", "TELLS_ZERO"]
 
 # fmt: off
 TELLS_ZERO = frozenset(
@@ -74,3 +74,29 @@ TELLS_ZERO = frozenset(
     }
 )
 # fmt: on
+
+SHOWN_WHEN_NULL = frozenset(
+    {
+        "ContainerStateRunning.startedAt",
+        "ContainerStateTerminated.finishedAt",
+        "ContainerStateTerminated.startedAt",
+        "CustomResourceDefinitionCondition.lastTransitionTime",
+        "DeploymentCondition.lastTransitionTime",
+        "DeploymentCondition.lastUpdateTime",
+        "Event.deprecatedFirstTimestamp",
+        "Event.deprecatedLastTimestamp",
+        "Event.eventTime",
+        "Event.firstTimestamp",
+        "Event.lastTimestamp",
+        "NamespaceCondition.lastTransitionTime",
+        "NodeCondition.lastHeartbeatTime",
+        "NodeCondition.lastTransitionTime",
+        "PersistentVolumeClaimCondition.lastProbeTime",
+        "PersistentVolumeClaimCondition.lastTransitionTime",
+        "PodCondition.lastProbeTime",
+        "PodCondition.lastTransitionTime",
+        "ReplicaSetCondition.lastTransitionTime",
+        "StatefulSetCondition.lastTransitionTime",
+    }
+)
+"""Times that the reference server shows as null where they are not set."""

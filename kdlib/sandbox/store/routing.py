@@ -8,6 +8,7 @@ Layer: pure.
 from urllib.parse import unquote
 
 from kdlib.errors import ApiError, api_error
+from kdlib.sandbox.store.faults import nothing_here
 from kdlib.sandbox.store.resources import Resources
 from kdlib.sandbox.store.target import Target
 
@@ -49,4 +50,4 @@ def _nothing_here(*, plain: bool = False) -> ApiError:
     """Make the 404 for a path where nothing is served; an unknown group has no words of the API."""
     if plain:
         return api_error(404, "", "404 page not found")
-    return api_error(404, "NotFound", "the server could not find the requested resource", details={})
+    return nothing_here()

@@ -69,4 +69,7 @@ def check_fields(resource: Resource, selector: FieldSelector) -> None:
         allowed = _ALWAYS | frozenset(resource.custom.selectable)
     for term in selector.terms:
         if term.path not in allowed:
-            raise bad_request(f"field label not supported: {term.path}")
+            if place in _FIELDS or resource.is_custom:
+                raise bad_request(f"field label not supported: {term.path}")
+            known = 'only "metadata.name", "metadata.namespace"'
+            raise bad_request(f'"{term.path}" is not a known field selector: {known}')

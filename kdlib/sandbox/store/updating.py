@@ -95,7 +95,8 @@ def settle_update(core: Core, draft: Draft) -> None:
             metadata.pop(field, None)
     metadata.pop("generation", None)
     if "generation" in stored:
-        metadata["generation"] = stored["generation"] + spec_changed(resource, new, old)
+        counts = draft.subresource != "status" and spec_changed(resource, new, old)
+        metadata["generation"] = stored["generation"] + counts
     errors = [*metadata_errors(resource.kind, metadata), *metadata_update_errors(metadata, stored)]
     errors += resource.behaviour.validate_update(new, old)
     if errors:

@@ -84,7 +84,7 @@ def config_map_errors(config_map: Json) -> Iterator[FieldError]:
         yield invalid_value(f"data[{key}]", key, "duplicate of key present in binaryData")
     size = sum(len(value.encode()) for value in data.values()) + sum(len(b64decode(one)) for one in binary.values())
     if size > _MOST_BYTES:
-        yield FieldError("", "FieldValueTooLong", f"may not be more than {_MOST_BYTES} bytes")
+        yield FieldError("[]", "FieldValueTooLong", f"may not be more than {_MOST_BYTES} bytes")
 
 
 def _key_errors(data: Json) -> Iterator[FieldError]:

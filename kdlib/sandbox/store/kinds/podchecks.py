@@ -19,7 +19,7 @@ _PORT_NAME = re.compile(r"[-a-z0-9]+")
 _PROTOCOLS = ("SCTP", "TCP", "UDP")
 _PULL = ("Always", "IfNotPresent", "Never")
 _CHOICES: Mapping[str, tuple[str, ...]] = {
-    "restartPolicy": ("Always", "Never", "OnFailure"),
+    "restartPolicy": ("Always", "OnFailure", "Never"),
     "dnsPolicy": ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
 }
 _NAMES: Mapping[str, Callable[[str], list[str]]] = {

@@ -29,6 +29,16 @@ def default_pod(pod: Json) -> None:
                 requests.setdefault(name, amount)
     if pod.get("status") is not None:
         pod["status"].setdefault("phase", "Pending")
+        _pair_addresses(pod["status"])
+
+
+def _pair_addresses(status: Json) -> None:
+    """Keep the first of several addresses and the one address the same."""
+    for one, several in (("podIP", "podIPs"), ("hostIP", "hostIPs")):
+        if status.get(one) and not status.get(several):
+            status[several] = [{"ip": status[one]}]
+        elif status.get(several) and not status.get(one):
+            status[one] = status[several][0].get("ip", "")
 
 
 def prepare_pod(pod: Json) -> None:

@@ -86,7 +86,8 @@ def _port_errors(ports: list[Json]) -> Iterator[FieldError]:
         if protocol not in _PROTOCOLS:
             yield unsupported(f"{where}.protocol", protocol, _PROTOCOLS)
         if (number, protocol) in used:
-            yield FieldError(where, "FieldValueDuplicate", "", {"protocol": protocol, "port": number})
+            shown = {"Name": "", "Protocol": protocol, "AppProtocol": None, "Port": number, "TargetPort": 0}
+            yield FieldError(where, "FieldValueDuplicate", "", {**shown, "NodePort": 0})
         used.add((number, protocol))
 
 

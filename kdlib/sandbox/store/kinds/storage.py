@@ -66,16 +66,19 @@ def claim_update_errors(new: Json, old: Json) -> Iterator[FieldError]:
     after, before = new["spec"], old["spec"]
     if after == before:
         return
-    if _fixed(after, before) != _fixed(before, before):
+    is_bound = dig(old, "status", "phase") == "Bound"
+    if _fixed(after, before, is_bound=is_bound) != _fixed(before, before, is_bound=is_bound):
         yield forbidden_field("spec", _IMMUTABLE)
+        return
     asked, had = (dig(one, "resources", "requests", "storage", default="0") for one in (after, before))
     if Quantity.parse(asked) < Quantity.parse(had):
         yield forbidden_field("spec.resources.requests.storage", "field can not be less than status.capacity")
 
 
-def _fixed(spec: Json, before: Json) -> Json:
-    """Return what may not change: a claim is given its volume once, and may ask for more space."""
-    out = {name: value for name, value in spec.items() if name not in {"resources", "volumeAttributesClassName"}}
+def _fixed(spec: Json, before: Json, *, is_bound: bool) -> Json:
+    """Return what may not change: a claim is given its volume once, and may ask for more space once it is bound."""
+    free = {"resources", "volumeAttributesClassName"} if is_bound else {"volumeAttributesClassName"}
+    out = {name: value for name, value in spec.items() if name not in free}
     if not before.get("volumeName"):
         out.pop("volumeName", None)
     return out
