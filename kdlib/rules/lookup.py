@@ -5,6 +5,7 @@ Layer: pure.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kdlib.errors import Problem, RefusedError
 from kdlib.frozen import Json, dig
@@ -136,7 +137,22 @@ def find_app(cluster: Cluster, app: App | None, seen: Seen) -> FoundApp:
         live = _live_app(cluster, app, seen)
     except RefusedError:
         return copy
-    return copy if live.spec == copy.spec else replace(live, replaces_copy=True)
+    return copy if _meaning(live.spec) == _meaning(copy.spec) else replace(live, replaces_copy=True)
+
+
+def _meaning(app: AppSpec) -> Any:
+    """Return an app's JSON without nulls, which a copy that was applied has lost."""
+    return _without_nulls(app.dumped())
+
+
+def _without_nulls(value: Any) -> Any:
+    match value:
+        case dict():
+            return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+        case list():
+            return [_without_nulls(item) for item in value]
+        case _:
+            return value
 
 
 def _was_ever_set_up(cluster: Cluster) -> bool:
@@ -159,23 +175,26 @@ def _live_app(cluster: Cluster, app: App | None, seen: Seen) -> FoundApp:
 
 
 def _named_app(cluster: Cluster, seen: Seen) -> App:
-    places = [
-        (ref.namespace, item) for ref, item in seen.related if ref.kind == KD_APP and ref.name == cluster.spec.app
-    ]
-    if cluster.spec.app_catalog == "local":
-        places = [place for place in places if place[0] == cluster.namespace]
-    elif cluster.spec.app_catalog == "system" and len(places) > 1:
-        places = [place for place in places if place[0] != cluster.namespace]
-    ordered = sorted(places, key=lambda place: (place[0] != cluster.namespace, place[0]))
-    stored = next((item for _, item in ordered if item is not None), None)
+    places = _places(cluster, seen)
+    stored = next((item for item in places.values() if item is not None), None)
     if stored is None:
-        looked = " or ".join(repr(namespace) for namespace, _ in ordered) or repr(cluster.namespace)
+        looked = " or ".join(map(repr, places or [cluster.namespace]))
         what = f"app {cluster.spec.app!r} does not exist in namespace {looked}"
         raise RefusedError(str(cluster.ref), [Problem("spec.app", what, "create it, or correct the name", "CL-V-10")])
     try:
         return parse_app(stored)
     except RefusedError as error:
         raise RefusedError(str(cluster.ref), _inside_app(cluster.spec.app, error.problems)) from error
+
+
+def _places(cluster: Cluster, seen: Seen) -> dict[str, Json | None]:
+    """Return what is known by the app's name in each namespace that the catalog allows, the cluster's own first."""
+    home, catalog = cluster.namespace, cluster.spec.app_catalog
+    found = {ref.namespace: item for ref, item in seen.related if (ref.kind, ref.name) == (KD_APP, cluster.spec.app)}
+    # Where the operator lives in the cluster's namespace, both catalogs are the same place.
+    elsewhere = set(found) - {home} or set(found)
+    allowed = {"local": {home}, "system": elsewhere}.get(catalog or "", set(found))
+    return {place: found[place] for place in sorted(found, key=lambda name: (name != home, name)) if place in allowed}
 
 
 def _inside_app(name: str, problems: list[Problem] | tuple[Problem, ...]) -> Iterator[Problem]:

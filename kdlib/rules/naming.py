@@ -98,22 +98,20 @@ def open_names(cluster: Json) -> Iterator[Ref]:
     namespace, name, uid = (str(dig(cluster, "metadata", key, default="")) for key in ("namespace", "name", "uid"))
     if not (name and uid):
         return
-    schemes = [scheme for scheme in _SCHEMES if dig(cluster, "spec", "namingScheme", default=scheme) == scheme]
-    if not dig(cluster, "status", "clusterService"):
-        for scheme in schemes:
+    has_service = bool(dig(cluster, "status", "clusterService"))
+    roles = sorted(set(_role_ids(cluster, "spec")).difference(_role_ids(cluster, "status")))
+    for scheme in _SCHEMES:
+        if not has_service:
             names = candidates(_service_prefix(scheme, name), uid, "", count=2)
             yield from (Ref(SERVICE, namespace, item) for item in names)
-    known = {dig(role, "id") for role in _items(cluster, "status", "roles")}
-    for role in _items(cluster, "spec", "roles"):
-        role_id = str(dig(role, "id", default=""))
-        for scheme in schemes if role_id not in known else ():
-            names = candidates(_set_prefix(scheme, name, role_id), uid, role_id, count=2)
+        for role in roles:
+            names = candidates(_set_prefix(scheme, name, role), uid, role, count=2)
             yield from (Ref(STATEFUL_SET, namespace, item) for item in names)
 
 
-def _items(value: Json, *path: str) -> list[Json]:
-    found = dig(value, *path)
-    return found if isinstance(found, list) else []
+def _role_ids(cluster: Json, part: str) -> list[str]:
+    roles = dig(cluster, part, "roles")
+    return [str(dig(role, "id", default="")) for role in roles] if isinstance(roles, list) else []
 
 
 def _service_prefix(scheme: str, cluster: str) -> str:

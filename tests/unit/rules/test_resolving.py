@@ -224,6 +224,14 @@ def test_a_corrected_app_takes_the_copys_place_until_a_member_ran_from_it():
         assert (again.reserved.app_copy == "copy") == (version == first.app.version), state
 
 
+def test_a_copy_without_the_nulls_of_its_app_is_no_other_app():
+    demo = app(defaultConfigPackage=None, more={"a": None})
+    copied = {**resolved(apps=[demo]).app.dumped(), "more": {}}
+    copied["roles"] = [{key: item for key, item in role.items() if item is not None} for role in copied["roles"]]
+    again = resolved(root(status=ran("creating")), apps=[demo], children=[copy_of(copied)])
+    assert again.reserved.app_copy == "copy"
+
+
 def test_a_copy_that_is_gone_is_made_again_from_the_app():
     assert resolved(root(status=RESERVED)).reserved.app_copy == "copy"
 
