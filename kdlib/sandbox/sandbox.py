@@ -4,8 +4,9 @@ Layer: shell.
 """
 
 import contextlib
+import secrets
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Self
 
 from kdlib.sandbox.controllers import Controllers
 from kdlib.sandbox.http import AccessLog, Authority, Front, User, kubeconfig_text, write_private
+from kdlib.sandbox.node import Images, Node
 from kdlib.sandbox.store import LocalTransport, Registry
 from kdlib.wire import Transport
 
@@ -37,6 +39,10 @@ class SandboxOptions:
     """Known images: name to the folder of their configuration and layer."""
     any_image: bool = False
     """Whether an unknown image is the base alone, and not an error."""
+    claims: Path | None = None
+    """Folder below which claims keep their content; without one it is kept in memory."""
+    expose: Sequence[Path] = ()
+    """Folders of this machine that containers see besides its programs; they cannot change them."""
     tokens: Mapping[str, User] = field(default_factory=dict)
     """Bearer tokens that are accepted besides the client's certificate, and whose they are."""
 
@@ -54,6 +60,9 @@ class Sandbox:
         self.access_log = AccessLog()
         self.authority = Authority(_NAME)
         self.url = ""
+        self.node: Node | None = None
+        """The node, while there is one."""
+        self._tokens = dict(self.options.tokens)
         self._cleanup = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -72,7 +81,7 @@ class Sandbox:
         return self
 
     async def close(self) -> None:
-        """Take everything down, the front first."""
+        """Take everything down, the node first."""
         await self._cleanup.aclose()
 
     @property
@@ -88,11 +97,12 @@ class Sandbox:
     @property
     def transport(self) -> Transport:
         """Return a transport that reaches the store in process, as an administrator."""
-        return LocalTransport(self.registry, _ADMIN)
+        return LocalTransport(self.registry, _ADMIN, None if self.node is None else self.node.exec)
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
         options = self.options
-        front = Front(self.registry, self.authority, access_log=self.access_log, tokens=options.tokens)
+        node = self._make_node() if options.node else None
+        front = Front(self.registry, self.authority, containers=node, access_log=self.access_log, tokens=self._tokens)
         await front.start(options.host, options.port)
         stack.push_async_callback(front.close)
         self.url = front.url
@@ -104,3 +114,28 @@ class Sandbox:
         )
         await controllers.start()
         stack.push_async_callback(controllers.close)
+        if node is not None:
+            await node.start()
+            stack.push_async_callback(node.close)
+        self.node = node
+
+    def _make_node(self) -> Node:
+        options = self.options
+        images = Images(any_image=options.any_image)
+        for name, path in sorted(options.images.items()):
+            images.add(name, path)
+        return Node(
+            self.registry,
+            images=images,
+            loopback=options.host,
+            claims=options.claims,
+            expose=options.expose,
+            token=self._account_token,
+        )
+
+    def _account_token(self, namespace: str, account: str) -> str:
+        """Give out a token by which the front knows a service account again."""
+        token = secrets.token_urlsafe()
+        groups = ("system:serviceaccounts", f"system:serviceaccounts:{namespace}")
+        self._tokens[token] = User(f"system:serviceaccount:{namespace}:{account}", groups)
+        return token

@@ -37,6 +37,7 @@ _BACKLOG = 512
 _NO_CACHE = {"Cache-Control": "no-cache, private"}
 _PUBLIC = ("/healthz", "/livez", "/readyz", "/version")
 _DOCUMENT_DEPTH = 5
+_POD_METHODS = {"exec": ("GET", "POST"), "log": ("GET",)}
 
 
 class Front:
@@ -54,7 +55,7 @@ class Front:
         self._registry = registry
         self._authority = authority
         self._containers = containers
-        self._tokens = dict(tokens or {})
+        self._tokens = tokens if tokens is not None else {}
         self._streams: set[asyncio.Task[object] | None] = set()
         self.access_log = access_log if access_log is not None else AccessLog()
         self.url = ""
@@ -107,7 +108,9 @@ class Front:
         if call.is_watch:
             return await self._watch(call)
         where = pod_path(call.path) if "/pods/" in call.path else None
-        return await self._in_pod(call, where) if where is not None else None
+        if where is None or call.http.method not in _POD_METHODS.get(where.subresource, ("GET", "POST")):
+            return None
+        return await self._in_pod(call, where)
 
     async def _store(self, call: Call) -> Response:
         form = call.form
@@ -128,7 +131,7 @@ class Front:
 
     async def _in_pod(self, call: Call, where: PodPath) -> StreamResponse:
         pod = self._registry.get(POD, where.namespace, where.pod)
-        if self._containers is None or where.subresource not in ("exec", "log"):
+        if self._containers is None or where.subresource not in _POD_METHODS:
             raise api_error(501, "", f"{where.subresource} is not served here")
         container = chosen_container(pod, call.query.get("container", ""))
         if where.subresource == "log":
