@@ -17,7 +17,7 @@ __all__ = ["DEFAULT_NETWORK", "DEFAULT_NODE_PORTS", "Addresses"]
 DEFAULT_NETWORK = "10.96.0.0/16"
 DEFAULT_NODE_PORTS = range(30000, 32768)
 
-_ADDRESS_FIELDS = ("clusterIP", "clusterIPs", "ipFamilies", "ipFamilyPolicy")
+_ADDRESS_FIELDS = ("clusterIP", "clusterIPs", "internalTrafficPolicy", "ipFamilies", "ipFamilyPolicy")
 _WITH_NODE_PORTS = ("NodePort", "LoadBalancer")
 
 
@@ -146,15 +146,34 @@ class Addresses:
 
 def _carry_over(spec: Json, old: Json) -> None:
     """Keep what the stored Service holds where the new one does not say; drop what its new type has not."""
-    if spec.get("type") == "ExternalName":
-        if old.get("type", "ExternalName") != "ExternalName":
-            for field in _ADDRESS_FIELDS:
-                spec.pop(field, None)
+    if not old:
         return
-    if old.get("type") != "ExternalName" and not spec.get("clusterIP") and not spec.get("clusterIPs"):
+    new_type, old_type = spec.get("type", "ClusterIP"), old.get("type", "ClusterIP")
+    if new_type == "ExternalName":
+        _drop(spec, old, _ADDRESS_FIELDS)
+    elif old_type != "ExternalName" and not spec.get("clusterIP") and not spec.get("clusterIPs"):
         spec.update({field: old[field] for field in ("clusterIP", "clusterIPs") if old.get(field)})
-    if spec.get("type") in _WITH_NODE_PORTS and old.get("type") in _WITH_NODE_PORTS:
+    if new_type not in _WITH_NODE_PORTS:
+        _drop(spec, old, ("externalTrafficPolicy",))
+        _drop_ports(spec.get("ports") or (), old)
+    elif old_type in _WITH_NODE_PORTS:
         _carry_ports(spec.get("ports") or (), old.get("ports") or ())
+    if new_type != "LoadBalancer":
+        _drop(spec, old, ("allocateLoadBalancerNodePorts", "loadBalancerClass"))
+
+
+def _drop(spec: Json, old: Json, fields: Sequence[str]) -> None:
+    for field in fields:
+        if field in spec and spec[field] == old.get(field):
+            del spec[field]
+
+
+def _drop_ports(ports: Sequence[Json], old: Json) -> None:
+    held = {each.get("nodePort") for each in old.get("ports") or ()}
+    if old.get("type") not in _WITH_NODE_PORTS or not {each.get("nodePort") for each in ports} <= held:
+        return
+    for each in ports:
+        each.pop("nodePort", None)
 
 
 def _carry_ports(ports: Sequence[Json], old: Sequence[Json]) -> None:

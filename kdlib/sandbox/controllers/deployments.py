@@ -20,6 +20,7 @@ from kdlib.sandbox.controllers.rollout import (
     newest_revision,
     next_sizes,
     of_template,
+    size_annotations,
     status_of,
     superfluous,
 )
@@ -80,12 +81,16 @@ class Deployments:
 
     def _create(self, live: Json, old: Sequence[Json]) -> Json | None:
         made = made_replica_set(live, newest_revision(old) + 1)
+        made["spec"]["replicas"] = size = next(size for each, size in next_sizes(live, made, old) if each is made)
         try:
-            return self._desk.create(made)
+            created = self._desk.create(made)
         except AlreadyExistsError:
             collisions = (live.get("status") or {}).get("collisionCount", 0) + 1
             self._desk.update_status(live, {**(live.get("status") or {}), "collisionCount": collisions})
             return None
+        if size:
+            self._say(live, made["metadata"]["name"], 0, size)
+        return created
 
     def _number(self, new: Json, old: Sequence[Json]) -> Json:
         """Give a ReplicaSet that is rolled back to the newest revision number."""
@@ -100,14 +105,22 @@ class Deployments:
         number = new["metadata"]["annotations"][REVISION]
         if annotations.get(REVISION) == number:
             return live
-        return self._desk.update_metadata(live, annotations={**annotations, REVISION: number})
+        # Through the status, which counts no new generation.
+        numbered = {**live, "metadata": {**live["metadata"], "annotations": {**annotations, REVISION: number}}}
+        return self._desk.update_status(numbered, live.get("status") or {})
 
     def _scale(self, live: Json, replica_set: Json, size: int) -> None:
         before, name = replica_set["spec"].get("replicas", 1), replica_set["metadata"]["name"]
         if before == size:
             return
         current = self._desk.index.by_uid(replica_set["metadata"]["uid"]) or replica_set
-        self._desk.update({**current, "spec": {**current["spec"], "replicas": size}})
+        metadata = current["metadata"]
+        annotations = {**(metadata.get("annotations") or {}), **size_annotations(live)}
+        metadata = {**metadata, "annotations": annotations}
+        self._desk.update({**current, "metadata": metadata, "spec": {**current["spec"], "replicas": size}})
+        self._say(live, name, before, size)
+
+    def _say(self, live: Json, name: str, before: int, size: int) -> None:
         direction = "up" if size > before else "down"
         text = f"Scaled {direction} replica set {name} from {before} to {size}"
         self._desk.tell(live, _SOURCE, "ScalingReplicaSet", text)

@@ -62,16 +62,14 @@ class ReplicaSets:
         if live is None:
             return 0
         owned = self._desk.index.dependents(live["metadata"]["uid"], POD)
-        pods = [
-            each
-            for each in claim(self._desk, live, [*owned, *self._desk.index.orphans(POD, namespace)])
-            if not has_ended(each) and not is_terminating(each)
-        ]
+        claimed = claim(self._desk, live, [*owned, *self._desk.index.orphans(POD, namespace)])
+        staying = [each for each in claimed if not has_ended(each)]
+        pods = [each for each in staying if not is_terminating(each)]
         try:
             if not is_terminating(live):
                 self._settle(live, pods)
         finally:
-            self._record(live, pods)
+            self._record(live, pods, terminating=len(staying) - len(pods))
         return len(pods)
 
     def _settle(self, live: Json, pods: list[Json]) -> None:
@@ -91,7 +89,7 @@ class ReplicaSets:
             raise
         self._desk.tell(live, _SOURCE, "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}")
 
-    def _record(self, live: Json, pods: list[Json]) -> None:
+    def _record(self, live: Json, pods: list[Json], *, terminating: int) -> None:
         seconds = live["spec"].get("minReadySeconds") or 0
         waits = [available_in_seconds(each, seconds, self._desk.now()) for each in pods]
         labels = dig(live, "spec", "template", "metadata", "labels", default={})
@@ -104,6 +102,7 @@ class ReplicaSets:
         status = {
             "replicas": len(pods),
             **{key: count for key, count in counts.items() if count},
+            "terminatingReplicas": terminating,
             "observedGeneration": live["metadata"].get("generation", 1),
         }
         if status != (live.get("status") or {}):

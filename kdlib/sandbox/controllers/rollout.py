@@ -17,6 +17,7 @@ __all__ = [
     "newest_revision",
     "next_sizes",
     "of_template",
+    "size_annotations",
     "status_of",
     "superfluous",
 ]
@@ -39,7 +40,7 @@ def made_replica_set(deployment: Json, revision: int) -> Json:
             "name": f"{metadata['name']}-{digits}",
             "namespace": metadata["namespace"],
             "labels": labels,
-            "annotations": {REVISION: str(revision)},
+            "annotations": {REVISION: str(revision), **size_annotations(deployment)},
             "ownerReferences": [controller_reference(deployment)],
         },
         "spec": {
@@ -48,6 +49,15 @@ def made_replica_set(deployment: Json, revision: int) -> Json:
             "selector": {**selector, "matchLabels": {**(selector.get("matchLabels") or {}), **own}},
             "template": {**template, "metadata": {**(template.get("metadata") or {}), "labels": labels}},
         },
+    }
+
+
+def size_annotations(deployment: Json) -> dict[str, str]:
+    """Return what a ReplicaSet notes of its Deployment's size when it is scaled."""
+    wanted = _wanted(deployment)
+    return {
+        "deployment.kubernetes.io/desired-replicas": str(wanted),
+        "deployment.kubernetes.io/max-replicas": str(wanted + _limits(deployment)[0]),
     }
 
 
@@ -114,6 +124,7 @@ def status_of(deployment: Json, replica_sets: Sequence[Json], now: str, *, has_n
     complete = counts["updatedReplicas"] == counts["replicas"] == counts["availableReplicas"] == wanted
     status: Json = {"observedGeneration": deployment["metadata"].get("generation", 1)}
     status |= {key: count for key, count in counts.items() if count}
+    status["terminatingReplicas"] = sum(dig(each, "status", "terminatingReplicas", default=0) for each in replica_sets)
     conditions = [_availability(enough=enough)]
     if has_new:
         conditions.append(_progress(replica_sets[0]["metadata"]["name"], complete=complete))
