@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-import cel
-
 from kdlib.frozen import Json
 from kdlib.sandbox.store.faults import FieldError, forbidden_field, invalid_value, required
 from kdlib.wire import Quantity, QuantityError, Schema
@@ -118,6 +116,8 @@ def _correlated(schema: Schema, item: Any, old: Any) -> Any:
 def _broken(rule: _Rule, value: Any, old: Any, path: str) -> Iterator[FieldError]:
     if rule.uses_old and old is None and not rule.optional_old:
         return
+    import cel
+
     context = cel.Context({"self": value, "oldSelf": old}, dict(_FUNCTIONS))
     try:
         if rule.program.execute(context) is True:
@@ -211,6 +211,9 @@ def _compile_one(raw: Json, path: str, errors: list[FieldError]) -> _Rule | None
 
 
 def _program(text: str, path: str, errors: list[FieldError]) -> Any:
+    # Loading it takes a quarter of a second, and most embedded clusters never see a rule.
+    import cel
+
     try:
         program = cel.compile(text)
     except ValueError as error:
