@@ -8,5 +8,21 @@ from kdlib.sandbox.store.local import ExecHook, LocalTransport
 from kdlib.sandbox.store.options import Caller
 from kdlib.sandbox.store.registry import Registry
 from kdlib.sandbox.store.resources import Resource, Resources
+from kdlib.sandbox.store.reviews import Access, Reviewer
+from kdlib.sandbox.store.webhooks import Admission, Call, Endpoint, WebhookFailure
 
-__all__ = ["Answer", "Caller", "ExecHook", "LocalTransport", "Registry", "Resource", "Resources"]
+__all__ = [
+    "Access",
+    "Admission",
+    "Answer",
+    "Call",
+    "Caller",
+    "Endpoint",
+    "ExecHook",
+    "LocalTransport",
+    "Registry",
+    "Resource",
+    "Resources",
+    "Reviewer",
+    "WebhookFailure",
+]

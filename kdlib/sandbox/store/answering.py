@@ -8,26 +8,38 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from kdlib.frozen import Json
+from kdlib.sandbox.store.admitting import admit_deletion, mutate_draft, validate_draft
 from kdlib.sandbox.store.binding import bind, evict
 from kdlib.sandbox.store.core import Core
 from kdlib.sandbox.store.creating import begin_create, commit_create, settle_create
-from kdlib.sandbox.store.deleting import begin_delete, commit_delete, deletion_body
+from kdlib.sandbox.store.deleting import Deletion, begin_delete, commit_delete, deletion_body
 from kdlib.sandbox.store.draft import Draft
 from kdlib.sandbox.store.faults import conflict, method_not_allowed, not_found, too_large_version
 from kdlib.sandbox.store.history import Change
+from kdlib.sandbox.store.intake import read_body
 from kdlib.sandbox.store.listing import list_body, listed, read_query
-from kdlib.sandbox.store.options import Caller, WriteOptions, check_options, delete_options, write_options
+from kdlib.sandbox.store.options import (
+    Caller,
+    DeleteOptions,
+    WriteOptions,
+    check_options,
+    delete_options,
+    write_options,
+)
 from kdlib.sandbox.store.patching import begin_patch
+from kdlib.sandbox.store.reviews import Reviewer, answered_review
 from kdlib.sandbox.store.routing import target_of
 from kdlib.sandbox.store.scale import begin_scale, scale_of
 from kdlib.sandbox.store.target import Patch, Target
 from kdlib.sandbox.store.updating import Stale, begin_update, commit_update, settle_update
+from kdlib.sandbox.store.webhooks import Admission
 from kdlib.wire import Request
 
 __all__ = ["Answer", "Answering"]
 
 _FRESHNESS_SECONDS = 3.0
 _TRIES = 100
+_REVIEWS = "authorization.k8s.io"
 _ENDPOINTS = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
 
 
@@ -45,6 +57,8 @@ class Answering:
 
     def __init__(self, core: Core) -> None:
         self._core = core
+        self.admission = Admission(core)
+        self.allows: Reviewer = lambda _: True
 
     async def answer(self, request: Request, caller: Caller, duplicates: tuple[str, ...] = ()) -> Answer:
         """Do what one request asks; raises ApiError for a refusal."""
@@ -69,8 +83,8 @@ class Answering:
                 return await self._delete(target, request, caller)
             case "deletecollection":
                 return await self._delete_collection(target, request, caller)
-            case "create" if target.subresource:
-                return Answer(201, self._create_below(target, request, caller))
+            case "create" if target.subresource or target.resource.kind.group == _REVIEWS:
+                return Answer(201, self._done(target, request, caller))
             case _:
                 options = write_options(request.query, caller, duplicates)
                 check_options(verb, request.content_type, options)
@@ -136,15 +150,29 @@ class Answering:
         """Make the draft, have it admitted, checked and stored; begin again where somebody else was faster."""
         for _ in range(_TRIES):
             draft = begin()
+            await mutate_draft(self._core, self.admission, draft)
             if draft.old is None:
                 settle_create(self._core, draft)
+                await validate_draft(self.admission, draft)
                 return Answer(201, commit_create(self._core, draft), tuple(draft.warnings))
-            settle_update(self._core, draft)
+            settle_update(draft)
+            await validate_draft(self.admission, draft)
             try:
                 return Answer(200, commit_update(self._core, draft), tuple(draft.warnings))
             except Stale:
                 continue
         raise conflict(draft.resource.kind, draft.name, "the object changes too often")
+
+    def _review(self, target: Target, request: Request, caller: Caller) -> Json:
+        options = write_options(request.query, caller)
+        review, _ = read_body(target.resource, request.body, self._core.reading(), options)
+        return answered_review(review, caller, self.allows)
+
+    def _done(self, target: Target, request: Request, caller: Caller) -> Json:
+        """Do what a create asks that stores no object of its own."""
+        if target.resource.kind.group == _REVIEWS:
+            return self._review(target, request, caller)
+        return self._create_below(target, request, caller)
 
     def _create_below(self, target: Target, request: Request, caller: Caller) -> Json:
         match target.subresource:
@@ -159,10 +187,18 @@ class Answering:
 
     async def _delete(self, target: Target, request: Request, caller: Caller) -> Answer:
         options = delete_options(request.query, request.body, caller)
-        deletion = begin_delete(self._core, target.resource, target.key, options)
+        deletion, warnings = await self._begin_deletion(target, options)
         obj, is_gone = commit_delete(self._core, deletion)
         code = 202 if not is_gone and options.orphan is False else 200
-        return Answer(code, deletion_body(deletion, obj, is_gone=is_gone))
+        return Answer(code, deletion_body(deletion, obj, is_gone=is_gone), tuple(warnings))
+
+    async def _begin_deletion(self, target: Target, options: DeleteOptions) -> tuple[Deletion, list[str]]:
+        """Have a deletion admitted; begin again where the object changed meanwhile."""
+        while True:
+            deletion = begin_delete(self._core, target.resource, target.key, options)
+            warnings = await admit_deletion(self.admission, deletion)
+            if self._core.live(target.resource, *target.key) == deletion.old:
+                return deletion, warnings
 
     async def _delete_collection(self, target: Target, request: Request, caller: Caller) -> Answer:
         options = delete_options(request.query, request.body, caller)
@@ -170,8 +206,10 @@ class Answering:
         items, metadata = listed(self._core, target.resource, target.namespace, query)
         done = []
         for item in items:
-            key = (item["metadata"].get("namespace", ""), item["metadata"]["name"])
-            done.append(commit_delete(self._core, begin_delete(self._core, target.resource, key, options))[0])
+            metadata_of = item["metadata"]
+            one = replace(target, namespace=metadata_of.get("namespace", ""), name=metadata_of["name"])
+            deletion, _ = await self._begin_deletion(one, options)
+            done.append(commit_delete(self._core, deletion)[0])
         return Answer(200, list_body(target.resource, done, metadata))
 
 

@@ -31,7 +31,7 @@ def bind(core: Core, target: Target, body: Any, *, dry_run: bool = False) -> Jso
         problem = f'pod {target.name} is already assigned to node "{live["spec"]["nodeName"]}"'
     if problem:
         raise _refused(target, problem)
-    condition = {"type": "PodScheduled", "status": "True", "lastTransitionTime": core.stamp()}
+    condition = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": core.stamp()}
     others = [one for one in dig(live, "status", "conditions", default=[]) if one.get("type") != "PodScheduled"]
     status = {**(live.get("status") or {}), "conditions": [*others, condition]}
     if not dry_run:

@@ -37,7 +37,9 @@ def begin_create(core: Core, target: Target, body: Any, options: WriteOptions) -
     check_place(resource, obj, namespace)
     wipe_system_fields(obj)
     writer = Writer(options.manager or "unknown", resource.kind.api_version, core.stamp(), ignored=_ignored(resource))
-    entries = updated(resource.schema, None, obj, writer)
+    # A time that is shown as null was not written by anybody.
+    written = {name: value for name, value in obj.items() if value is not None}
+    entries = updated(resource.schema, None, written, writer)
     if entries:
         obj["metadata"]["managedFields"] = entries
     check_namespace(core, resource, obj)
@@ -97,13 +99,13 @@ def settle_create(core: Core, draft: Draft) -> None:
     errors = [*resource.behaviour.validate(obj), *metadata_errors(resource.kind, metadata)]
     if errors:
         raise invalid(resource.kind, draft.name, errors)
-    for complete in core.completions.get(resource.storage, ()):
-        draft.new = complete(draft.new, None)
 
 
 def commit_create(core: Core, draft: Draft) -> Json:
     """Store the object; raises a 409 where the name is taken."""
     resource = draft.resource
+    for complete in core.completions.get(resource.storage, ()):
+        draft.new = complete(draft.new, None)
     if core.shelves.get(resource.storage, draft.key) is not None:
         generated = bool(draft.new["metadata"].get("generateName"))
         raise already_exists(resource.kind, draft.name, generated=generated)

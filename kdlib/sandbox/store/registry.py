@@ -24,11 +24,13 @@ from kdlib.sandbox.store.listing import Query, listed
 from kdlib.sandbox.store.options import Caller, DeleteOptions, System, WriteOptions
 from kdlib.sandbox.store.patching import begin_patch
 from kdlib.sandbox.store.resources import Resource, Resources, builtin_resources
+from kdlib.sandbox.store.reviews import Reviewer
 from kdlib.sandbox.store.routing import target_of
 from kdlib.sandbox.store.shelves import Shelves
 from kdlib.sandbox.store.target import Patch, Target
 from kdlib.sandbox.store.updating import begin_update, commit_update, settle_update
 from kdlib.sandbox.store.watching import Watching
+from kdlib.sandbox.store.webhooks import Admission
 from kdlib.wire import (
     APPLY,
     MERGE_PATCH,
@@ -95,6 +97,15 @@ class Registry:
         """Let a completion fill or refuse every object of a kind before it is stored, given the stored one or None."""
         resource = self._resource(kind)
         self._core.completions.setdefault(resource.storage, []).append(completion)
+
+    def allow(self, reviewer: Reviewer) -> None:
+        """Answer access reviews by a reviewer; at first everybody may do everything."""
+        self._answering.allows = reviewer
+
+    @property
+    def admission(self) -> Admission:
+        """Return the admission by webhooks, whose `resolve` and `call` can be set."""
+        return self._answering.admission
 
     def compact(self) -> None:
         """Forget the history: watches and lists from an earlier version end with 410."""
@@ -231,5 +242,5 @@ class Registry:
         if draft.old is None:
             settle_create(self._core, draft)
             return commit_create(self._core, draft)
-        settle_update(self._core, draft)
+        settle_update(draft)
         return commit_update(self._core, draft)

@@ -82,7 +82,7 @@ def drafted(
     return Draft(resource, target.namespace, stored["name"], new, live, options, subresource)
 
 
-def settle_update(core: Core, draft: Draft) -> None:
+def settle_update(draft: Draft) -> None:
     """Keep what only the server sets, count the generation, and check; raises ApiError 422."""
     resource, new, old = draft.resource, draft.new, draft.old or {}
     metadata, stored = new["metadata"], old["metadata"]
@@ -101,8 +101,6 @@ def settle_update(core: Core, draft: Draft) -> None:
     errors += resource.behaviour.validate_update(new, old)
     if errors:
         raise invalid(resource.kind, draft.name, errors)
-    for complete in core.completions.get(resource.storage, ()):
-        draft.new = complete(draft.new, old)
 
 
 def commit_update(core: Core, draft: Draft) -> Json:
@@ -110,10 +108,13 @@ def commit_update(core: Core, draft: Draft) -> Json:
 
     Raises Stale where the stored object is no longer the one that the draft was made for.
     """
-    resource, new, old = draft.resource, draft.new, draft.old or {}
+    resource, old = draft.resource, draft.old or {}
     current = core.shelves.get(resource.storage, draft.key)
     if current is None or current["metadata"]["resourceVersion"] != old["metadata"]["resourceVersion"]:
         raise Stale
+    new = draft.new
+    for complete in core.completions.get(resource.storage, ()):
+        new = complete(new, old)
     if _is_same(new, old):
         return old
     if draft.options.dry_run:

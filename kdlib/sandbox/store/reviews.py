@@ -1,0 +1,56 @@
+"""Access reviews: answered from a table that whoever runs the cluster may set; yes to all else.
+
+See https://kubernetes.io/docs/reference/kubernetes-api/authorization-resources/.
+
+Layer: shell.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kdlib.frozen import Json
+from kdlib.sandbox.store.options import Caller
+
+__all__ = ["Access", "Reviewer", "answered_review"]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What somebody wants to do, and who: `user` and `groups` as the review names them."""
+
+    user: str
+    groups: tuple[str, ...] = ()
+    verb: str = ""
+    group: str = ""
+    resource: str = ""
+    subresource: str = ""
+    namespace: str = ""
+    name: str = ""
+    path: str = ""
+    """For what is no resource."""
+
+
+Reviewer = Callable[[Access], bool]
+"""Tells whether somebody may do something."""
+
+
+def answered_review(review: Json, caller: Caller, allows: Reviewer) -> Json:
+    """Return a review with its answer; one about oneself is about whoever asks."""
+    spec = review.get("spec") or {}
+    if review.get("kind") == "SelfSubjectAccessReview":
+        user, groups = caller.name, caller.groups
+    else:
+        user, groups = str(spec.get("user") or ""), tuple(spec.get("groups") or ())
+    wanted, other = spec.get("resourceAttributes") or {}, spec.get("nonResourceAttributes") or {}
+    access = Access(
+        user,
+        groups,
+        verb=str(wanted.get("verb") or other.get("verb") or ""),
+        group=str(wanted.get("group") or ""),
+        resource=str(wanted.get("resource") or ""),
+        subresource=str(wanted.get("subresource") or ""),
+        namespace=str(wanted.get("namespace") or ""),
+        name=str(wanted.get("name") or ""),
+        path=str(other.get("path") or ""),
+    )
+    return {**review, "status": {"allowed": True} if allows(access) else {"allowed": False}}
