@@ -66,6 +66,8 @@ class Desk:
         except NotFoundError:
             return
 
-    def tell(self, subject: Json, source: str, reason: str, message: str, *, warning: bool = False) -> None:
-        """Record an Event about an object."""
-        self._recorder.tell(subject, Said(source, reason, message, "Warning" if warning else "Normal"))
+    def tell(
+        self, subject: Json, source: str, reason: str, message: str, *, warning: bool = False, action: str = ""
+    ) -> None:
+        """Record an Event about an object; with an action in the newer form, that of events.k8s.io."""
+        self._recorder.tell(subject, Said(source, reason, message, "Warning" if warning else "Normal", action))

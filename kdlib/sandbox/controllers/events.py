@@ -8,6 +8,7 @@ Layer: shell.
 
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from kdlib.errors import ApiError
@@ -37,6 +38,8 @@ class Said:
     reason: str
     message: str
     type: str
+    action: str = ""
+    """Set for an event in the newer form, which has one time of its own and tells repetitions as a series."""
 
 
 class _Recent(OrderedDict[_Key, _Value], Generic[_Value]):
@@ -104,6 +107,10 @@ class Recorder:
         return left >= 1
 
     def _repeated(self, live: Json, said: Said) -> Json:
+        if said.action:
+            count = (live.get("series") or {}).get("count", 1) + 1
+            series = {"count": count, "lastObservedTime": _micro_time(self._registry.now())}
+            return self._registry.update({**live, "series": series}, manager=said.source)
         changes = {"count": live.get("count", 1) + 1, "lastTimestamp": timestamp(self._registry.now())}
         return self._registry.update({**live, **changes, "message": said.message}, manager=said.source)
 
@@ -120,23 +127,29 @@ class Recorder:
             "apiVersion": subject["apiVersion"],
             "resourceVersion": metadata.get("resourceVersion", ""),
         }
-        when = timestamp(self._registry.now())
-        return self._registry.create(
-            {
-                "apiVersion": "v1",
-                "kind": "Event",
-                "metadata": {"name": f"{metadata['name']}.{suffix}", "namespace": namespace or "default"},
-                "involvedObject": {key: value for key, value in involved.items() if value},
-                "reason": said.reason,
-                "message": said.message,
-                "source": {"component": said.source},
-                "firstTimestamp": when,
-                "lastTimestamp": when,
-                "count": 1,
-                "type": said.type,
-                "eventTime": None,
-                "reportingComponent": said.source,
-                "reportingInstance": "",
-            },
-            manager=said.source,
-        )
+        event = {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {"name": f"{metadata['name']}.{suffix}", "namespace": namespace or "default"},
+            "involvedObject": {key: value for key, value in involved.items() if value},
+            "reason": said.reason,
+            "message": said.message,
+            "type": said.type,
+            "reportingComponent": said.source,
+            **_times(said, self._registry.now()),
+        }
+        return self._registry.create(event, manager=said.source)
+
+
+def _times(said: Said, now: datetime) -> Json:
+    """Return when it happened and who says so, in the form of the event."""
+    if said.action:
+        instance = f"{said.source}-sandbox"
+        return {"eventTime": _micro_time(now), "action": said.action, "reportingInstance": instance, "source": {}}
+    when = timestamp(now)
+    older = {"source": {"component": said.source}, "firstTimestamp": when, "lastTimestamp": when, "count": 1}
+    return {**older, "eventTime": None, "reportingInstance": ""}
+
+
+def _micro_time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

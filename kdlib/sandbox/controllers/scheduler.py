@@ -10,6 +10,7 @@ from kdlib.sandbox.controllers.desk import Desk
 from kdlib.sandbox.controllers.kinds import NODE
 from kdlib.sandbox.controllers.objects import timestamp
 from kdlib.sandbox.controllers.pods import claim_names, has_ended, is_terminating, with_condition
+from kdlib.sandbox.controllers.requests import NodeUse
 from kdlib.sandbox.controllers.scheduling import choose_node
 from kdlib.wire import PERSISTENT_VOLUME_CLAIM
 
@@ -28,12 +29,15 @@ class Scheduler:
         self._desk = desk
         self._waiting: dict[str, None] = {}
         self._by_claim: dict[tuple[str, str], dict[str, None]] = {}
+        self._used: dict[str, NodeUse] = {}
 
     def keys(self, event: str, obj: Json, old: Json | None) -> Iterator[str]:
         """Yield the pods that a commit gives a new chance, by UID."""
         match obj["kind"]:
             case "Pod":
                 uid = obj["metadata"]["uid"]
+                if self._count(event, obj):
+                    yield from self._waiting
                 if event == "DELETED" or not _is_ours(obj):
                     self._forget(obj)
                 elif old is None or old.get("spec") != obj.get("spec"):
@@ -54,12 +58,24 @@ class Scheduler:
             self._refuse(pod, "SchedulingGated", "Scheduling is blocked due to non-empty scheduling gates")
             return 0
         nodes = self._desk.index.all(NODE)
-        verdict = choose_node(pod, nodes, self._claims(pod))
+        verdict = choose_node(pod, nodes, self._claims(pod), self._used)
         if verdict.node:
             self._bind(pod, verdict.node)
         elif self._refuse(pod, "Unschedulable", verdict.message):
-            self._desk.tell(pod, _SOURCE, "FailedScheduling", verdict.message, warning=True)
+            self._desk.tell(pod, _SOURCE, "FailedScheduling", verdict.message, warning=True, action="Scheduling")
         return len(nodes)
+
+    def _count(self, event: str, pod: Json) -> bool:
+        """Keep the books of the pod's node; tells whether it gave something back."""
+        node = pod["spec"].get("nodeName")
+        if not node:
+            return False
+        if event == "DELETED" or has_ended(pod):
+            if node in self._used:
+                self._used[node].remove(pod)
+            return True
+        self._used.setdefault(node, NodeUse()).add(pod)
+        return False
 
     def _await(self, pod: Json) -> None:
         uid = pod["metadata"]["uid"]
@@ -87,11 +103,13 @@ class Scheduler:
         metadata = pod["metadata"]
         self._desk.bind(pod, node)
         text = f"Successfully assigned {metadata['namespace']}/{metadata['name']} to {node}"
-        self._desk.tell(pod, _SOURCE, "Scheduled", text)
+        self._desk.tell(pod, _SOURCE, "Scheduled", text, action="Binding")
 
     def _refuse(self, pod: Json, reason: str, message: str) -> bool:
         """Say in the pod's status why it is not scheduled; tells whether that was news."""
         wanted = {"type": "PodScheduled", "status": "False", "reason": reason, "message": message}
+        if reason == "Unschedulable":
+            wanted["observedGeneration"] = pod["metadata"].get("generation", 1)
         status = pod.get("status") or {}
         told = {key: value for key, value in _scheduled(status).items() if key in wanted}
         if told == wanted:

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 from kdlib.frozen import Json, dig
 from kdlib.sandbox.controllers.pods import condition
+from kdlib.sandbox.controllers.requests import NodeUse, allocatable, host_ports, pod_requests, shortages
 from kdlib.wire import Requirement
 
 __all__ = ["Verdict", "choose_node"]
 
-_NO_PREEMPTION = "Preemption is not helpful for scheduling"
+_NOT_HELPFUL = "Preemption is not helpful for scheduling"
+_NO_VICTIMS = "No preemption victims found for incoming pod"
 _OPERATORS = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "!", "Gt": "gt", "Lt": "lt"}
 _NOT_READY = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
 
@@ -28,25 +30,40 @@ class Verdict:
     message: str = ""
 
 
-def choose_node(pod: Json, nodes: Sequence[Json], claims: Mapping[str, Json | None]) -> Verdict:
-    """Choose the first node by name that takes the pod; `claims` are the pod's claims by name, None where missing."""
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    reasons: tuple[str, ...]
+    lasting: bool = True
+    """False where the node would take the pod if others were gone."""
+
+
+def choose_node(
+    pod: Json, nodes: Sequence[Json], claims: Mapping[str, Json | None], used: Mapping[str, NodeUse]
+) -> Verdict:
+    """Choose the first node by name that takes the pod.
+
+    `claims` are the pod's claims by name, None where missing; `used` is what each node's pods have taken.
+    """
     if not nodes:
         return Verdict(message="no nodes available to schedule pods")
     missing = _claim_problem(claims)
     if missing:
-        return Verdict(message=_sentence(len(nodes), missing))
-    refusals: Counter[str] = Counter()
+        return Verdict(message=f"0/{len(nodes)} nodes are available: {missing}. not found")
+    reasons: Counter[str] = Counter()
+    helps: Counter[str] = Counter()
     for node in sorted(nodes, key=lambda each: str(each["metadata"]["name"])):
-        reason = _refusal(pod, node)
-        if not reason:
+        refusal = _refusal(pod, node, used.get(node["metadata"]["name"]) or NodeUse())
+        if refusal is None:
             return Verdict(node=node["metadata"]["name"])
-        refusals[reason] += 1
-    return Verdict(message=_sentence(len(nodes), ", ".join(sorted(f"{n} {why}" for why, n in refusals.items()))))
+        reasons.update(refusal.reasons)
+        helps[_NOT_HELPFUL if refusal.lasting else _NO_VICTIMS] += 1
+    return Verdict(message=_sentence(len(nodes), reasons, helps))
 
 
-def _sentence(nodes: int, reasons: str) -> str:
+def _sentence(nodes: int, reasons: Counter[str], helps: Counter[str]) -> str:
     available = f"0/{nodes} nodes are available"
-    return f"{available}: {reasons}. no new claims to deallocate, preemption: {available}: {nodes} {_NO_PREEMPTION}."
+    listed, preemption = (", ".join(sorted(f"{n} {why}" for why, n in each.items())) for each in (reasons, helps))
+    return f"{available}: {listed}. no new claims to deallocate, preemption: {available}: {preemption}."
 
 
 def _claim_problem(claims: Mapping[str, Json | None]) -> str:
@@ -60,22 +77,33 @@ def _claim_problem(claims: Mapping[str, Json | None]) -> str:
     return ""
 
 
-def _refusal(pod: Json, node: Json) -> str:
+def _refusal(pod: Json, node: Json, used: NodeUse) -> _Refusal | None:
+    """Return why a node does not take a pod; the checks come in the scheduler's order, and the first failing ends."""
     tolerations = pod["spec"].get("tolerations") or ()
-    if dig(node, "spec", "unschedulable") and not _tolerated(
-        {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}, tolerations
-    ):
-        return "node(s) were unschedulable"
+    cordoned = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
+    if dig(node, "spec", "unschedulable") and not _tolerated(cordoned, tolerations):
+        return _Refusal(("node(s) were unschedulable",))
     ready = condition(node, "Ready")
     taints = list(dig(node, "spec", "taints", default=()))
     if ready is None or ready["status"] != "True":
         taints.append(_NOT_READY)
     hard = [each for each in taints if each.get("effect") in ("NoSchedule", "NoExecute")]
     if not all(_tolerated(each, tolerations) for each in hard):
-        return "node(s) had untolerated taint(s)"
+        return _Refusal(("node(s) had untolerated taint(s)",))
     if not _selected(pod, node):
-        return "node(s) didn't match Pod's node affinity/selector"
-    return ""
+        return _Refusal(("node(s) didn't match Pod's node affinity/selector",))
+    if host_ports(pod) & used.ports:
+        return _Refusal(("node(s) didn't have free ports for the requested pod ports",), lasting=False)
+    return _short(pod, node, used)
+
+
+def _short(pod: Json, node: Json, used: NodeUse) -> _Refusal | None:
+    asked, given = pod_requests(pod), allocatable(node)
+    short = shortages(asked, given, used)
+    if not short:
+        return None
+    reasons = tuple("Too many pods" if name == "pods" else f"Insufficient {name}" for name in short)
+    return _Refusal(reasons, lasting=any(asked.get(name, 0) > given.get(name, 0) for name in short))
 
 
 def _tolerated(taint: Json, tolerations: Sequence[Json]) -> bool:

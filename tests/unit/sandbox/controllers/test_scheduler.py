@@ -104,3 +104,64 @@ def test_a_pod_with_a_gate_or_another_scheduler_is_left_alone(play):
         assert "nodeName" not in house.get(POD, "b")["spec"]
 
     play(scenario)
+
+
+def asking(cpu=None, port=None):
+    container = {"name": "app", "image": "x"}
+    if cpu:
+        container["resources"] = {"requests": {"cpu": cpu}}
+    if port:
+        container["ports"] = [{"containerPort": port, "hostPort": port}]
+    return {"containers": [container]}
+
+
+def test_a_node_takes_no_more_than_it_has_and_what_a_pod_held_is_free_after_it(play):
+    async def scenario(house):
+        await house.start(node=False)
+        node(house, status={**READY, "allocatable": {"cpu": "2", "pods": "3"}})
+        house.create(POD, "a", asking("1500m"))
+        await house.settle()
+        house.create(POD, "b", asking("1"))
+        house.create(POD, "huge", asking("8"))
+        await house.settle()
+        assert reason(house, "b")["message"] == (
+            "0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: "
+            "0/1 nodes are available: 1 No preemption victims found for incoming pod."
+        )
+        assert "1 Insufficient cpu. no new claims" in reason(house, "huge")["message"]
+        assert NO_PREEMPTION in reason(house, "huge")["message"]
+        house.delete(POD, "a", grace_seconds=0)
+        await house.settle()
+        assert house.get(POD, "b")["spec"]["nodeName"] == "node"
+
+    play(scenario)
+
+
+def test_a_host_port_is_taken_once_and_a_full_node_takes_no_more_pods(play):
+    async def scenario(house):
+        await house.start(node=False)
+        node(house, status={**READY, "allocatable": {"cpu": "2", "pods": "2"}})
+        for name in ("a", "b"):
+            house.create(POD, name, asking(port=80))
+        await house.settle()
+        assert "node(s) didn't have free ports for the requested pod ports" in reason(house, "b")["message"]
+        house.create(POD, "c", asking())
+        await house.settle()
+        house.create(POD, "d", asking())
+        await house.settle()
+        assert "1 Too many pods" in reason(house, "d")["message"]
+
+    play(scenario)
+
+
+def test_a_claim_that_is_not_there_is_named(play):
+    async def scenario(house):
+        await house.start()
+        volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "nope"}}]
+        house.create(POD, "a", {**APP, "volumes": volumes})
+        await house.settle()
+        assert reason(house)["message"] == (
+            '0/1 nodes are available: persistentvolumeclaim "nope" not found. not found'
+        )
+
+    play(scenario)
