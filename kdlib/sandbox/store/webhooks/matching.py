@@ -9,8 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import cel
-
 from kdlib.frozen import Json
 from kdlib.sandbox.store.resources import Resource
 from kdlib.sandbox.store.webhooks.attributes import Attributes
@@ -110,6 +108,9 @@ def _holds(condition: Json, asked: Attributes) -> bool:
         "subResource": asked.target.subresource,
         "dryRun": asked.dry_run,
     }
+    # Loading it takes a quarter of a second, and few webhooks have conditions.
+    import cel
+
     context = cel.Context({"object": asked.new, "oldObject": asked.old, "request": request})
     try:
         return cel.compile(str(condition.get("expression"))).execute(context) is True
