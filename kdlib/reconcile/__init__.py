@@ -7,7 +7,7 @@ from kdlib.reconcile.finalizer import CLEANUP
 from kdlib.reconcile.passes import Compute, Passed, Passes, PassSettings
 from kdlib.reconcile.recording import Recorder, Recording
 from kdlib.reconcile.view import CLUSTER_INDEX, OWNER_INDEX, Related, View, cluster_terms, owner_terms
-from kdlib.reconcile.work import Work, WorkId
+from kdlib.reconcile.work import Progress, Work, WorkId
 from kdlib.reconcile.written import Ended, Written
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "PassSettings",
     "Passed",
     "Passes",
+    "Progress",
     "Recorder",
     "Recording",
     "Related",

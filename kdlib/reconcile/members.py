@@ -1,15 +1,46 @@
-"""What is to be done inside members, composed from actions.
+"""What is to be done inside members, composed from a pass' actions.
 
 Layer: shell.
 """
 
+from dataclasses import dataclass
+from functools import partial
+
+from kdlib import guest
 from kdlib.kube import Api
-from kdlib.manifests import Desired
-from kdlib.reconcile.work import Work
+from kdlib.manifests import Desired, configmeta_bytes
+from kdlib.model import Action, GuestFact, Notify, SetUp
+from kdlib.reconcile.work import Progress, Work, WorkId
 
 __all__ = ["works_of"]
 
 
-def works_of(api: Api, desired: Desired) -> tuple[Work, ...]:
-    """Return the work for each action of a pass."""
-    return ()
+def works_of(api: Api, desired: Desired, limits: guest.Limits) -> tuple[Work, ...]:
+    """Return the work for each action of a pass.
+
+    A member's configmeta is computed when the work is begun, so a pass over many members at work costs little.
+    """
+    inside = _Inside(api, desired, limits)
+    return tuple(
+        Work(WorkId(action.pod, action.container, action.key), partial(inside.do, action))
+        for action in desired.life.actions
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """The inside of a cluster's members, as one pass wants it."""
+
+    api: Api
+    desired: Desired
+    limits: guest.Limits
+
+    async def do(self, action: Action, progress: Progress) -> GuestFact:
+        """Do one action."""
+        resolved, document = self.desired.resolved, configmeta_bytes(self.desired, action.pod)
+        match action:
+            case SetUp():
+                return await guest.set_up(self.api, guest.set_up_work(resolved, action, document, limits=self.limits))
+            case Notify():
+                work = guest.notify_work(resolved, action, document, limits=self.limits)
+                return await guest.notify(self.api, work, progress=progress)

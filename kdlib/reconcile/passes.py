@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from kdlib import graph, report
+from kdlib import graph, guest, report
 from kdlib.errors import ApiError, RefusedError, WorldError
 from kdlib.frozen import Json
 from kdlib.graph import ObjectGraph, Plan
@@ -48,13 +48,15 @@ def _entropy() -> str:
 class PassSettings:
     """What a pass takes from outside: the time, dice for secrets, and how often statuses are written at most.
 
-    `deletable` are the kinds of which a root's objects are deleted when its graph wants them no more.
+    `deletable` are the kinds of which a root's objects are deleted when its graph wants them no more; `limits` bounds
+    what is done inside members.
     """
 
     clock: Callable[[], datetime] = _now
     entropy: Callable[[], str] = _entropy
     status_interval_seconds: float = 0.25
     deletable: Collection[Kind] = field(default=MANAGED)
+    limits: guest.Limits = field(default_factory=guest.Limits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,7 @@ class Passes:
                 applied = await self._apply(seen, wanted.graph)
                 status = report.status(seen, wanted, applied.outcome)
                 passed = _with_applied(await self._record(seen, status, outcome=applied.outcome), applied)
-                return replace(passed, works=works_of(self._api, wanted))
+                return replace(passed, works=works_of(self._api, wanted, self._settings.limits))
 
     def _seen(self, root: Json, guest_facts: tuple[GuestFact, ...]) -> Seen:
         return self._view.seen(root, guest_facts, now=self._settings.clock(), entropy=self._settings.entropy())

@@ -5,11 +5,14 @@ Layer: shell.
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from kdlib.model import GuestFact
 
-__all__ = ["Work", "WorkId"]
+__all__ = ["Progress", "Work", "WorkId"]
+
+Progress: TypeAlias = Callable[[GuestFact], None]
+"""Told of what is known of an operation before its end."""
 
 
 class WorkId(NamedTuple):
@@ -27,9 +30,10 @@ class WorkId(NamedTuple):
 class Work:
     """What is to be done, and how.
 
-    `run` does it once and returns what came of it; it raises WorldError where the member could not be reached, and
-    may be called again later: what was begun is read back from the container.
+    `run` does it once and returns what came of it, and tells before what others should not wait for. It raises
+    WorldError where the member could not be reached, and may be called again later: what was begun is read back from
+    the container.
     """
 
     id: WorkId
-    run: Callable[[], Awaitable[GuestFact]]
+    run: Callable[[Progress], Awaitable[GuestFact]]

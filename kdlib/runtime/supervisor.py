@@ -6,6 +6,7 @@ Layer: shell.
 import random
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Generic, TypeVar
 
 import anyio
@@ -14,7 +15,7 @@ from anyio.abc import TaskGroup
 from kdlib.errors import WorldError
 from kdlib.kube import Backoff
 from kdlib.model import Finished, GuestFact, Stalled
-from kdlib.reconcile import Work, WorkId
+from kdlib.reconcile import Progress, Work, WorkId
 from kdlib.runtime.containment import contained
 
 __all__ = ["SupervisorSettings", "TaskSupervisor"]
@@ -114,20 +115,23 @@ class TaskSupervisor(Generic[K]):
         with task.scope:
             while True:
                 async with limiter, self._limiter:
-                    fact = await self._attempt(task.work)
-                if fact != task.fact:
-                    task.fact = fact
-                    self._wake(key)
+                    fact = await self._attempt(task.work, partial(self._learn, key, task))
+                self._learn(key, task, fact)
                 if isinstance(fact.result, Finished):
                     return
                 failures += 1
                 await anyio.sleep(self._settings.backoff.delay_seconds(failures, self._settings.dice))
 
-    async def _attempt(self, work: Work) -> GuestFact:
+    def _learn(self, key: K, task: _Task, fact: GuestFact) -> None:
+        if fact != task.fact:
+            task.fact = fact
+            self._wake(key)
+
+    async def _attempt(self, work: Work, progress: Progress) -> GuestFact:
         limit = self._settings.limit_seconds
         result: GuestFact | WorldError = WorldError(f"did not end within {limit:g} s")
         with anyio.move_on_after(limit):
-            result = await contained(str(work.id), work.run)
+            result = await contained(str(work.id), lambda: work.run(progress))
         match result:
             case GuestFact():
                 return result

@@ -7,9 +7,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import orjson
 import pytest
 
 from kdlib.frozen import Json
+from kdlib.guest import EmulatedRun, emulated
 from kdlib.kube import Api
 from kdlib.manifests import Desired, build
 from kdlib.model import Cluster, Seen, crd
@@ -18,9 +20,9 @@ from kdlib.rules import related, resolve
 from kdlib.runtime import Controller, Related, Settings
 from kdlib.sandbox.controllers import Controllers
 from kdlib.sandbox.store import LocalTransport, Registry
-from kdlib.testing.hollow import HollowContainers, HollowNode, HollowSettings, echo
+from kdlib.testing.hollow import Answer, ExecCall, HollowContainers, HollowNode, HollowSettings, echo
 from kdlib.testing.virtual_time import VirtualTime
-from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, Ref, Request, Transport
+from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, ExecRequest, Request, Transport
 
 SYSTEM = "kd"
 SMALL = {"limits": {"memory": "16Mi", "cpu": "10m"}}
@@ -59,6 +61,35 @@ class Recording:
         """Method and path of each write, Events left out."""
         found = [(request.method, request.path) for request in self.requests if request.method != "GET"]
         return [write for write in found if "/events" not in write[1]]
+
+
+class Members:
+    """The inside of members, without processes: remembers each run of a start script; `codes` fail some."""
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[str, str, str]] = []
+        self.codes: dict[str, int] = {}
+        self._containers: dict[tuple[str, str], str] = {}
+        self.emulation = emulated(script=self._script, life=self._life)
+
+    async def __call__(self, call: ExecCall) -> Answer:
+        self._containers[call.request.namespace, call.request.pod] = call.life.container_id
+        return Answer(*await self.emulation(call.request, call.stdin))
+
+    def of(self, pod: str) -> list[str]:
+        """What the start script of a member was called with, in order, over all its containers."""
+        return [arguments for name, _, arguments in self.runs if name == pod]
+
+    def configmeta(self, pod: str) -> Json:
+        found: Json = orjson.loads(self.emulation.configmeta("default", pod))
+        return found
+
+    def _life(self, request: ExecRequest) -> str:
+        return self._containers[request.namespace, request.pod]
+
+    def _script(self, request: ExecRequest, arguments: tuple[str, ...]) -> EmulatedRun:
+        self.runs.append((request.pod, self._life(request), " ".join(arguments)))
+        return EmulatedRun(self.codes.get(request.pod, 0), b"out", b"err")
 
 
 def desired(seen: Seen) -> Desired:
@@ -216,6 +247,6 @@ def made() -> Any:
         app = staticmethod(app)
         cluster = staticmethod(cluster)
         world = staticmethod(world)
-        ref = Ref
+        members = Members
 
     return Made

@@ -7,7 +7,7 @@ import pytest
 
 from kdlib.errors import UnreachableError, api_error
 from kdlib.runtime import Settings
-from kdlib.wire import KD_APP, KD_CLUSTER, POD, SERVICE, STATEFUL_SET
+from kdlib.wire import KD_APP, KD_CLUSTER, SERVICE, STATEFUL_SET
 
 SETTLED_SECONDS = 3600
 

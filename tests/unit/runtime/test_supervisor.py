@@ -15,6 +15,10 @@ from kdlib.runtime import SupervisorSettings, TaskSupervisor
 QUICK = Backoff(0.001, 0.002)
 
 
+def operation_is_slow(work_id):
+    return work_id.operation == "notify-slow"
+
+
 class Member:
     """Operations that end when they are told to, and remember how often they were begun."""
 
@@ -26,9 +30,9 @@ class Member:
     def work(self, operation="setup-1", pod="p-0", container="c1"):
         work_id = WorkId(pod, container, operation)
         self.gates.setdefault(work_id, asyncio.Event())
-        return Work(work_id, lambda: self.run(work_id))
+        return Work(work_id, lambda progress: self.run(work_id, progress))
 
-    async def run(self, work_id):
+    async def run(self, work_id, progress):
         self.begun.append(work_id)
         self.running.add(work_id)
         self.most = max(self.most, len(self.running))
@@ -39,6 +43,8 @@ class Member:
                 if isinstance(result, Exception):
                     raise result
                 return GuestFact(*work_id, result)
+            if operation_is_slow(work_id):
+                progress(GuestFact(*work_id, Stalled("slow")))
             await self.gates[work_id].wait()
             return GuestFact(*work_id, Finished(0))
         finally:
@@ -126,6 +132,19 @@ async def test_a_stalled_operation_is_taken_up_again_while_it_is_wanted(member):
             results.append(supervisor.facts("k")[0].result)
         assert results[-1] == Finished(3)
         assert len(member.begun) == 4
+
+
+async def test_what_is_known_before_the_end_is_told_at_once(member):
+    async with supervising() as (supervisor, woken):
+        work = member.work("notify-slow")
+        supervisor.want("k", [work], recorded=True)
+        await woken.get()
+        assert supervisor.facts("k")[0].result == Stalled("slow")
+        assert member.running == {work.id}
+        member.end(work)
+        await woken.get()
+        assert supervisor.facts("k")[0].result == Finished(0)
+        assert member.begun == [work.id]
 
 
 async def test_the_same_stall_wakes_nobody_twice(member):
