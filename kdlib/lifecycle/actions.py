@@ -30,8 +30,8 @@ def actions(member: MemberStatus, around: Circumstances) -> Iterator[Action]:
 
 
 def _set_up(member: MemberStatus, around: Circumstances) -> SetUp:
-    """An attempt whose end nobody saw may have ended well on a volume: what was announced since is not known there."""
     detail = member.state_detail
+    # An attempt whose end nobody saw may have ended well on a volume: what was announced since is not known there.
     unseen = (detail.attempt or 1) > 1 and detail.last_configured_container is None
     return SetUp(
         pod=member.pod,

@@ -21,28 +21,35 @@ DELETE = "delnodes"
 class Announcement:
     """Members of one role that came (`addnodes`) or go (`delnodes`).
 
-    A member that was set up with the configmeta of `generation`, or a later one, knows already.
+    `subjects` are FQDN and pod of each, with the spec generation whose configmeta tells of it first: a member that
+    was set up with that configmeta, or a later one, knows already.
     """
 
     event: str
     role: str
-    pods: frozenset[str]
-    entry: PendingNotify
-    generation: int
+    subjects: tuple[tuple[str, str, int], ...]
+
+    def entry_for(self, pod: str, knows: int) -> PendingNotify | None:
+        """Return what the member with this pod, which knows the configmeta of a generation, is to be told."""
+        news = [(name, since) for name, other, since in self.subjects if other != pod and since > knows]
+        if not news:
+            return None
+        return _entry(self.event, self.role, [name for name, _ in news], max(since for _, since in news))
 
 
 def announcement(
     event: str, role: ResolvedRole, members: Iterable[MemberStatus], *, resolved: Resolved, generation: int
 ) -> Announcement | None:
     """Make the announcement of these members of the role; None where there are none."""
-    listed = tuple(members)
-    if not listed:
-        return None
-    pods = frozenset(member.pod for member in listed)
-    if event == ADD:
-        generation = max(member.state_detail.listed_since or generation for member in listed)
-    names = [fqdn(resolved, member.pod) for member in listed]
-    return Announcement(event, role.id, pods, _entry(event, role.id, names, generation), generation)
+    subjects = tuple(
+        (
+            fqdn(resolved, member.pod),
+            member.pod,
+            (event == ADD and member.state_detail.listed_since) or generation,
+        )
+        for member in members
+    )
+    return Announcement(event, role.id, subjects) if subjects else None
 
 
 def told(
@@ -61,14 +68,15 @@ def told(
 
 def _queued(member: MemberStatus, item: Announcement) -> MemberStatus:
     knows = _knows(member)
-    if member.pod in item.pods or knows is None or knows >= item.generation:
+    entry = None if knows is None else item.entry_for(member.pod, knows)
+    if entry is None:
         return member
     queue = member.state_detail.pending_notify_cmds or ()
     # Only the head of a queue may have been started: what stands behind it can still grow.
-    if len(queue) > 1 and _mergeable(queue[-1], item.entry):
-        queue = (*queue[:-1], _merged(queue[-1], item))
+    if len(queue) > 1 and _mergeable(queue[-1], entry):
+        queue = (*queue[:-1], _merged(queue[-1], entry, item))
     else:
-        queue = (*queue, item.entry)
+        queue = (*queue, entry)
     changed: MemberStatus = member.changed(state_detail=member.state_detail.changed(pending_notify_cmds=queue))
     return changed
 
@@ -103,6 +111,6 @@ def _mergeable(entry: PendingNotify, other: PendingNotify) -> bool:
     return entry.exit_code is None and entry.attempt is None and entry.arguments[:-1] == other.arguments[:-1]
 
 
-def _merged(entry: PendingNotify, item: Announcement) -> PendingNotify:
-    names = [*entry.arguments[-1].split(","), *item.entry.arguments[-1].split(",")]
-    return _entry(item.event, item.role, names, max(entry.generation or 0, item.generation))
+def _merged(entry: PendingNotify, other: PendingNotify, item: Announcement) -> PendingNotify:
+    names = [*entry.arguments[-1].split(","), *other.arguments[-1].split(",")]
+    return _entry(item.event, item.role, names, max(entry.generation or 0, other.generation or 0))

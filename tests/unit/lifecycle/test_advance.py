@@ -463,6 +463,22 @@ def test_a_member_that_was_being_set_up_meanwhile_is_told_of_what_its_configmeta
     assert world.events("set-head-0")[1:] == [arguments("addnodes", "head", "set-head-1")]
 
 
+def test_a_member_that_was_set_up_before_another_is_told_of_it_though_both_become_configured_at_once(make_world):
+    world = make_world({"head": 1})
+    while not world.tasks:
+        world.operate()
+        world.kubernetes()
+    world.done(world.tasks[0])
+    world.crash()
+    world.wanted["head"] = 2
+    while len(world.tasks) < 2:
+        world.operate()
+        world.kubernetes()
+    world.settle()
+    assert world.events("set-head-0") == [("--configure",), arguments("addnodes", "head", "set-head-1")]
+    assert world.events("set-head-1") == [("--configure",)]
+
+
 def test_scheduling_errors_and_waiting_reasons_are_reported(make_world):
     world = make_world({"head": 1})
     world.operate()
