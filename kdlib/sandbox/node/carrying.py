@@ -20,6 +20,8 @@ class Side(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._other: Side | None = None
         self._has_ended = False
+        self._early: list[bytes] = []
+        """What came before the side was joined: early versions of Python 3.11 read in spite of a pause at the start."""
 
     @property
     def peer_host(self) -> str:
@@ -36,16 +38,26 @@ class Side(asyncio.Protocol):
             self._accepted(self)
 
     def join(self, other: "Side") -> None:
-        """Carry what arrives at either side to the other."""
+        """Carry what arrives at either side to the other, from now on and what came before."""
         self._other, other._other = other, self
-        for side in (self, other):
-            if side._transport is None or side._transport.is_closing():
-                self.close()
-                other.close()
-                return
-        for side in (self, other):
-            if side._transport is not None:
-                side._transport.resume_reading()
+        if self._is_closing() or other._is_closing():
+            self.close()
+            other.close()
+            return
+        self._begin()
+        other._begin()
+
+    def _is_closing(self) -> bool:
+        return self._transport is None or self._transport.is_closing()
+
+    def _begin(self) -> None:
+        for data in self._early:
+            self.data_received(data)
+        self._early.clear()
+        if self._has_ended:
+            self.eof_received()
+        elif self._transport is not None:
+            self._transport.resume_reading()
 
     def close(self) -> None:
         """Close this side."""
@@ -54,14 +66,16 @@ class Side(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand the data over."""
-        if self._other is not None and self._other._transport is not None:
+        if self._other is None:
+            self._early.append(data)
+        elif self._other._transport is not None:
             self._other._transport.write(data)
 
     def eof_received(self) -> bool:
         """Hand the end over; the other direction stays open until it ends too."""
         self._has_ended = True
         if self._other is None or self._other._transport is None:
-            return False
+            return True
         if self._other._has_ended:
             self.close()
             self._other.close()

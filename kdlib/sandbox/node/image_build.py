@@ -7,7 +7,6 @@ import asyncio
 import hashlib
 import os
 import shutil
-import signal
 import sys
 import sysconfig
 import tempfile
@@ -15,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from kdlib.errors import KubeDirectorError
+from kdlib.sandbox.node.keeper_link import BOOT
 
 __all__ = ["ImageBuildError", "build_image", "image_digest"]
 
@@ -106,6 +106,7 @@ async def _build(folder: Path, work: Path, interpreter: str) -> None:
 
 async def _run(source: Path, layer: Path, interpreter: str) -> None:
     process = await asyncio.create_subprocess_exec(
+        *(*BOOT, "confined", str(os.getpid())),
         *("env", f"LAYER={layer}", f"PYTHON={interpreter}", "sh", _SCRIPT),
         cwd=source,
         stdin=asyncio.subprocess.DEVNULL,
@@ -117,9 +118,9 @@ async def _run(source: Path, layer: Path, interpreter: str) -> None:
         async with asyncio.timeout(_BUILD_SECONDS):
             output, _ = await process.communicate()
     except BaseException:
-        # The script leads a session of its own, so this reaches what it started too.
+        # All that the script started ends with it.
         with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+            process.kill()
         await process.wait()
         raise
     if process.returncode:

@@ -18,9 +18,10 @@ from typing import Any
 from kdlib.errors import KubeDirectorError
 from kdlib.sandbox.node.keeper import Message, receive, send
 
-__all__ = ["Keeper", "KeeperSettings", "NodeEndedError", "NodeRefusedError", "Process"]
+__all__ = ["BOOT", "Keeper", "KeeperSettings", "NodeEndedError", "NodeRefusedError", "Process"]
 
-_BOOT = Path(__file__).parent / "keeper" / "boot.py"
+BOOT = (sys.executable, "-I", "-S", str(Path(__file__).parent / "keeper" / "boot.py"))
+"""Starts the keeper's own script, which needs no site packages and no environment."""
 _START_SECONDS = 20.0
 _END_SECONDS = 10.0
 
@@ -211,22 +212,19 @@ def _start(settings: KeeperSettings) -> tuple[socket.socket, subprocess.Popen[by
     with theirs:
         for end in (ours, theirs):
             end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-        program = subprocess.Popen(
-            [
-                sys.executable,
-                "-I",
-                "-S",
-                str(_BOOT),
-                str(theirs.fileno()),
-                str(os.getpid()),
-                json.dumps(asdict(settings)),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            pass_fds=[theirs.fileno()],
-            # An interrupt from the terminal is the main process's to act on.
-            start_new_session=True,
-        )
+        given = [str(os.getpid()), str(theirs.fileno()), json.dumps(asdict(settings))]
+        try:
+            program = subprocess.Popen(
+                [*BOOT, "keeper", *given],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                # An interrupt from the terminal is the main process's to act on.
+                start_new_session=True,
+            )
+        except OSError:
+            ours.close()
+            raise
     return ours, program
 
 

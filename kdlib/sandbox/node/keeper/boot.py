@@ -1,4 +1,6 @@
-"""The keeper's start: run as a plain script, `python -I -S boot.py DESCRIPTOR PARENT SETTINGS`.
+"""The keeper's start: run as a plain script, `python -I -S boot.py keeper PARENT DESCRIPTOR SETTINGS`.
+
+`boot.py confined PARENT PROGRAM ARGUMENT...` runs a program, too, that leaves no process behind.
 
 Layer: shell.
 """
@@ -8,7 +10,7 @@ import sys
 
 
 def main() -> None:
-    """Make the keeper's modules importable without running the packages above them, and become the keeper.
+    """Make the keeper's modules importable without running the packages above them, and become what is asked for.
 
     The packages above import what the keeper does not need and, without site packages, does not have; skipping them
     also keeps its start short.
@@ -20,9 +22,15 @@ def main() -> None:
         sys.modules[name] = package
         folder = folder.rpartition("/")[0]
 
-    from kdlib.sandbox.node.keeper.launch import launch
+    parent = int(sys.argv[2])
+    if sys.argv[1] == "keeper":
+        from kdlib.sandbox.node.keeper.launch import launch
 
-    launch(int(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3]))
+        launch(int(sys.argv[3]), parent, json.loads(sys.argv[4]))
+    else:
+        from kdlib.sandbox.node.keeper.confinement import run_confined
+
+        sys.exit(run_confined(sys.argv[3:], parent))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,14 @@ HOST = "/host"
 SKELETON = "/skeleton"
 
 _MIRROR = "/mirror"
-_MIRRORED_FOLDERS = 20_000
+_MIRRORED_FOLDERS = 6_000
+_NOT_MIRRORED = frozenset(
+    {
+        *("usr/include", "usr/lib/debug", "usr/lib/firmware", "usr/lib/modules", "usr/share/doc", "usr/share/help"),
+        *("usr/share/icons", "usr/share/locale", "usr/share/man", "usr/share/zoneinfo", "usr/src"),
+    }
+)
+"""Large trees in which no program puts anything."""
 
 _BASE = ("usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "libo32", "opt", "nix", "gnu")
 """What containers see of the machine at the top level, in this order: links first resolve against `usr`."""
@@ -125,8 +132,8 @@ def _mirror(top: str) -> None:
     """Make empty folders of our own over the machine's, to make it possible to add, replace and remove files in them.
 
     The owner of the machine's folders does not exist in a plain user's namespace, so not even root may write to a copy
-    of them. An overlay gives a merged folder the owner that it has in the highest layer. The shallow ones come first,
-    since their number is bounded.
+    of them. An overlay gives a merged folder the owner that it has in the highest layer. Their number is bounded, so
+    the shallow ones come first; those that are left out cannot be changed by pods of a plain user.
     """
     todo, made = deque([top]), 0
     os.makedirs(f"{_MIRROR}/{top}")
@@ -139,7 +146,7 @@ def _mirror(top: str) -> None:
             continue
         for inner in found:
             os.mkdir(f"{_MIRROR}/{inner}")
-        todo.extend(found)
+        todo.extend(inner for inner in found if inner not in _NOT_MIRRORED)
         made += len(found)
 
 
