@@ -17,6 +17,7 @@ from kdlib.sandbox.controllers import Controllers
 from kdlib.sandbox.http import AccessLog, Authority, Front, User, kubeconfig_text, write_private
 from kdlib.sandbox.node import Images, Node
 from kdlib.sandbox.store import LocalTransport, Registry
+from kdlib.sandbox.streams import Containers
 from kdlib.wire import Transport
 
 __all__ = ["Sandbox", "SandboxOptions"]
@@ -35,6 +36,8 @@ class SandboxOptions:
     """Port of the API server; 0 for any that is free."""
     node: bool = True
     """Whether pods run. Without a node they stay pending, unless a test plays their part."""
+    containers: Containers | None = None
+    """Who answers execs and logs instead of a node, such as a hollow one; `node` is to be False then."""
     images: Mapping[str, Path] = field(default_factory=dict)
     """Known images: name to the folder of their configuration and layer."""
     any_image: bool = False
@@ -97,12 +100,19 @@ class Sandbox:
     @property
     def transport(self) -> Transport:
         """Return a transport that reaches the store in process, as an administrator."""
-        return LocalTransport(self.registry, _ADMIN, None if self.node is None else self.node.exec)
+        containers = self.options.containers or self.node
+        return LocalTransport(self.registry, _ADMIN, None if containers is None else containers.exec)
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
         options = self.options
         node = self._make_node() if options.node else None
-        front = Front(self.registry, self.authority, containers=node, access_log=self.access_log, tokens=self._tokens)
+        front = Front(
+            self.registry,
+            self.authority,
+            containers=options.containers or node,
+            access_log=self.access_log,
+            tokens=self._tokens,
+        )
         await front.start(options.host, options.port)
         stack.push_async_callback(front.close)
         self.url = front.url
