@@ -1,4 +1,4 @@
-"""Request bodies: JSON or YAML, of limited size, with the fields that occur twice.
+"""Request bodies: JSON, YAML or protobuf, of limited size, with the fields that occur twice.
 
 Layer: shell.
 """
@@ -12,6 +12,7 @@ import yaml
 from aiohttp.web import BaseRequest
 
 from kdlib.errors import ApiError, api_error
+from kdlib.sandbox.http.protobuf import PROTOBUF, decoded_protobuf
 from kdlib.wire import APPLY, JSON, JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH
 
 __all__ = ["LIMIT_BYTES", "Body", "decoded", "media_type", "read"]
@@ -43,10 +44,10 @@ def media_type(request: BaseRequest) -> str:
     if request.method == "PATCH":
         if media not in _PATCHES:
             raise api_error(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})
-    elif media not in (JSON, _YAML):
+    elif media not in (JSON, _YAML, PROTOBUF):
         message = (
             "the body of the request was in an unknown format - accepted media types include: "
-            "application/json, application/yaml"
+            "application/json, application/yaml, application/vnd.kubernetes.protobuf"
         )
         raise api_error(415, "UnsupportedMediaType", message)
     return media
@@ -67,6 +68,8 @@ async def read(request: BaseRequest) -> bytes:
 
 def decoded(data: bytes, media: str, *, find_duplicates: bool) -> Body:
     """Decode a body; raises a 400 where it cannot be read."""
+    if media == PROTOBUF:
+        return decoded_protobuf(data), ()
     if not data.strip():
         return None, ()
     try:
