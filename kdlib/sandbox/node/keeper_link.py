@@ -68,6 +68,8 @@ class Keeper:
         self._unsent: deque[tuple[Message, Sequence[int]]] = deque()
         self._processes: dict[str, Process] = {}
         self._last_id = 0
+        self.ended = asyncio.Event()
+        """Set when the keeper has gone."""
         self._loop.add_reader(link, self._hear)
 
     @classmethod
@@ -150,6 +152,7 @@ class Keeper:
         self._loop.remove_reader(self._link)
         self._loop.remove_writer(self._link)
         self._link.close()
+        self.ended.set()
         error = NodeEndedError("the sandbox's node has ended")
         waiting: list[asyncio.Future[Any]] = [self._ready, *self._answers.values()]
         waiting += [process.exited for process in self._processes.values()]

@@ -13,7 +13,7 @@ from pathlib import Path
 from kdlib.frozen import Json
 from kdlib.sandbox.node.times import timestamp
 
-__all__ = ["VERSION", "capacity", "node_object"]
+__all__ = ["VERSION", "allocatable", "capacity", "node_object"]
 
 VERSION = "v1.36.0"
 _CONDITIONS = (
@@ -22,11 +22,12 @@ _CONDITIONS = (
     ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
     ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
 )
+_OVERCOMMITMENT = 64
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def capacity() -> dict[str, str]:
-    """Return what pods may ask for in all: the processors that this process may use, memory, and how many pods."""
+    """Return what there is: the processors that this process may use, memory, and how many pods there may be."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "cpu": str(len(os.sched_getaffinity(0))),
@@ -34,6 +35,12 @@ def capacity() -> dict[str, str]:
         "memory": f"{memory // 1024}Ki",
         "pods": "1000",
     }
+
+
+def allocatable(given: dict[str, str]) -> dict[str, str]:
+    """Return what pods may request in all: much more than there is, since nothing is held to its request."""
+    memory = int(given["memory"].removesuffix("Ki")) * _OVERCOMMITMENT
+    return {**given, "cpu": str(int(given["cpu"]) * _OVERCOMMITMENT), "memory": f"{memory}Ki"}
 
 
 def node_object(name: str, address: str, given: dict[str, str], now: datetime) -> Json:
@@ -65,7 +72,7 @@ def node_object(name: str, address: str, given: dict[str, str], now: datetime) -
         "spec": {},
         "status": {
             "addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": name}],
-            "allocatable": given,
+            "allocatable": allocatable(given),
             "capacity": given,
             "conditions": conditions,
             "daemonEndpoints": {"kubeletEndpoint": {"Port": 10250}},

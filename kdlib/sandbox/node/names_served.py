@@ -7,7 +7,7 @@ Layer: pure.
 
 from collections.abc import Iterable
 
-from dnslib import CNAME, PTR, QTYPE, RCODE, RR, SOA, SRV, TXT, A, DNSError, DNSRecord
+from dnslib import CNAME, PTR, QTYPE, RCODE, RD, RR, SOA, SRV, TXT, A, DNSError, DNSRecord
 
 from kdlib.frozen import dig
 from kdlib.sandbox.node.pod_files import CLUSTER_DOMAIN
@@ -18,10 +18,7 @@ __all__ = ["answer"]
 _TTL_SECONDS = 5
 _PLAIN_BYTES = 512
 _REVERSE = ".in-addr.arpa"
-_NOBODY: None = None
-
-Records = list[tuple[str, object]]
-"""Owner names and their data."""
+Records = list[RD]
 
 
 def answer(query: bytes, table: ServiceTable, *, datagram: bool) -> bytes:
@@ -36,15 +33,21 @@ def answer(query: bytes, table: ServiceTable, *, datagram: bool) -> bytes:
         return bytes(reply.pack())
     name = str(asked.q.qname).rstrip(".")
     found = _records(name.lower(), table)
-    if found is _NOBODY:
+    if found is None:
         reply.header.rcode = RCODE.NXDOMAIN
-    for owner, data in found or ():
-        if QTYPE[asked.q.qtype] in (type(data).__name__, "ANY") or isinstance(data, CNAME):
-            reply.add_answer(RR(owner or name, getattr(QTYPE, type(data).__name__), rdata=data, ttl=_TTL_SECONDS))
+    for data in found or ():
+        kind = type(data).__name__
+        if kind in (QTYPE[asked.q.qtype], "CNAME") or QTYPE[asked.q.qtype] == "ANY":
+            reply.add_answer(RR(asked.q.qname, getattr(QTYPE, kind), rdata=data, ttl=_TTL_SECONDS))
     if not reply.rr:
         reply.add_auth(RR(CLUSTER_DOMAIN, QTYPE.SOA, rdata=_authority(), ttl=_TTL_SECONDS))
     packed = bytes(reply.pack())
-    return bytes(reply.truncate().pack()) if datagram and len(packed) > _room(asked) else packed
+    if datagram and len(packed) > _room(asked):
+        # The asker comes again over a stream.
+        reply.rr.clear()
+        reply.header.tc = 1
+        return bytes(reply.pack())
+    return packed
 
 
 def _room(asked: DNSRecord) -> int:
@@ -58,7 +61,7 @@ def _records(name: str, table: ServiceTable) -> Records | None:
     if name.endswith(_REVERSE):
         return _reverse(".".join(reversed(name.removesuffix(_REVERSE).split("."))), table)
     if name == f"dns-version.{CLUSTER_DOMAIN}":
-        return [("", TXT("1.1.0"))]
+        return [TXT("1.1.0")]
     if name == CLUSTER_DOMAIN or not name.endswith(f".{CLUSTER_DOMAIN}"):
         return [] if name == CLUSTER_DOMAIN else None
     labels = name.removesuffix(f".{CLUSTER_DOMAIN}").split(".")
@@ -81,16 +84,16 @@ def _service(rest: list[str], key: tuple[str, str], table: ServiceTable) -> Reco
         return None
     spec = service["spec"]
     if spec.get("type") == "ExternalName":
-        return [("", CNAME(spec["externalName"]))] if not rest else None
+        return [CNAME(spec["externalName"])] if not rest else None
     headless = spec.get("clusterIP") in (None, "", "None")
     endpoints = table.endpoints(key)
     match rest:
         case []:
             addresses = [each.address for each in endpoints] if headless else [spec["clusterIP"]]
-            return [("", A(each)) for each in dict.fromkeys(addresses)] or None
+            return [A(each) for each in dict.fromkeys(addresses)] or None
         case [host] if headless:
             found = [each.address for each in endpoints if host in (each.host_name, each.address.replace(".", "-"))]
-            return [("", A(each)) for each in dict.fromkeys(found)] or None
+            return [A(each) for each in dict.fromkeys(found)] or None
         case [port, protocol] if port.startswith("_") and protocol in ("_tcp", "_udp"):
             return _ports(port[1:], protocol[1:], key, table)
         case _:
@@ -108,12 +111,12 @@ def _ports(name: str, protocol: str, key: tuple[str, str], table: ServiceTable) 
             for each in spec.get("ports") or ()
             if each.get("name") == name and (each.get("protocol") or "TCP").lower() == protocol
         ]
-        return [("", SRV(0, 100, port, domain)) for port in ports] or None
+        return [SRV(0, 100, port, domain) for port in ports] or None
     found: Records = []
     for endpoint in table.endpoints(key):
         for each, number, spoken in endpoint.ports:
             if each == name and spoken.lower() == protocol:
-                found.append(("", SRV(0, 100, number, f"{_label(endpoint)}.{domain}")))
+                found.append(SRV(0, 100, number, f"{_label(endpoint)}.{domain}"))
     return found or None
 
 
@@ -130,13 +133,13 @@ def _reverse(address: str, table: ServiceTable) -> Records | None:
         elif dig(service, "spec", "clusterIP") == "None":
             here = [each for each in table.endpoints((namespace, name)) if each.address == address]
             names += [f"{_label(each)}.{domain}" for each in here]
-    return [("", PTR(each)) for each in sorted(set(names))] or None
+    return [PTR(each) for each in sorted(set(names))] or None
 
 
 def _address(text: str) -> Records | None:
     parts: Iterable[str] = text.split(".")
     if all(each.isdecimal() and int(each) < 256 for each in parts):
-        return [("", A(text))]
+        return [A(text)]
     return None
 
 

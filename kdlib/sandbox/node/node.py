@@ -11,7 +11,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from socket import socket
 
-from kdlib.errors import AlreadyExistsError, ApiError, api_error
+from kdlib.errors import AlreadyExistsError, ApiError, KubeDirectorError, api_error
 from kdlib.frozen import Json
 from kdlib.sandbox.node.backoff import Pace
 from kdlib.sandbox.node.containers import ContainerRun
@@ -98,10 +98,13 @@ class Node:
             await self._task
 
     async def close(self) -> None:
-        """End every process of the node; nothing is written to the store."""
-        if self._task is not None and not self._task.done():
-            self._task.cancel()
-            await asyncio.wait((self._task,))
+        """End every process of the node; nothing is written to the store. Raises what had ended it before."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        await asyncio.wait((self._task,))
+        if not self._task.cancelled():
+            self._task.result()
 
     @asynccontextmanager
     async def exec(self, request: ExecRequest, *, tty: bool = False) -> AsyncIterator[ContainerSession]:
@@ -153,12 +156,14 @@ class Node:
                 refused=self._tell_of_service,
             )
             async with asyncio.TaskGroup() as self._group:
-                self._group.create_task(self._relays.run())
+                relaying = self._group.create_task(self._relays.run())
                 unsubscribe = self._registry.subscribe(self._told)
                 self._register()
                 self._take_stock()
                 ready.set_result(None)
-                await asyncio.get_running_loop().create_future()
+                await keeper.ended.wait()
+                relaying.cancel()
+                self._report_end()
         finally:
             if unsubscribe is not None:
                 unsubscribe()
@@ -189,13 +194,30 @@ class Node:
             stored = self._registry.get(NODE, "", self.name)
         self._registry.update({**stored, "status": wanted["status"]}, subresource="status")
 
+    def _report_end(self) -> None:
+        """Say in the Node that nothing of it is left; its pods say so for themselves."""
+        stored = self._registry.get(NODE, "", self.name)
+        message = "the sandbox's node has ended"
+        lost = {"status": "Unknown", "reason": "NodeStatusUnknown", "message": message}
+        conditions = [each | lost if each["type"] == "Ready" else each for each in stored["status"]["conditions"]]
+        self._registry.update(
+            {**stored, "status": {**stored["status"], "conditions": conditions}}, subresource="status"
+        )
+
     def _take_stock(self) -> None:
         for kind in (SERVICE, ENDPOINT_SLICE, POD):
             for obj in self._registry.list(kind):
                 self._told("ADDED", obj)
 
     def _told(self, event: str, obj: Json) -> None:
-        """Take in one commit."""
+        """Take in one commit; what cannot be taken in stops nothing else."""
+        try:
+            self._take(event, obj)
+        except (KubeDirectorError, OSError, LookupError, TypeError, ValueError, AttributeError) as error:
+            # The store is in the middle of a commit, so the word about it waits until that is done.
+            asyncio.get_running_loop().call_soon(self._tell, obj, f"the sandbox's node cannot take this in: {error}")
+
+    def _take(self, event: str, obj: Json) -> None:
         match obj["kind"]:
             case "Pod" if obj["spec"].get("nodeName") == self.name:
                 self._pod_told(event, obj)
@@ -238,8 +260,12 @@ class Node:
 
     def _tell_of_service(self, key: Key, problem: str) -> None:
         service = self._table.services.get(key)
-        if service is not None and self._means is not None:
-            self._means.events.tell(service, "ListenFailed", problem, warning=True)
+        if service is not None:
+            self._tell(service, problem)
+
+    def _tell(self, obj: Json, problem: str) -> None:
+        if self._means is not None:
+            self._means.events.tell(obj, "NodeProblem", problem, warning=True)
 
     def _container(self, namespace: str, pod: str, container: str) -> ContainerRun:
         runs = [each for each in self._pods.values() if _is(each.pod, namespace, pod)]

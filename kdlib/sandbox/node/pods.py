@@ -8,11 +8,13 @@ Layer: shell.
 import asyncio
 import os
 from dataclasses import replace
+from functools import cache
 
 from kdlib.errors import ConflictError, KubeDirectorError, NotFoundError
 from kdlib.frozen import Json
 from kdlib.sandbox.node.containers import ContainerRun
 from kdlib.sandbox.node.keeper_link import NodeEndedError
+from kdlib.sandbox.node.payloads import TokenSource
 from kdlib.sandbox.node.pod_files import host_name, hosts_file, resolver_file
 from kdlib.sandbox.node.publishing import write_beneath
 from kdlib.sandbox.node.room import Means, Room
@@ -38,6 +40,8 @@ class PodRun:
         self._sidecar_room = replace(self._room, stopping=asyncio.Event(), limits=set())
         self._facts = PodFacts(means.settings.gateway, start_time=timestamp(means.registry.now()))
         self._volumes: PodVolumes | None = None
+        # A pod keeps its tokens, so that looking at its volumes again changes nothing.
+        self._token: TokenSource = cache(means.token)
         self._is_scheduled = False
         self._initial = initial_statuses(pod)
         self.runs: dict[str, ContainerRun] = {}
@@ -79,13 +83,13 @@ class PodRun:
             # The store is telling of a commit at this moment; a further one must wait until all have heard of it.
             asyncio.get_running_loop().call_soon(self._finish)
         elif self._volumes is not None and not self.is_over:
-            self._volumes.refresh(self._room.sources(), self._means.token)
+            self._volumes.refresh(self._room.sources(), self._token)
 
     def poke(self) -> None:
         """Look again at what the pod refers to, since something changed."""
         self._room.poked.set()
         if self._volumes is not None and not self.is_over:
-            self._volumes.refresh(self._room.sources(), self._means.token)
+            self._volumes.refresh(self._room.sources(), self._token)
 
     def remove(self) -> None:
         """End the pod at once: nobody knows it any more."""
@@ -130,7 +134,7 @@ class PodRun:
         volumes = PodVolumes(self._means.keeper, self._means.registry, room.key, room.folder)
         while not room.stopping.is_set():
             try:
-                await volumes.prepare(room.sources(), self._means.token)
+                await volumes.prepare(room.sources(), self._token)
             except VolumeError as error:
                 room.tell("FailedMount", str(error), warning=True)
                 await room.pause(self._means.pace.retry, until_poked=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from kdlib.frozen import Json
 from kdlib.sandbox.node.carrying import Side
 from kdlib.sandbox.node.dialling import Network
+from kdlib.sandbox.node.keeper_link import NodeEndedError
 from kdlib.sandbox.node.service_table import Key, ServiceTable
 
 __all__ = ["Front", "Relays", "fronts"]
@@ -79,7 +80,7 @@ class Relays:
         await self._settled.wait()
 
     async def run(self) -> None:
-        """Keep the listeners until cancelled."""
+        """Keep the listeners until cancelled, or until the node ends."""
         try:
             async with asyncio.TaskGroup() as self._group:
                 while True:
@@ -90,6 +91,9 @@ class Relays:
                         del self._dirty[key]
                         await self._settle(key)
                     self._settled.set()
+        except* NodeEndedError:
+            # The node's own end tells of it.
+            self._settled.set()
         finally:
             for _, server in self._servers.values():
                 server.close()

@@ -25,7 +25,7 @@ class Events:
         self._number = 0
 
     def tell(self, pod: Json, reason: str, message: str, *, container: str = "", warning: bool = False) -> None:
-        """Record an Event about the pod, or one of its containers; an event is never worth stopping for."""
+        """Record an Event about the pod (or another object), or a container; it is never worth stopping for."""
         key = (pod["metadata"]["uid"], container, reason, message)
         try:
             if not self._count(pod, key):
@@ -54,8 +54,8 @@ class Events:
         self._number += 1
         name = f"{metadata['name']}.{int(now.timestamp() * 1_000_000):x}{self._number & 0xFFFF:04x}"
         involved = {
-            "apiVersion": "v1",
-            "kind": "Pod",
+            "apiVersion": pod["apiVersion"],
+            "kind": pod["kind"],
             "name": metadata["name"],
             "namespace": metadata["namespace"],
             "uid": metadata["uid"],

@@ -157,17 +157,23 @@ def _become_user(user: Message, spec: Message) -> None:
         kernel.bound_capabilities(frozenset(spec["capabilities"]))
     if spec["no_new_privileges"]:
         kernel.forbid_new_privileges()
-    if (user["uid"], user["gid"]) != (os.geteuid(), os.getegid()) or spec["groups"]:
-        try:
-            os.setgroups([*user["groups"], *spec["groups"]])
-            os.setresgid(user["gid"], user["gid"], user["gid"])
-            os.setresuid(user["uid"], user["uid"], user["uid"])
-        except OSError as error:
-            message = (
-                f"cannot become user {user['uid']}:{user['gid']}: this id does not exist in the sandbox; run the "
-                "sandbox as root, or give your user a range in /etc/subuid and /etc/subgid and install newuidmap"
-            )
-            raise OSError(error.errno, message) from error
+    groups = [*user["groups"], *spec["groups"]]
+    same = (user["uid"], user["gid"]) == (os.geteuid(), os.getegid())
+    if same and not groups:
+        return
+    try:
+        os.setgroups(groups)
+        os.setresgid(user["gid"], user["gid"], user["gid"])
+        os.setresuid(user["uid"], user["uid"], user["uid"])
+    except OSError as error:
+        if same:
+            # Where a single id exists, every file of the pod is its own, and groups add nothing.
+            return
+        message = (
+            f"cannot become user {user['uid']}:{user['gid']}: this id does not exist in the sandbox; run the sandbox "
+            "as root, or give your user a range in /etc/subuid and /etc/subgid and install newuidmap"
+        )
+        raise OSError(error.errno, message) from error
 
 
 def _forget_signals() -> None:
