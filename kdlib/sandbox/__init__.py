@@ -4,6 +4,7 @@ Layer: shell.
 """
 
 from kdlib.sandbox.http import Access, AccessLog, User
+from kdlib.sandbox.node import ImageBuildError, build_image
 from kdlib.sandbox.sandbox import Sandbox, SandboxOptions
 from kdlib.sandbox.store import Registry
 from kdlib.sandbox.streams import Containers, ContainerSession, LogRequest
@@ -13,9 +14,11 @@ __all__ = [
     "AccessLog",
     "ContainerSession",
     "Containers",
+    "ImageBuildError",
     "LogRequest",
     "Registry",
     "Sandbox",
     "SandboxOptions",
     "User",
+    "build_image",
 ]
