@@ -1,0 +1,197 @@
+"""The inside of members that have no processes: answers execs as a member does whose start script ends at once.
+
+For hollow nodes: thousands of members in one process. It answers what the guest script answers to the same requests,
+which tests compare.
+
+Layer: shell.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from kdlib.guest.answers import Absent, Accepted, Answer, Refused, encode_answer
+from kdlib.guest.frames import BEGIN, TELL, FrameError, decode
+from kdlib.model import Finished
+from kdlib.wire import ExecRequest
+
+__all__ = ["EmulatedRun", "Emulation", "emulated"]
+
+
+@dataclass(frozen=True, slots=True)
+class EmulatedRun:
+    """How one run of a start script ends."""
+
+    exit_code: int = 0
+    stdout: bytes = b""
+    stderr: bytes = b""
+
+
+Script = Callable[[ExecRequest, tuple[str, ...]], EmulatedRun]
+"""Runs the start script of the member that the request is for, with arguments such as `--configure`."""
+
+Life = Callable[[ExecRequest], str]
+"""Names the present life of the container that the request is for: another name is a fresh container."""
+
+
+Variables: TypeAlias = Mapping[str, str]
+Blobs: TypeAlias = Mapping[str, bytes]
+
+
+@dataclass
+class _Inside:
+    """What is known inside one life of one container."""
+
+    results: dict[str, Finished] = field(default_factory=dict)
+    containers: dict[int, str] = field(default_factory=dict)
+    adopted: set[int] = field(default_factory=set)
+    output: dict[str, EmulatedRun] = field(default_factory=dict)
+    has_package: bool = False
+    sent: int = 0
+    held: int = 0
+    configmeta: bytes = b""
+
+
+class Emulation:
+    """Answers the execs of the guest protocol for any number of members."""
+
+    def __init__(self, *, script: Script | None = None, life: Life | None = None) -> None:
+        self._script = script or _ends_at_once
+        self._life = life or _for_ever
+        self._members: dict[tuple[str, str], tuple[str, _Inside]] = {}
+
+    async def __call__(self, request: ExecRequest, stdin: AsyncIterator[bytes]) -> tuple[bytes, bytes, int]:
+        """Run the command of one exec; returns stdout, stderr and exit code, 127 for a command it does not know."""
+        match request.command:
+            case ("sh", "-c", script, _, mode) if script == BEGIN:
+                return await self._begun(request, mode, stdin)
+            case ("sh", "-c", script, _, operation, _, tail) if script == TELL:
+                return self._told(request, operation, int(tail))
+            case _:
+                return b"", b"command not found\n", 127
+
+    def configmeta(self, namespace: str, pod: str) -> bytes:
+        """Return the configmeta.json that the member holds; empty for none."""
+        known = self._members.get((namespace, pod))
+        return known[1].configmeta if known else b""
+
+    def forget(self, namespace: str, pod: str) -> None:
+        """Drop all that is known of a member, as when its pod is gone."""
+        self._members.pop((namespace, pod), None)
+
+    async def _begun(self, request: ExecRequest, mode: str, stdin: AsyncIterator[bytes]) -> tuple[bytes, bytes, int]:
+        data = await _frame_bytes(stdin)
+        try:
+            frame = decode(data)
+        except FrameError as error:
+            return (*encode_answer(Refused(str(error))), 65)
+        inside = self._inside(request)
+        if mode == "set-up":
+            self._set_up(request, inside, frame.variables, frame.blobs)
+            return (*encode_answer(Accepted()), 0)
+        return self._notified(request, inside, frame.variables, frame.blobs)
+
+    def _told(self, request: ExecRequest, operation: str, tail_bytes: int) -> tuple[bytes, bytes, int]:
+        inside = self._inside(request)
+        result = inside.results.get(operation)
+        return _answer(Absent() if result is None else _with_tails(result, inside.output.get(operation), tail_bytes))
+
+    def _inside(self, request: ExecRequest) -> _Inside:
+        member, life = (request.namespace, request.pod), self._life(request)
+        known = self._members.get(member)
+        if known is None or known[0] != life:
+            known = (life, _Inside())
+            self._members[member] = known
+        return known[1]
+
+    def _set_up(self, request: ExecRequest, inside: _Inside, variables: Variables, blobs: Blobs) -> None:
+        attempt, operation = int(variables["attempt"]), f"setup-{variables['attempt']}"
+        if attempt in inside.containers:
+            return
+        result = _compared(inside, attempt, variables["container"])
+        inside.containers[attempt] = variables["container"]
+        if result is not None:
+            inside.results[operation] = result
+            return
+        _write_configmeta(inside, variables, blobs)
+        run = EmulatedRun()
+        if variables["package_url"]:
+            inside.has_package = True
+            if variables["run_configure"] == "1":
+                run = self._script(request, ("--configure",))
+        inside.results[operation] = Finished(run.exit_code, generation=inside.held)
+        inside.output[operation] = run
+
+    def _notified(
+        self, request: ExecRequest, inside: _Inside, variables: Variables, blobs: Blobs
+    ) -> tuple[bytes, bytes, int]:
+        arguments, operation = variables["arguments"], f"notify-{variables['change']}"
+        if arguments and not inside.has_package:
+            return _answer(Absent())
+        _write_configmeta(inside, variables, blobs)
+        if not arguments:
+            return _answer(Finished(0, generation=inside.held))
+        if operation not in inside.results:
+            run = self._script(request, tuple(arguments.split()))
+            inside.results[operation] = Finished(run.exit_code, generation=inside.held)
+            inside.output[operation] = run
+        tail_bytes = int(variables["tail_bytes"])
+        return _answer(_with_tails(inside.results[operation], inside.output.get(operation), tail_bytes))
+
+
+def emulated(*, script: Script | None = None, life: Life | None = None) -> Emulation:
+    """Make an emulation of members; by default every start script ends at once, well, and containers live for ever."""
+    return Emulation(script=script, life=life)
+
+
+def _compared(inside: _Inside, attempt: int, container: str) -> Finished | None:
+    """Return the result that an attempt gets from others of this life, None where it is to be made."""
+    for other in sorted(inside.containers, key=str):
+        if other > attempt:
+            return Finished(71, detail="a later attempt was made in this container")
+        if inside.containers[other] != container and other not in inside.adopted:
+            inside.adopted.add(other)
+            return inside.results[f"setup-{other}"]
+    return None
+
+
+def _write_configmeta(inside: _Inside, variables: Variables, blobs: Blobs) -> None:
+    if "configmeta" in blobs and int(variables["stamp"]) >= inside.sent:
+        inside.sent, inside.held = int(variables["stamp"]), int(variables["generation"])
+        inside.configmeta = blobs["configmeta"]
+
+
+def _with_tails(result: Finished, run: EmulatedRun | None, tail_bytes: int) -> Finished:
+    if result.exit_code == 0 or run is None or not tail_bytes:
+        return result
+    return Finished(
+        result.exit_code,
+        stdout_tail=run.stdout[-tail_bytes:].decode("utf-8", "replace"),
+        stderr_tail=run.stderr[-tail_bytes:].decode("utf-8", "replace"),
+        detail=result.detail,
+        generation=result.generation,
+    )
+
+
+def _answer(answer: Answer) -> tuple[bytes, bytes, int]:
+    return (*encode_answer(answer), 0)
+
+
+async def _frame_bytes(stdin: AsyncIterator[bytes]) -> bytes:
+    """Read one frame, which tells its own length: the stream need not end."""
+    data = bytearray()
+    async for part in stdin:
+        data += part
+        header, found, body = data.partition(b"\n")
+        fields = header.split(b" ")
+        if found and len(fields) == 5 and len(body) >= int(fields[1]):
+            break
+    return bytes(data)
+
+
+def _ends_at_once(_: ExecRequest, __: tuple[str, ...]) -> EmulatedRun:
+    return EmulatedRun()
+
+
+def _for_ever(_: ExecRequest) -> str:
+    return ""

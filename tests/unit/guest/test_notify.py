@@ -1,0 +1,136 @@
+"""A change reaches a member by one exec: configmeta first, then the event, at most once per container life."""
+
+import asyncio
+
+import pytest
+
+from kdlib.errors import UnreachableError
+from kdlib.guest import notify, set_up
+from kdlib.model import Finished, Stalled
+
+SHELLS = ("dash", "bash", "busybox")
+ADDED = ("--addnodes", "--nodegroup", "1", "--role", "head", "--fqdns", "a.b,c.d")
+
+
+@pytest.fixture
+def make_member(make_container, make_package, make_set_up):
+    """Make a container that is set up, with a start script of this body."""
+
+    async def make(body="", shell="dash"):
+        box = make_container(shell)
+        make_package(box, f'[ "$1" != --configure ] || exit 0\n{body}')
+        await set_up(box, make_set_up())
+        box.requests.clear()
+        return box
+
+    return make
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+async def test_an_event_is_run_once_by_one_exec(make_member, make_notify, shell):
+    box = await make_member("echo told; exit 2\n", shell)
+    work = make_notify("addnodes-x", *ADDED, configmeta=b'{"new":1}')
+    fact = await notify(box, work)
+    assert len(box.requests) == 1
+    assert fact.operation == "notify-addnodes-x"
+    assert fact.result == Finished(2, stdout_tail="told\n", generation=8)
+    assert box.text("etc/guestconfig/configmeta.json") == '{"new":1}'
+    assert (await notify(box, work)).result == fact.result
+    assert box.events() == ["--configure", " ".join(ADDED)]
+
+
+async def test_a_refresh_writes_configmeta_and_runs_nothing(make_member, make_notify):
+    box = await make_member()
+    fact = await notify(box, make_notify("8", configmeta=b'{"new":1}'))
+    assert fact.result == Finished(0, generation=8)
+    assert box.text("etc/guestconfig/configmeta.json") == '{"new":1}'
+    assert box.events() == ["--configure"]
+
+
+async def test_an_event_is_read_back_when_its_exec_was_cut(make_member, make_notify):
+    box = await make_member("sleep 0.3; exit 4\n")
+    begun = asyncio.create_task(notify(box, make_notify("c", "--delnodes")))
+    while len(box.events()) < 2:
+        await asyncio.sleep(0.02)
+    begun.cancel()
+    await asyncio.wait([begun])
+    assert (await notify(box, make_notify("c", "--delnodes"))).result.exit_code == 4
+    assert box.events() == ["--configure", "--delnodes"]
+
+
+async def test_another_try_of_a_change_has_a_guard_of_its_own(make_member, make_notify):
+    box = await make_member()
+    for change in ("c", "c-2"):
+        await notify(box, make_notify(change, "--delnodes"))
+    assert box.events() == ["--configure", "--delnodes", "--delnodes"]
+
+
+async def test_configmeta_never_goes_back(make_member, make_notify, monkeypatch):
+    """A frame that was sent earlier and arrives later writes nothing; who sent it hears what is there."""
+    box = await make_member()
+    await notify(box, make_notify("9", generation=9, configmeta=b'{"new":1}'))
+    monkeypatch.setattr("kdlib.guest.protocol._stamp", lambda: 1000)
+    fact = await notify(box, make_notify("8", configmeta=b'{"old":1}'))
+    assert fact.result == Finished(0, generation=9)
+    assert box.text("etc/guestconfig/configmeta.json") == '{"new":1}'
+
+
+async def test_a_cluster_that_counts_anew_is_followed(make_member, make_notify):
+    box = await make_member()
+    fact = await notify(box, make_notify("2", generation=2, configmeta=b'{"restored":1}'))
+    assert fact.result == Finished(0, generation=2)
+    assert box.text("etc/guestconfig/configmeta.json") == '{"restored":1}'
+
+
+async def test_an_event_in_a_container_without_package_changes_nothing(make_container, make_notify):
+    box = make_container()
+    fact = await notify(box, make_notify("c", "--delnodes"))
+    assert isinstance(fact.result, Stalled)
+    assert not (box.root / "etc/guestconfig/configmeta.json").exists()
+
+
+async def test_a_stream_cut_anywhere_changes_nothing(make_member, make_notify):
+    box = await make_member()
+    before = box.text("etc/guestconfig/configmeta.json")
+    for cut in (0, 10, 500, 15000):
+        box.cut_after = cut
+        fact = await notify(box, make_notify("c", "--delnodes", configmeta=b"{}"))
+        assert isinstance(fact.result, Stalled)
+    assert box.text("etc/guestconfig/configmeta.json") == before
+    assert box.events() == ["--configure"]
+
+
+async def test_a_member_out_of_reach_has_stalled(make_member, make_notify):
+    box = await make_member()
+    box.refuse = [UnreachableError("no route")] * 9
+    fact = await notify(box, make_notify("8"))
+    assert fact.result == Stalled("the container cannot be reached: no route")
+
+
+async def test_who_takes_long_is_told_of_before_the_end(make_member, make_notify):
+    box = await make_member("sleep 0.5\n")
+    work = make_notify("c", "--delnodes")
+    work = make_notify("c", "--delnodes", limits=type(work.limits)(answer=0.1))
+    said = []
+    fact = await notify(box, work, progress=said.append)
+    assert [item.result for item in said] == [Stalled("no end of delnodes within 0.1 s")]
+    assert fact.result == Finished(0, generation=8)
+    said.clear()
+    await notify(box, make_notify("d", "--delnodes", limits=type(work.limits)(answer=9)), progress=said.append)
+    assert said == []
+
+
+async def test_an_event_that_takes_longer_than_an_exec_is_followed_by_others(make_member, make_notify):
+    box = await make_member("sleep 1.2\n")
+    work = make_notify("c", "--delnodes")
+    work = make_notify("c", "--delnodes", limits=type(work.limits)(attach=1))
+    assert (await notify(box, work)).result == Finished(0, generation=8)
+    assert len(box.requests) > 1
+
+
+async def test_an_event_that_hangs_is_stopped(make_member, make_notify):
+    box = await make_member("sleep 60\n")
+    work = make_notify("c", "--delnodes")
+    fact = await notify(box, make_notify("c", "--delnodes", limits=type(work.limits)(script=1, grace=1)))
+    assert fact.result.exit_code == 143
+    assert fact.result.detail == "the start script's event did not end within 1 s and was stopped"
