@@ -1,0 +1,81 @@
+"""Somebody else's operator, as a process of its own against the embedded cluster: its pools become set-up members."""
+
+import asyncio
+import sys
+import uuid
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kdlib.kube import Kind
+from kdlib.packages import load
+from kdlib.sandbox.controllers import Controllers
+from kdlib.sandbox.http import Authority, Front, kubeconfig_text
+from kdlib.sandbox.store import LocalTransport, Registry
+from kdlib.testing.hollow import HollowContainers, HollowNode, HollowSettings
+from kdlib.wire import STATEFUL_SET
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+OPERATOR = EXAMPLES / "notebook_operator.py"
+POOL = Kind("example.org/v1", "NotebookPool")
+
+
+@asynccontextmanager
+async def served(kubeconfig, members):
+    registry, authority = Registry(lambda: datetime.now(UTC), lambda: str(uuid.uuid4())), Authority("test")
+    async with AsyncExitStack() as stack:
+        controllers = Controllers(registry)
+        await controllers.start()
+        stack.push_async_callback(controllers.close)
+        containers = HollowContainers(members)
+        settings = HollowSettings(heartbeat_seconds=0)
+        await stack.enter_async_context(HollowNode(LocalTransport(registry), containers, settings))
+        front = await Front(registry, authority, containers=containers).start()
+        stack.push_async_callback(front.close)
+        client = authority.issue("admin", ("system:masters",))
+        kubeconfig.write_text(kubeconfig_text("test", front.url, authority=authority.certificate, client=client))
+        yield registry
+
+
+@asynccontextmanager
+async def operating(kubeconfig):
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(OPERATOR), env={"KUBECONFIG": str(kubeconfig)}, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        yield
+    finally:
+        assert process.returncode is None, (await process.stderr.read()).decode()
+        process.kill()
+        await process.communicate()
+
+
+async def until(condition, seconds=60):
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - any condition on the world can be awaited
+            await asyncio.sleep(0.02)
+
+
+async def test_a_pool_becomes_a_cluster_of_members_grows_and_goes(tmp_path, made):
+    members = made.members()
+    kubeconfig = tmp_path / "config"
+    async with served(kubeconfig, members) as registry:
+        definition, pool = (document.value for document in load(EXAMPLES / "notebook-pool.yaml"))
+        registry.create(definition)
+
+        def status():
+            return registry.get(POOL, "default", "lab").get("status") or {}
+
+        async with operating(kubeconfig):
+            registry.create({**pool, "metadata": {**pool["metadata"], "namespace": "default"}})
+            await until(lambda: status().get("state") == "configured")
+            assert [run for _, _, run in members.runs] == ["--configure"] * 2
+            registry.patch(POOL, "default", "lab", {"spec": {"size": 3}})
+            await until(lambda: status().get("state") == "configured" and status()["members"] == "3/3")
+            assert sum("--addnodes" in run for _, _, run in members.runs) == 2
+            registry.delete(POOL, "default", "lab")
+            await until(lambda: not registry.list(POOL) and not registry.list(STATEFUL_SET))
+
+
+def test_the_operator_is_short():
+    assert len(OPERATOR.read_text().splitlines()) < 40
