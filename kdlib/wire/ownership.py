@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from kdlib.frozen import Json
+from kdlib.wire.checking import check
 from kdlib.wire.fieldset import (
     LEAF,
     FieldSet,
@@ -25,7 +26,7 @@ from kdlib.wire.fieldset import (
     with_named_fields,
 )
 from kdlib.wire.schema import Schema
-from kdlib.wire.typed import Comparison, ShapeError, check, compare, field_set, merge, remove
+from kdlib.wire.typed import Comparison, ShapeError, compare, field_set, merge, remove
 
 __all__ = ["ApplyConflict", "Owner", "Owners", "Writer", "applied", "decoded_owners", "encoded_owners", "updated"]
 
@@ -288,10 +289,11 @@ def applied(schema: Schema, live: Json | None, intent: Json, writer: Writer, *, 
     merged: Json = merge(schema, base, intent)
     self_key: OwnerKey = ("Apply", writer.manager, "", writer.subresource)
     last = owners.get(self_key)
-    fields = recursive_difference(difference(field_set(schema, intent), _NEVER_OWNED), writer.ignored)
+    said = recursive_difference(field_set(schema, intent), writer.ignored)
+    fields = difference(said, _NEVER_OWNED)
     owners = {key: owner for key, owner in owners.items() if key != self_key}
     if last is not None:
-        merged = _pruned(schema, merged, last.fields, _all_fields(owners, fields))
+        merged = _pruned(schema, merged, last.fields, _all_fields(owners, said))
     found = _filtered(compare(schema, base, merged), writer.ignored)
     conflicts = _conflicts(owners, union(found.modified, found.added))
     if conflicts and not force:

@@ -8,7 +8,7 @@ Layer: pure.
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property, total_ordering
+from functools import cached_property, lru_cache, total_ordering
 
 __all__ = ["Quantity", "QuantityError"]
 
@@ -38,20 +38,7 @@ class Quantity:
 
         Fractions below one nano are rounded away from zero. Raises QuantityError.
         """
-        found = _FORM.fullmatch(str(text))
-        if not found:
-            raise QuantityError(_RULE)
-        sign, digits, suffix = found.groups()
-        number = Fraction("0" + digits if digits.startswith(".") else digits)
-        if suffix in _BINARY:
-            form, number = "binary", number * 2 ** _BINARY[suffix]
-        elif suffix[:1] in {"e", "E"} and len(suffix) > 1:
-            form, number = "exponent", number * Fraction(10) ** int(suffix[1:])
-        else:
-            form, number = "decimal", number * Fraction(10) ** _DECIMAL[suffix]
-        number = Fraction(-(-number // _SMALLEST)) * _SMALLEST
-        number = min(number, Fraction(_LARGEST)) if number > _LARGEST else number
-        return cls(-number if sign == "-" else number, form)
+        return _parsed(str(text))
 
     @cached_property
     def canonical(self) -> str:
@@ -90,3 +77,21 @@ class Quantity:
 
     def __hash__(self) -> int:
         return hash(self.value)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> Quantity:
+    found = _FORM.fullmatch(text)
+    if not found:
+        raise QuantityError(_RULE)
+    sign, digits, suffix = found.groups()
+    number = Fraction("0" + digits if digits.startswith(".") else digits)
+    if suffix in _BINARY:
+        form, number = "binary", number * 2 ** _BINARY[suffix]
+    elif suffix[:1] in {"e", "E"} and len(suffix) > 1:
+        form, number = "exponent", number * Fraction(10) ** int(suffix[1:])
+    else:
+        form, number = "decimal", number * Fraction(10) ** _DECIMAL[suffix]
+    number = Fraction(-(-number // _SMALLEST)) * _SMALLEST
+    number = min(number, Fraction(_LARGEST)) if number > _LARGEST else number
+    return Quantity(-number if sign == "-" else number, form)

@@ -20,6 +20,13 @@ from kdlib.frozen import Json
 __all__ = ["Schema", "Schemas", "builtin_schemas", "structural_schema"]
 
 _SCALARS = frozenset({"string", "integer", "number", "boolean"})
+_SCALAR_TYPES: Mapping[str, frozenset[type]] = {
+    "": frozenset({str, int, float, bool}),
+    "string": frozenset({str}),
+    "integer": frozenset({int, float}),
+    "number": frozenset({int, float}),
+    "boolean": frozenset({bool}),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +69,11 @@ class Schema:
     def is_scalar(self) -> bool:
         """Tell whether the node takes scalars."""
         return self.type in _SCALARS or self.is_any
+
+    @cached_property
+    def scalar_types(self) -> frozenset[type]:
+        """Return the types of Python whose values the node takes, lists and maps apart."""
+        return _SCALAR_TYPES.get(self.type, frozenset())
 
     @cached_property
     def is_int_or_string(self) -> bool:

@@ -71,7 +71,7 @@ def _apply_directive(out: Json, name: str, value: Any, patch: Json) -> None:
         field = name.removeprefix(_ORDER)
         if field not in patch and isinstance(out.get(field), list):
             key = next((next(iter(item)) for item in value if isinstance(item, dict) and item), "")
-            out[field] = _ordered(out[field], value, key, ())
+            out[field] = _ordered(out[field], value, key, out[field])
 
 
 def _merge_field(out: Json, name: str, sent: tuple[Any, Any], schema: Schema | None) -> None:
@@ -114,8 +114,8 @@ def _merged_list(here: list[Any], patch: list[Any], order: Any, schema: Schema) 
         return [_without_directives(item) for item in patch if not (isinstance(item, dict) and _PATCH in item)]
     if not key:
         merged = list(dict.fromkeys([*here, *patch]))
-        return _ordered(merged, order, "", patch)
-    return _ordered(_merged_items(here, patch, key, schema.items), order, key, patch)
+        return _ordered(merged, order if order is not None else patch, "", here)
+    return _ordered(_merged_items(here, patch, key, schema.items), order if order is not None else patch, key, here)
 
 
 def _merged_items(here: list[Any], patch: list[Any], key: str, schema: Schema) -> list[Any]:
@@ -135,31 +135,25 @@ def _merged_items(here: list[Any], patch: list[Any], key: str, schema: Schema) -
     return out
 
 
-def _ordered(items: list[Any], order: Any, key: str, patch: Any) -> list[Any]:
-    """Put the items of the patch (or those named by the order) first, the others where they were relative to these."""
-    wanted = order if order is not None else patch
-    names = [item.get(key) if key and isinstance(item, dict) else item for item in wanted]
-    place = {name: index for index, name in enumerate(names) if isinstance(name, str | int)}
+def _ordered(items: list[Any], order: Any, key: str, here: list[Any]) -> list[Any]:
+    """Put the merged items in order: those of the patch as it has them, the others as they were before.
 
-    def rank(item: Any) -> int | None:
-        name = item.get(key) if key and isinstance(item, dict) else item
-        return place.get(name) if isinstance(name, str | int) else None
-
-    mine = sorted((item for item in items if rank(item) is not None), key=lambda item: rank(item) or 0)
-    others = [item for item in items if rank(item) is None]
-    return [*mine, *others] if order is None else _interwoven(mine, others, items)
-
-
-def _interwoven(mine: list[Any], others: list[Any], items: list[Any]) -> list[Any]:
-    """Merge two lists, each in its own order, taking first what stood first before."""
-    place = {id(item): index for index, item in enumerate(items)}
+    Where the two meet, one of the others goes first if it stood before the patch's item in the old list, and the
+    patch's item else.
+    """
+    wanted = [_name(item, key) for item in order]
+    old = [_name(item, key) for item in here]
+    mine = sorted(
+        (item for item in items if _name(item, key) in wanted), key=lambda item: wanted.index(_name(item, key))
+    )
+    others = [item for item in items if _name(item, key) not in wanted]
     out: list[Any] = []
-    left = right = 0
-    while left < len(mine) and right < len(others):
-        if place[id(mine[left])] <= place[id(others[right])]:
-            out.append(mine[left])
-            left += 1
-        else:
-            out.append(others[right])
-            right += 1
-    return [*out, *mine[left:], *others[right:]]
+    while mine and others:
+        first, other = _name(mine[0], key), _name(others[0], key)
+        stood_before = first in old and other in old and old.index(other) < old.index(first)
+        out.append(others.pop(0) if stood_before else mine.pop(0))
+    return [*out, *mine, *others]
+
+
+def _name(item: Any, key: str) -> Any:
+    return item.get(key) if key and isinstance(item, dict) else item

@@ -6,20 +6,22 @@ See https://kubernetes.io/docs/reference/using-api/server-side-apply/.
 Layer: pure.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
+from operator import is_
 from typing import Any
 
 import orjson
 
 from kdlib.frozen import Json
-from kdlib.wire.fieldset import LEAF, FieldSet, element_text, is_member
+from kdlib.wire.fieldset import LEAF, FieldSet, is_member
 from kdlib.wire.schema import Schema
 
 __all__ = [
     "Comparison",
     "ShapeError",
-    "check",
     "compare",
     "field_set",
     "full_set",
@@ -62,6 +64,8 @@ def item_element(schema: Schema, item: Any) -> str:
     """
     keys = schema.keys
     if not keys:
+        if type(item) is str:
+            return _text_element(item)
         if isinstance(item, dict | list) or item is None:
             raise ShapeError([("", _no_set_item(item))])
         return "v:" + _json(item)
@@ -70,8 +74,8 @@ def item_element(schema: Schema, item: Any) -> str:
         raise ShapeError([("", f"associative list with keys may not have {kind}")])
     if len(keys) == 1:
         value = item.get(keys[0])
-        if type(value) is str and value.isalnum():
-            return f'k:{{"{keys[0]}":"{value}"}}'
+        if type(value) is str:
+            return _keyed_element(keys[0], value)
     defaults = schema.key_defaults
     named = {key: item[key] if key in item else defaults[key] for key in sorted(keys) if key in item or key in defaults}
     if not named:
@@ -79,6 +83,17 @@ def item_element(schema: Schema, item: Any) -> str:
         what = f"associative list with keys has an element that omits all key fields [{quoted}]"
         raise ShapeError([("", f"{what} (and doesn't have default values for any key fields)")])
     return "k:" + _json(named)
+
+
+@lru_cache(maxsize=4096)
+def _text_element(item: str) -> str:
+    return "v:" + _json(item)
+
+
+@lru_cache(maxsize=4096)
+def _keyed_element(key: str, value: str) -> str:
+    # The same few names come again in every object of an application, and each is asked for many times in one write.
+    return "k:" + _json({key: value})
 
 
 def _no_set_item(item: Any) -> str:
@@ -118,6 +133,10 @@ def _map_set(schema: Schema, value: Json) -> FieldSet:
     out: FieldSet = {}
     fields, additional = schema.fields, schema.additional
     for name, item in value.items():
+        kind = type(item)
+        if kind is not dict and kind is not list:
+            out["f:" + name] = LEAF
+            continue
         declared = fields.get(name)
         node = declared or additional
         if node is None or _is_leaf(node, item):
@@ -288,28 +307,40 @@ def merge(schema: Schema, live: Any, applied: Any) -> Any:
 
 
 def _merge_maps(schema: Schema, live: Json, applied: Json) -> Json:
-    out = dict(live)
+    fields, other = schema.fields, schema.additional or schema.table.deduced
+    out = live
     for name, value in applied.items():
         if name not in live:
-            out[name] = value
-            continue
-        node = schema.child(name) or schema.table.deduced
-        out[name] = merge(node, live[name], value)
+            merged = value
+        else:
+            before = live[name]
+            merged = merge(fields.get(name) or other, before, value)
+            if merged is before:
+                continue
+        # What stays as it is stays the same value, so that comparing finds it at once.
+        if out is live:
+            out = dict(live)
+        out[name] = merged
     return out
 
 
 def _merge_lists(schema: Schema, live: list[Any], applied: list[Any]) -> list[Any]:
     theirs = [item_element(schema, item) for item in live]
     ours = [item_element(schema, item) for item in applied]
-    known = _by_element(schema, live)
+    places = dict(zip(theirs, live, strict=True))
+    if theirs == ours and len(places) == len(live):
+        merged = [merge(schema.items, mine, item) for mine, item in zip(live, applied, strict=True)]
+        return live if all(map(is_, merged, live)) else merged
+    doubled = {element for element, count in Counter(theirs).items() if count > 1} if len(places) < len(live) else ()
     out = []
     for is_live, index in _interleaved(theirs, ours):
         if is_live:
             out.append(live[index])
             continue
-        found = known.get(ours[index], ())
         # An item that the live list holds twice is replaced, not merged: nobody knows which of the two is meant.
-        out.append(merge(schema.items, found[0], applied[index]) if len(found) == 1 else applied[index])
+        element = ours[index]
+        merges = element in places and element not in doubled
+        out.append(merge(schema.items, places[element], applied[index]) if merges else applied[index])
     return out
 
 
@@ -366,84 +397,3 @@ def _removed_from_map(schema: Schema, value: Json, fields: FieldSet) -> Json:
         elif not is_member(node):
             out[name] = remove(schema.child(name) or schema.table.deduced, item, node)
     return out
-
-
-# --- checking -------------------------------------------------------------------------------------------------------
-
-
-def check(schema: Schema, value: Any) -> None:
-    """Raise ShapeError where an applied object has undeclared fields, wrong types or list items named twice."""
-    problems = list(_problems(schema, value, ""))
-    if problems:
-        raise ShapeError(problems)
-
-
-def _problems(schema: Schema, value: Any, path: str) -> Iterator[tuple[str, str]]:
-    match value:
-        case None:
-            return
-        case dict() if schema.is_map:
-            yield from _map_problems(schema, value, path)
-        case list() if schema.is_list:
-            yield from _list_problems(schema, value, path)
-        case _:
-            what = _scalar_problem(schema, value)
-            if what:
-                yield path, what
-
-
-def _map_problems(schema: Schema, value: Json, path: str) -> Iterator[tuple[str, str]]:
-    for name, item in value.items():
-        node = schema.child(name)
-        if node is None:
-            yield f"{path}.{name}", "field not declared in schema"
-        elif node is not schema.table.deduced:
-            yield from _problems(node, item, f"{path}.{name}")
-
-
-def _list_problems(schema: Schema, value: list[Any], path: str) -> Iterator[tuple[str, str]]:
-    seen: set[str] = set()
-    for index, item in enumerate(value):
-        if schema.is_atomic_list:
-            yield from _problems(schema.items, item, f"{path}[{index}]")
-            continue
-        try:
-            element = item_element(schema, item)
-        except ShapeError as error:
-            yield path, f"element {index}: {error}"
-            return
-        if element in seen:
-            yield path, f"duplicate entries for key {element_text(element)}"
-        seen.add(element)
-        yield from _problems(schema.items, item, path + element_text(element))
-
-
-def _scalar_problem(schema: Schema, value: Any) -> str:
-    if schema.is_any and not isinstance(value, dict | list):
-        return ""
-    shown = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
-    match schema.type:
-        case "object":
-            return f"expected map, got &{{{value}}}"
-        case "array":
-            return f"expected list, got &{{{value}}}"
-        case "string" if not isinstance(value, str):
-            return f"expected string, got &value.valueUnstructured{{Value:{shown}}}"
-        case "integer" | "number" if isinstance(value, bool) or not isinstance(value, int | float):
-            return f"expected numeric (int or float), got {_go_type(value)}"
-        case "boolean" if not isinstance(value, bool):
-            return f"expected boolean, got &{{{value}}}"
-        case _:
-            return ""
-
-
-def _go_type(value: Any) -> str:
-    match value:
-        case bool():
-            return "bool"
-        case str():
-            return "string"
-        case dict():
-            return "map[string]interface {}"
-        case _:
-            return "[]interface {}"

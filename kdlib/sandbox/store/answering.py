@@ -14,7 +14,14 @@ from kdlib.sandbox.store.core import Core
 from kdlib.sandbox.store.creating import begin_create, commit_create, settle_create
 from kdlib.sandbox.store.deleting import Deletion, begin_delete, commit_delete, deletion_body
 from kdlib.sandbox.store.draft import Draft
-from kdlib.sandbox.store.faults import conflict, method_not_allowed, not_found, too_large_version
+from kdlib.sandbox.store.faults import (
+    conflict,
+    forbidden_field,
+    invalid_options,
+    method_not_allowed,
+    not_found,
+    too_large_version,
+)
 from kdlib.sandbox.store.history import Change
 from kdlib.sandbox.store.intake import read_body
 from kdlib.sandbox.store.listing import list_body, listed, read_query
@@ -27,7 +34,7 @@ from kdlib.sandbox.store.options import (
     write_options,
 )
 from kdlib.sandbox.store.patching import begin_patch
-from kdlib.sandbox.store.reviews import Reviewer, answered_review
+from kdlib.sandbox.store.reviews import Reviewer, answered_review, check_review
 from kdlib.sandbox.store.routing import target_of
 from kdlib.sandbox.store.scale import begin_scale, scale_of
 from kdlib.sandbox.store.target import Patch, Target
@@ -40,6 +47,8 @@ __all__ = ["Answer", "Answering"]
 _FRESHNESS_SECONDS = 3.0
 _TRIES = 100
 _REVIEWS = "authorization.k8s.io"
+_WITHOUT_OBJECT = frozenset({"exec", "log"})
+"""Subresources that are streams, not objects."""
 _ENDPOINTS = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
 
 
@@ -72,7 +81,7 @@ class Answering:
         verb = _verb(request, target)
         if target.resource.kind.namespaced and not target.namespace and verb != "list":
             raise method_not_allowed()
-        if not target.subresource and verb not in target.resource.verbs:
+        if target.subresource in _WITHOUT_OBJECT or (not target.subresource and verb not in target.resource.verbs):
             raise method_not_allowed()
         match verb:
             case "get":
@@ -106,6 +115,9 @@ class Answering:
 
     async def _list(self, target: Target, request: Request) -> Answer:
         query = read_query(target.resource, request.query)
+        if request.query.get("sendInitialEvents"):
+            what = "sendInitialEvents is forbidden for list"
+            raise invalid_options("ListOptions", [forbidden_field("sendInitialEvents", what)])
         await self._wait_for(query.version)
         items, metadata = listed(self._core, target.resource, target.namespace, query)
         return Answer(200, list_body(target.resource, items, metadata))
@@ -166,6 +178,7 @@ class Answering:
     def _review(self, target: Target, request: Request, caller: Caller) -> Json:
         options = write_options(request.query, caller)
         review, _ = read_body(target.resource, request.body, self._core.reading(), options)
+        check_review(review)
         return answered_review(review, caller, self.allows)
 
     def _done(self, target: Target, request: Request, caller: Caller) -> Json:
@@ -204,13 +217,12 @@ class Answering:
         options = delete_options(request.query, request.body, caller)
         query = read_query(target.resource, request.query)
         items, metadata = listed(self._core, target.resource, target.namespace, query)
-        done = []
         for item in items:
             metadata_of = item["metadata"]
             one = replace(target, namespace=metadata_of.get("namespace", ""), name=metadata_of["name"])
             deletion, _ = await self._begin_deletion(one, options)
-            done.append(commit_delete(self._core, deletion)[0])
-        return Answer(200, list_body(target.resource, done, metadata))
+            commit_delete(self._core, deletion)
+        return Answer(200, list_body(target.resource, items, metadata))
 
 
 _VERBS = {

@@ -39,6 +39,8 @@ class Behaviour:
     needs_version: bool = False
     """True where an update must carry a resourceVersion."""
     creates_on_update: bool = False
+    checks_metadata_again: bool = False
+    """True where the check of an update looks at metadata once more."""
     is_graceful: bool = False
     deletion_finalizer: str = ""
     """A finalizer that a deletion puts on the object itself."""

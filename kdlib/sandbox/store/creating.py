@@ -11,7 +11,7 @@ from kdlib.sandbox.store.core import Core
 from kdlib.sandbox.store.draft import Draft
 from kdlib.sandbox.store.faults import already_exists, forbidden, invalid, not_found
 from kdlib.sandbox.store.intake import check_place, read_body
-from kdlib.sandbox.store.metadata import metadata_errors
+from kdlib.sandbox.store.metadata import finalizer_warnings, metadata_errors
 from kdlib.sandbox.store.options import WriteOptions
 from kdlib.sandbox.store.resources import Resource
 from kdlib.sandbox.store.target import Target
@@ -25,7 +25,6 @@ _SYSTEM_FIELDS = (
     "deletionTimestamp",
     "deletionGracePeriodSeconds",
     "selfLink",
-    "generation",
 )
 _LONGEST_BASE = 58
 
@@ -96,9 +95,14 @@ def settle_create(core: Core, draft: Draft) -> None:
     if resource.behaviour.has_generation:
         metadata["generation"] = 1
     resource.behaviour.prepare(obj)
-    errors = [*resource.behaviour.validate(obj), *metadata_errors(resource.kind, metadata)]
+    errors = [
+        *resource.behaviour.validate(obj),
+        *metadata_errors(resource.kind, metadata, is_custom=resource.is_custom),
+    ]
     if errors:
-        raise invalid(resource.kind, draft.name, errors)
+        raise invalid(resource.invalid_kind, draft.name, errors)
+    if resource.is_custom:
+        draft.warnings.extend(finalizer_warnings(metadata))
 
 
 def commit_create(core: Core, draft: Draft) -> Json:

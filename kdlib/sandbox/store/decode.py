@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 from kdlib.frozen import Json, copied
 from kdlib.sandbox.store.pointers import SHOWN_WHEN_NULL, TELLS_ZERO
+from kdlib.sandbox.store.times import TimeError, read_micro_time, read_time
 from kdlib.wire import Quantity, QuantityError, Schema
 
 __all__ = ["Misfit", "Plan", "Reading", "read_object"]
@@ -190,16 +191,13 @@ def _canonical(value: str | float) -> str:
         raise Misfit(str(error)) from error
 
 
-_TIME = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)")
-
-
 def _read_time(schema: Schema, value: Any, path: str, _reading: Reading) -> str:
     if not isinstance(value, str):
         raise _misfit(schema, value, path, "string")
-    if not _TIME.fullmatch(value):
-        shown = "2006-01-02T15:04:05Z07:00"
-        raise Misfit(f'parsing time "{value}" as "{shown}": cannot parse "{value}" as "2006"')
-    return value
+    try:
+        return read_micro_time(value) if schema.name.endswith(".MicroTime") else read_time(value)
+    except TimeError as error:
+        raise Misfit(str(error)) from error
 
 
 def _read_bytes(schema: Schema, value: Any, path: str, _reading: Reading) -> str:

@@ -10,12 +10,21 @@ from datetime import UTC, datetime, timedelta
 
 from kdlib.frozen import Json, dig
 from kdlib.sandbox.store.core import Core, stamp
-from kdlib.sandbox.store.faults import FieldError, invalid_options, invalid_value, not_found, unmet
+from kdlib.sandbox.store.faults import (
+    FieldError,
+    forbidden,
+    invalid_options,
+    invalid_value,
+    not_found,
+    unmet,
+    unsupported,
+)
 from kdlib.sandbox.store.options import DeleteOptions
 from kdlib.sandbox.store.resources import Resource
 
 __all__ = ["Deletion", "begin_delete", "commit_delete", "deletion_body"]
 
+_PROTECTED = frozenset({"default", "kube-system", "kube-public"})
 _ORPHAN, _FOREGROUND = "orphan", "foregroundDeletion"
 
 
@@ -36,6 +45,8 @@ def begin_delete(core: Core, resource: Resource, key: tuple[str, str], options: 
     if live is None:
         raise not_found(resource.kind, key[1])
     _check_options(options)
+    if resource.storage == "namespaces" and key[1] in _PROTECTED:
+        raise forbidden(resource.kind, key[1], "this namespace may not be deleted")
     _check_preconditions(resource, live, options)
     metadata = live["metadata"]
     if resource.behaviour.is_graceful:
@@ -54,6 +65,8 @@ def begin_delete(core: Core, resource: Resource, key: tuple[str, str], options: 
 
 
 def _check_options(options: DeleteOptions) -> None:
+    if options.dry_run_text not in {"", "All"}:
+        raise invalid_options("DeleteOptions", [unsupported("dryRun", [options.dry_run_text], ("All",))])
     policies = "Foreground", "Background", "Orphan"
     if options.propagation and options.propagation not in policies:
         what = 'supported values: "Foreground", "Background", "Orphan", "nil"'
@@ -160,14 +173,21 @@ def commit_delete(core: Core, deletion: Deletion) -> tuple[Json, bool]:
     if deletion.options.dry_run:
         return deletion.marked or deletion.old, deletion.marked is None
     if deletion.marked is None:
-        last = None
-        if resource.behaviour.is_graceful:
-            fields = {"deletionTimestamp": core.stamp(), "deletionGracePeriodSeconds": 0}
-            last = resource.stored(_marked(deletion.old, **fields))
-        return resource.shown(core.shelves.take(resource.storage, key, last)), True
+        _announce(core, deletion)
+        return resource.shown(core.shelves.take(resource.storage, key)), True
     if deletion.marked == deletion.old:
         return deletion.old, False
     return resource.shown(core.shelves.put(resource.storage, key, resource.stored(deletion.marked))), False
+
+
+def _announce(core: Core, deletion: Deletion) -> None:
+    """Store that a pod's time is over before it goes: whoever watches sees a change first, then the end."""
+    metadata = deletion.old["metadata"]
+    is_told = bool(metadata.get("deletionTimestamp")) and not metadata.get("deletionGracePeriodSeconds")
+    if not deletion.resource.behaviour.is_graceful or is_told:
+        return
+    marked = _marked(deletion.old, deletionTimestamp=core.stamp(), deletionGracePeriodSeconds=0)
+    core.shelves.put(deletion.resource.storage, deletion.key, deletion.resource.stored(marked))
 
 
 def deletion_body(deletion: Deletion, obj: Json, *, is_gone: bool) -> Json:

@@ -3,13 +3,14 @@
 Layer: pure.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
 
-from kdlib.frozen import Json, copied
+from kdlib.frozen import Json
 from kdlib.sandbox.store.decode import Misfit, Reading, read_object
-from kdlib.sandbox.store.faults import bad_request, patch_invalid
+from kdlib.sandbox.store.faults import bad_request, invalid, invalid_value, patch_invalid
 from kdlib.sandbox.store.options import WriteOptions
 from kdlib.sandbox.store.resources import Resource
 from kdlib.wire import Kind
@@ -48,12 +49,41 @@ def read_patched(
         obj = _read(resource, patched, reading)
     except Misfit as error:
         what = f"unrecognized type: {error.go_type}" if shown and error.go_type else str(error)
-        raise patch_invalid(shown or orjson.dumps(patched).decode(), what) from error
+        raise patch_invalid(shown or _ordered_text(resource, patched), what) from error
     problems = _noticed(reading, options)
     if problems and options.validation == "Strict":
         what = f"strict decoding error: {', '.join(problems)}"
-        raise patch_invalid(shown or orjson.dumps(patched).decode(), what)
+        raise patch_invalid(shown or _ordered_text(resource, patched), what)
     return obj, problems if options.validation == "Warn" else []
+
+
+_METADATA_ORDER = (
+    "name",
+    "generateName",
+    "namespace",
+    "selfLink",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "labels",
+    "annotations",
+    "ownerReferences",
+    "finalizers",
+    "managedFields",
+)
+
+
+def _ordered_text(resource: Resource, patched: Any) -> str:
+    """Return a patched object as the reference server prints it: custom ones sorted, others by their metadata."""
+    if resource.is_custom or not isinstance(patched, dict):
+        return orjson.dumps(patched, option=orjson.OPT_SORT_KEYS).decode()
+    metadata = patched.get("metadata") or {}
+    known = {name: metadata[name] for name in _METADATA_ORDER if name in metadata}
+    ordered = {name: patched[name] for name in sorted(patched)}
+    return orjson.dumps({**ordered, "metadata": {**known, **metadata}}).decode()
 
 
 def go_text(value: Any) -> str:
@@ -92,21 +122,30 @@ def _read(resource: Resource, body: Json, reading: Reading) -> Json:
 def check_kind(resource: Resource, body: Json) -> None:
     """Raise a 400 where a body is of another kind or version than the path."""
     kind = resource.kind
-    version, name = body.get("apiVersion"), body.get("kind")
-    if resource.custom is not None and not (version and name):
-        missing = "Kind" if not name else "apiVersion"
-        raise bad_request(f"Object '{missing}' is missing in '{copied(body)}'")
-    if version and version != kind.api_version and resource.custom is None:
-        what = f'no kind "{name}" is registered for version "{version}" in scheme "pkg/runtime/scheme.go:111"'
-        raise bad_request(_cannot_handle(name or kind.name, version, kind) + what)
+    version, name = body.get("apiVersion") or "", body.get("kind") or ""
+    if resource.custom is not None:
+        _check_custom_kind(kind, body)
+        return
+    if version and version != kind.api_version and name in {"", kind.name}:
+        what = f'no kind "{kind.name}" is registered for version "{version}" in scheme "pkg/runtime/scheme.go:111"'
+        raise bad_request(_cannot_handle(kind.name, version, kind) + what)
     if name and name != kind.name:
-        conversion = f"({kind.version}.{name}) to ({kind.group.partition('.')[0] or 'core'}.{kind.name})"
-        what = f"converting {conversion}: unknown conversion"
-        raise bad_request(_cannot_handle(name, version or kind.version, kind) + what)
-    if version and version != kind.api_version:
-        raise bad_request(
-            f"the API version in the data ({version}) does not match the expected API version ({kind.api_version})"
-        )
+        own = version.rpartition("/")[2] or kind.version
+        what = f"converting ({own}.{name}) to ({kind.group.partition('.')[0] or 'core'}.{kind.name})"
+        raise bad_request(f"{_cannot_handle(name, version or kind.version, kind)}{what}: unknown conversion")
+
+
+def _check_custom_kind(kind: Kind, body: Json) -> None:
+    version, name = body.get("apiVersion") or "", body.get("kind") or ""
+    if not name:
+        raise bad_request(f"Object 'Kind' is missing in '{orjson.dumps(body).decode()}'")
+    if version != kind.api_version:
+        what = f"does not match the expected API version ({kind.api_version})"
+        raise bad_request(f"the API version in the data ({version}) {what}")
+    if name != kind.name:
+        found = replace(kind, name=name)
+        error = invalid_value("kind", name, f"must be {kind.name}")
+        raise invalid(found, str((body.get("metadata") or {}).get("name", "")), [error])
 
 
 def _cannot_handle(name: str, version: str, kind: Kind) -> str:
@@ -124,6 +163,7 @@ def check_place(resource: Resource, obj: Json, namespace: str, name: str = "") -
     else:
         metadata["namespace"] = namespace
     if name and not metadata.get("name"):
-        metadata["name"] = name
+        what = f"the name of the object ({name} based on URL) was undeterminable: name must be provided"
+        raise bad_request(what)
     if name and metadata["name"] != name:
         raise bad_request(f"the name of the object ({metadata['name']}) does not match the name on the URL ({name})")

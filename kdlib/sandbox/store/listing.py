@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from kdlib.errors import api_error
 from kdlib.frozen import Json
 from kdlib.sandbox.store.core import Core
 from kdlib.sandbox.store.faults import (
@@ -61,6 +62,8 @@ def read_query(resource: Resource, query: Mapping[str, str]) -> Query:
     version, match = query.get("resourceVersion", ""), query.get("resourceVersionMatch", "")
     if version and not version.isdigit():
         what = f'strconv.ParseUint: parsing "{version}": invalid syntax'
+        if query.get("watch"):
+            raise api_error(500, "", what)
         raise bad_request(f'invalid resource version: resourceVersion: Invalid value: "{version}": {what}')
     _check_match(query, version, match)
     return Query(labels, fields, int(limit), query.get("continue", ""), version, match)
@@ -77,7 +80,7 @@ def _check_match(query: Mapping[str, str], version: str, match: str) -> None:
     elif match not in {"Exact", "NotOlderThan"}:
         problem = unsupported(where, match, ("Exact", "NotOlderThan", ""))
     elif match == "Exact" and version == "0":
-        problem = forbidden_field(where, f'{where} "Exact" is forbidden for resourceVersion "0"')
+        problem = forbidden_field(where, f'{where} "exact" is forbidden for resourceVersion "0"')
     if problem is not None:
         raise invalid_options("ListOptions", [problem])
 
@@ -136,12 +139,19 @@ def _token(version: int, last: tuple[str, str]) -> str:
 
 
 def _read_token(token: str) -> tuple[int, tuple[str, str]]:
+    what = "invalid continue token: continue key is not valid"
     try:
-        value: Any = orjson.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    except (Base64Error, ValueError) as error:
+        raise bad_request(f"{what}: illegal base64 data at input byte 0") from error
+    try:
+        value: Any = orjson.loads(raw)
         namespace, _, name = str(value["start"]).rstrip("\0").partition("/")
         return int(value["rv"]), (namespace, name)
-    except (Base64Error, orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-        raise bad_request(f"invalid continue token: continue key is not valid: {error}") from error
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+        first = chr(raw[0]) if raw else ""
+        shown = first if first.isprintable() else f"\\u{ord(first):04x}"
+        raise bad_request(f"{what}: invalid character '{shown}' looking for beginning of value") from error
 
 
 def list_body(resource: Resource, items: list[Json], metadata: Json) -> Json:

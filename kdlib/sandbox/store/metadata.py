@@ -16,9 +16,11 @@ from kdlib.wire import Kind, label_key_problems, label_value_problems
 __all__ = [
     "dns_label_problems",
     "dns_subdomain_problems",
+    "finalizer_warnings",
+    "is_standard_finalizer",
     "label_errors",
     "metadata_errors",
-    "metadata_update_errors",
+    "update_errors",
 ]
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
@@ -48,7 +50,9 @@ def dns_subdomain_problems(name: str) -> list[str]:
 def dns_label_problems(name: str) -> list[str]:
     """Return what keeps a name from being a DNS label."""
     problems = ["must be no more than 63 bytes"] if len(name) > 63 else []
-    return problems if _LABEL.fullmatch(name) else [*problems, _LABEL_RULE]
+    if _LABEL.fullmatch(name):
+        return problems
+    return [*problems, "must not contain dots" if _SUBDOMAIN.fullmatch(name) else _LABEL_RULE]
 
 
 def _path_problems(name: str) -> list[str]:
@@ -63,8 +67,8 @@ def _name_rule(kind: Kind) -> Callable[[str], list[str]]:
     return _path_problems if kind.name in _PATH_NAMED else dns_subdomain_problems
 
 
-def metadata_errors(kind: Kind, metadata: Json) -> Iterator[FieldError]:
-    """Yield what is wrong with an object's metadata."""
+def metadata_errors(kind: Kind, metadata: Json, *, is_custom: bool = False) -> Iterator[FieldError]:
+    """Yield what is wrong with an object's metadata; custom kinds take finalizers of any qualified name."""
     yield from _name_errors(kind, metadata)
     if kind.namespaced and not metadata.get("namespace"):
         yield required("metadata.namespace")
@@ -72,7 +76,7 @@ def metadata_errors(kind: Kind, metadata: Json) -> Iterator[FieldError]:
     yield from _annotation_errors(metadata.get("annotations") or {})
     yield from _owner_errors(metadata.get("ownerReferences") or [])
     for index, finalizer in enumerate(metadata.get("finalizers") or []):
-        yield from _finalizer_errors(finalizer, f"metadata.finalizers[{index}]")
+        yield from _finalizer_errors(finalizer, f"metadata.finalizers[{index}]", is_custom=is_custom)
 
 
 def _name_errors(kind: Kind, metadata: Json) -> Iterator[FieldError]:
@@ -128,12 +132,38 @@ def _owner_errors(owners: list[Json]) -> Iterator[FieldError]:
 _FREE_FINALIZERS = frozenset({"orphan", "foregroundDeletion", "kubernetes"})
 
 
-def _finalizer_errors(finalizer: str, path: str) -> Iterator[FieldError]:
+def is_standard_finalizer(finalizer: str) -> bool:
+    """Tell whether a finalizer's name is qualified by a domain, or one that Kubernetes itself uses."""
+    return "/" in finalizer or finalizer in _FREE_FINALIZERS
+
+
+def _finalizer_errors(finalizer: str, path: str, *, is_custom: bool) -> Iterator[FieldError]:
     problems = label_key_problems(finalizer)
     for problem in problems:
         yield invalid_value(path, finalizer, problem)
-    if not problems and "/" not in finalizer and finalizer not in _FREE_FINALIZERS:
+    if not problems and not is_custom and not is_standard_finalizer(finalizer):
         yield invalid_value(path, finalizer, "name is neither a standard finalizer name nor is it fully qualified")
+
+
+def finalizer_warnings(metadata: Json) -> list[str]:
+    """Return a warning for each finalizer that others might use by chance, too."""
+    advice = "prefer a domain-qualified finalizer name to avoid accidental conflicts with other finalizer writers"
+    return [
+        f'metadata.finalizers: "{finalizer}": {advice}'
+        for finalizer in metadata.get("finalizers") or ()
+        if not is_standard_finalizer(finalizer)
+    ]
+
+
+def update_errors(kind: Kind, new: Json, old: Json, *, is_custom: bool, is_checked_again: bool) -> list[FieldError]:
+    """Return what is wrong with the metadata of an update, each as often as the reference server says it."""
+    own = list(metadata_errors(kind, new, is_custom=is_custom))
+    changes = list(metadata_update_errors(new, old))
+    if not own and not changes:
+        return []
+    repeated = [error for error in own if error.path in {"metadata.labels", "metadata.annotations"}]
+    more = own if is_checked_again else []
+    return [*own, *changes, *repeated, *changes, *repeated, *more]
 
 
 def metadata_update_errors(new: Json, old: Json) -> Iterator[FieldError]:

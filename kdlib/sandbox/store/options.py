@@ -76,6 +76,7 @@ class DeleteOptions:
     uid: str = ""
     version: str = ""
     dry_run: bool = False
+    dry_run_text: str = ""
     orphan: bool | None = None
     caller: Caller = System()
 
@@ -125,16 +126,11 @@ def delete_options(query: Mapping[str, str], body: Any, caller: Caller) -> Delet
         propagation=sent.get("propagationPolicy") or query.get("propagationPolicy") or "",
         uid=preconditions.get("uid") or "",
         version=preconditions.get("resourceVersion") or "",
-        dry_run=any(_dry_run(word) for word in dry_run),
+        dry_run=bool(dry_run),
+        dry_run_text=next((str(word) for word in dry_run if word != "All"), ""),
         orphan=None if orphan is None else orphan is True or orphan == "true",
         caller=caller,
     )
-
-
-def _dry_run(value: str | None) -> bool:
-    if value not in {None, "", "All"}:
-        raise bad_request(f'dryRun: Unsupported value: "{value}": supported values: "All"')
-    return value == "All"
 
 
 def _truth(value: str, name: str) -> bool:

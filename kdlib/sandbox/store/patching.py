@@ -110,6 +110,7 @@ def _first_apply(core: Core, target: Target, obj: Json, options: WriteOptions) -
         what = f"uid mismatch: the provided object specified uid {metadata['uid']}, and no existing object was found"
         raise conflict(target.resource.kind, target.name, what)
     wipe_system_fields(obj)
+    metadata.pop("resourceVersion", None)
     check_namespace(core, target.resource, obj)
     return Draft(target.resource, target.namespace, target.name, obj, None, options)
 
@@ -119,15 +120,20 @@ def _intent(resource: Resource, body: Any) -> Json:
         raise bad_request(f"error decoding YAML: {_NO_OBJECT}")
     api_version = resource.kind.api_version
     if body.get("apiVersion") != api_version or body.get("kind") != resource.kind.name:
-        raise bad_request(f"invalid object type: {body.get('apiVersion', '')}, Kind={body.get('kind', '')}")
+        raise bad_request(f"invalid object type: {_kind_text(body.get('apiVersion', ''), body.get('kind', ''))}")
     if (body.get("metadata") or {}).get("managedFields") is not None:
         raise bad_request("metadata.managedFields must be nil")
     return body
 
 
+def _kind_text(api_version: str, kind: str) -> str:
+    """Return a kind as messages show it: `/v1, Kind=Pod`."""
+    return f"{api_version if '/' in api_version else '/' + api_version}, Kind={kind}"
+
+
 def _misshapen(resource: Resource, intent: Json, what: str) -> ApiError:
     kind, metadata = resource.kind, intent.get("metadata") or {}
-    named = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {kind.api_version}, Kind={kind.name}"
+    named = f"{metadata.get('namespace', '')}/{metadata.get('name', '')}; {_kind_text(kind.api_version, kind.name)}"
     return api_error(500, "", f"failed to create typed patch object ({named}): {what}")
 
 

@@ -41,6 +41,11 @@ class Resource:
     from_storage: Callable[[Json], Json] | None = field(default=None, repr=False)
 
     @cached_property
+    def invalid_kind(self) -> Kind:
+        """Return the kind that an invalid object is called by: that of the storage."""
+        return Kind("v1", "Event") if self.storage == "events" else self.kind
+
+    @cached_property
     def has_status(self) -> bool:
         """Tell whether status is written through a subresource of its own."""
         return "status" in self.subresources
@@ -89,9 +94,9 @@ class Resources:
         """Return the resource of a kind."""
         return self._by_kind.get((api_version, kind))
 
-    def has_group(self, group: str) -> bool:
-        """Tell whether anything is served under the group."""
-        return any(resource.kind.group == group for resource in self._by_path.values())
+    def has_version(self, api_version: str) -> bool:
+        """Tell whether anything is served under the group and version."""
+        return any(served == api_version for served, _ in self._by_path)
 
 
 _UNLISTED = {"pods": ("binding", "eviction")}

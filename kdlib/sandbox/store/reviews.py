@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from kdlib.frozen import Json
+from kdlib.sandbox.store.faults import invalid, invalid_value
 from kdlib.sandbox.store.options import Caller
+from kdlib.wire import Kind
 
-__all__ = ["Access", "Reviewer", "answered_review"]
+__all__ = ["Access", "Reviewer", "answered_review", "check_review"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,16 @@ class Access:
 
 Reviewer = Callable[[Access], bool]
 """Tells whether somebody may do something."""
+
+
+def check_review(review: Json) -> None:
+    """Raise a 422 for a review that asks about nothing, or about two things."""
+    spec = review.get("spec") or {}
+    if bool(spec.get("resourceAttributes")) != bool(spec.get("nonResourceAttributes")):
+        return
+    what = "exactly one of nonResourceAttributes or resourceAttributes must be specified"
+    error = invalid_value("spec.resourceAttributes", spec.get("resourceAttributes"), what)
+    raise invalid(Kind("authorization.k8s.io/v1", "", "-"), "", [error])
 
 
 def answered_review(review: Json, caller: Caller, allows: Reviewer) -> Json:

@@ -28,8 +28,7 @@ def target_of(resources: Resources, path: str) -> Target:
         raise _nothing_here()
     resource = resources.at(api_version, rest[0])
     if resource is None:
-        group = api_version.rpartition("/")[0]
-        raise _nothing_here(plain=not resources.has_group(group))
+        raise _nothing_here(plain=not resources.has_version(api_version))
     name, subresource = (*rest[1:], "", "")[:2]
     if subresource and subresource not in resource.subresources:
         raise _nothing_here()
@@ -47,7 +46,7 @@ def _api_version(parts: list[str]) -> tuple[str, list[str]]:
 
 
 def _nothing_here(*, plain: bool = False) -> ApiError:
-    """Make the 404 for a path where nothing is served; an unknown group has no words of the API."""
+    """Make the 404 for a path where nothing is served; an unknown version has no words of the API."""
     if plain:
         return api_error(404, "", "404 page not found")
     return nothing_here()

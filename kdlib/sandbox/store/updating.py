@@ -11,7 +11,7 @@ from kdlib.sandbox.store.creating import begin_create
 from kdlib.sandbox.store.draft import Draft
 from kdlib.sandbox.store.faults import conflict, invalid, not_found, version_missing
 from kdlib.sandbox.store.intake import check_place, read_body
-from kdlib.sandbox.store.metadata import metadata_errors, metadata_update_errors
+from kdlib.sandbox.store.metadata import finalizer_warnings, update_errors
 from kdlib.sandbox.store.options import WriteOptions
 from kdlib.sandbox.store.parts import confined, owned_nowhere, spec_changed
 from kdlib.sandbox.store.resources import Resource
@@ -97,10 +97,13 @@ def settle_update(draft: Draft) -> None:
     if "generation" in stored:
         counts = draft.subresource != "status" and spec_changed(resource, new, old)
         metadata["generation"] = stored["generation"] + counts
-    errors = [*metadata_errors(resource.kind, metadata), *metadata_update_errors(metadata, stored)]
+    custom, again = resource.is_custom, resource.behaviour.checks_metadata_again
+    errors = update_errors(resource.kind, metadata, stored, is_custom=custom, is_checked_again=again)
     errors += resource.behaviour.validate_update(new, old)
     if errors:
-        raise invalid(resource.kind, draft.name, errors)
+        raise invalid(resource.invalid_kind, draft.name, errors)
+    if custom:
+        draft.warnings.extend(finalizer_warnings(metadata))
 
 
 def commit_update(core: Core, draft: Draft) -> Json:
@@ -122,7 +125,8 @@ def commit_update(core: Core, draft: Draft) -> Json:
     metadata = new["metadata"]
     stored = resource.stored(new)
     if metadata.get("deletionTimestamp") and not metadata.get("finalizers") and _is_due(resource, new):
-        return resource.shown(core.shelves.take(resource.storage, draft.key, stored))
+        core.shelves.take(resource.storage, draft.key)
+        return new
     return resource.shown(core.shelves.put(resource.storage, draft.key, stored))
 
 

@@ -66,12 +66,13 @@ class Watching:
         asked = read_query(target.resource, query)
         name = target.name or asked.fields.exact("metadata.name") or ""
         _check_initial(query)
+        seconds = _seconds(query)
         feed = _Feed(target.namespace, name)
         first = list(self._first(target, asked, query, name))
         feeds = self._feeds.setdefault(target.resource.storage, [])
         feeds.append(feed)
         try:
-            yield self._events(target, asked, query, (feed, first))
+            yield self._events(target, asked, query, (feed, first, seconds))
         finally:
             feeds.remove(feed)
 
@@ -100,14 +101,14 @@ class Watching:
             yield from self._told(target, asked, change)
 
     async def _events(
-        self, target: Target, asked: Query, query: Mapping[str, str], start: tuple[_Feed, list[WatchEvent]]
+        self, target: Target, asked: Query, query: Mapping[str, str], start: tuple[_Feed, list[WatchEvent], float]
     ) -> AsyncIterator[WatchEvent]:
-        feed, first = start
+        feed, first, seconds = start
         for event in first:
             yield event
         if first and first[-1].type == "ERROR":
             return
-        end = asyncio.get_running_loop().time() + _seconds(query)
+        end = asyncio.get_running_loop().time() + seconds
         pause = self._bookmark_seconds if query.get("allowWatchBookmarks", "").lower() in {"true", "1"} else 0.0
         while not feed.overrun:
             while feed.waiting:

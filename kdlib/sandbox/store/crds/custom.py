@@ -3,8 +3,9 @@
 Layer: pure.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from kdlib.frozen import Json, dig
 from kdlib.sandbox.store.behaviour import Behaviour
@@ -63,7 +64,49 @@ class CustomKind:
 
     def _shape_errors(self, obj: Json) -> Iterator[FieldError]:
         yield from value_errors(self.schema, obj, "")
+        yield from self._scale_errors(obj)
         yield from duplicate_errors(self.schema, obj, "")
+
+    def _scale_errors(self, obj: Json) -> Iterator[FieldError]:
+        for field in ("specReplicasPath", "statusReplicasPath") if self.scale else ():
+            error = _count_error(obj, str((self.scale or {}).get(field) or ""))
+            if error is not None:
+                yield error
+
+
+def _count_error(obj: Json, path: str) -> FieldError | None:
+    """Say why no count can be read at a path, or why it is none."""
+    value: Any = obj
+    for step in path.strip(".").split("."):
+        if value is None:
+            return None
+        if not isinstance(value, dict):
+            return _accessor_error(path, value, "map[string]interface{}")
+        value = value.get(step)
+    if value is None:
+        return None
+    if not isinstance(value, int) or isinstance(value, bool):
+        return _accessor_error(path, value, "int64")
+    if value < 0:
+        return invalid_value(path, value, "should be a non-negative integer")
+    if value > _MOST_REPLICAS:
+        return invalid_value(path, value, f"should be less than or equal to {_MOST_REPLICAS}")
+    return None
+
+
+def _accessor_error(path: str, value: Any, wanted: str) -> FieldError:
+    found = _GO_TYPES.get(type(value), "map[string]interface {}")
+    return invalid_value(path, 0, f"{path} accessor error: {value} is of the type {found}, expected {wanted}")
+
+
+_MOST_REPLICAS = 2**31 - 1
+_GO_TYPES: Mapping[type, str] = {
+    str: "string",
+    bool: "bool",
+    int: "int64",
+    float: "float64",
+    list: "[]interface {}",
+}
 
 
 def custom_resources(definition: Json, builtin: Schemas) -> Iterator[Resource]:

@@ -123,7 +123,7 @@ def _broken(rule: _Rule, value: Any, old: Any, path: str) -> Iterator[FieldError
         if rule.program.execute(context) is True:
             return
     except (TypeError, ValueError, RuntimeError, KeyError, IndexError, AttributeError) as error:
-        yield invalid_value(path or "<nil>", _seen(value), f"rule evaluation error: {error}: {rule.text}")
+        yield _about(path or "<nil>", value, f"rule evaluation error: {error}: {rule.text}")
         return
     yield _failure(rule, value, path, context)
 
@@ -142,20 +142,16 @@ def _failure(rule: _Rule, value: Any, path: str, context: Any) -> FieldError:
         case "FieldValueForbidden":
             return forbidden_field(where, message)
         case "FieldValueDuplicate":
-            return FieldError(where, "FieldValueDuplicate", "", _seen(value))
+            return FieldError(where, "FieldValueDuplicate", message, value)
         case _:
-            return invalid_value(where, _seen(value), message)
+            return _about(where, value, message)
 
 
-def _seen(value: Any) -> Any:
-    """Return a value as rule errors show it: containers by their type alone."""
-    match value:
-        case dict():
-            return "object"
-        case list():
-            return "array"
-        case _:
-            return value
+def _about(path: str, value: Any, detail: str) -> FieldError:
+    """Say that a value is wrong; containers are not shown."""
+    if isinstance(value, dict | list):
+        return FieldError(path, "FieldValueInvalid", detail)
+    return invalid_value(path, value, detail)
 
 
 def compile_rules(schema: Schema, path: str) -> tuple[Rules, list[FieldError]]:

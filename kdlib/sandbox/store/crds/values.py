@@ -114,12 +114,13 @@ def _text(value: Any) -> str:
 
 
 def _string_errors(raw: Json, value: str, path: str) -> Iterator[FieldError]:
+    """Yield the first thing that is wrong with a text; the reference server does not look further."""
     longest, shortest, pattern = raw.get("maxLength"), raw.get("minLength"), raw.get("pattern")
     if longest is not None and len(value) > longest:
         yield FieldError(path, "FieldValueTooLong", f"may not be more than {longest} bytes")
-    if shortest is not None and len(value) < shortest:
+    elif shortest is not None and len(value) < shortest:
         yield invalid_value(path, value, f"{path} in body should be at least {shortest} chars long")
-    if pattern is not None and not re.search(pattern, value):
+    elif pattern is not None and not re.search(pattern, value):
         yield invalid_value(path, value, f"{path} in body should match '{pattern}'")
 
 

@@ -108,5 +108,4 @@ def service_update_errors(new: Json, old: Json) -> Iterator[FieldError]:
     before, after = dig(old, "spec", "clusterIP", default=""), dig(new, "spec", "clusterIP", default="")
     kinds = {new["spec"].get("type"), old["spec"].get("type")}
     if before and after and before != after and "ExternalName" not in kinds:
-        ips = dig(new, "spec", "clusterIPs", default=[after])
-        yield invalid_value("spec.clusterIPs[0]", ips, "may not change once set")
+        yield invalid_value("spec.clusterIPs[0]", [after], "may not change once set")

@@ -13,6 +13,7 @@ from kdlib.sandbox.store.crds.definition import (
     definition_update_errors,
     prepare_definition,
 )
+from kdlib.sandbox.store.kinds.events import event_errors, regarding_event_errors
 from kdlib.sandbox.store.kinds.others import (
     config_map_errors,
     data_update_errors,
@@ -61,9 +62,10 @@ _WEBHOOKS = Behaviour(
     generation_of_all=True,
     needs_version=True,
 )
-_BINDING = Behaviour(default=default_role_binding, creates_on_update=True)
+_BINDING = Behaviour(checks_metadata_again=True, default=default_role_binding, creates_on_update=True)
 _KINDS: Mapping[str, Behaviour] = {
     "Pod": Behaviour(
+        checks_metadata_again=True,
         default=default_pod,
         prepare=prepare_pod,
         validate=pod_errors,
@@ -74,20 +76,24 @@ _KINDS: Mapping[str, Behaviour] = {
     ),
     "Node": Behaviour(keeps_status=True),
     "Namespace": Behaviour(default=default_namespace, prepare=prepare_namespace, returns_deleted=True),
-    "ConfigMap": Behaviour(validate=config_map_errors, validate_update=data_update_errors),
-    "Secret": Behaviour(default=default_secret, validate=secret_errors, validate_update=data_update_errors),
+    "ConfigMap": Behaviour(checks_metadata_again=True, validate=config_map_errors, validate_update=data_update_errors),
+    "Secret": Behaviour(
+        checks_metadata_again=True, default=default_secret, validate=secret_errors, validate_update=data_update_errors
+    ),
     "Service": Behaviour(
+        checks_metadata_again=True,
         default=default_service,
         validate=service_errors,
         validate_update=service_update_errors,
         creates_on_update=True,
         returns_deleted=True,
     ),
-    "ServiceAccount": Behaviour(returns_deleted=True),
+    "ServiceAccount": Behaviour(checks_metadata_again=True, returns_deleted=True),
     "PersistentVolume": Behaviour(
         default=default_volume, prepare=prepare_volume, validate=volume_errors, returns_deleted=True
     ),
     "PersistentVolumeClaim": Behaviour(
+        checks_metadata_again=True,
         default=default_claim,
         prepare=prepare_claim,
         validate=claim_errors,
@@ -114,9 +120,12 @@ _KINDS: Mapping[str, Behaviour] = {
         has_generation=True,
     ),
     "ControllerRevision": Behaviour(validate=revision_errors, validate_update=revision_update_errors),
-    "Event": Behaviour(creates_on_update=True),
-    "Endpoints": Behaviour(default=default_endpoints, creates_on_update=True),
-    "EndpointSlice": Behaviour(default=default_endpoints, has_generation=True, generation_of_all=True),
+    "Event": Behaviour(validate=event_errors, creates_on_update=True),
+    "events.k8s.io/Event": Behaviour(validate=regarding_event_errors, creates_on_update=True),
+    "Endpoints": Behaviour(checks_metadata_again=True, default=default_endpoints, creates_on_update=True),
+    "EndpointSlice": Behaviour(
+        checks_metadata_again=True, default=default_endpoints, has_generation=True, generation_of_all=True
+    ),
     "Lease": Behaviour(creates_on_update=True, needs_version=True),
     "PodDisruptionBudget": Behaviour(has_generation=True, needs_version=True),
     "CustomResourceDefinition": Behaviour(
@@ -130,13 +139,13 @@ _KINDS: Mapping[str, Behaviour] = {
     ),
     "MutatingWebhookConfiguration": _WEBHOOKS,
     "ValidatingWebhookConfiguration": _WEBHOOKS,
-    "Role": Behaviour(creates_on_update=True),
+    "Role": Behaviour(checks_metadata_again=True, creates_on_update=True),
     "RoleBinding": _BINDING,
-    "ClusterRole": Behaviour(creates_on_update=True),
+    "ClusterRole": Behaviour(checks_metadata_again=True, creates_on_update=True),
     "ClusterRoleBinding": _BINDING,
 }
 
 
 def behaviour_of(kind: Kind) -> Behaviour:
     """Return the behaviour of a built-in kind."""
-    return _KINDS.get(kind.name, Behaviour())
+    return _KINDS.get(f"{kind.group}/{kind.name}") or _KINDS.get(kind.name, Behaviour())

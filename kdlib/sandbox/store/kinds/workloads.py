@@ -88,7 +88,7 @@ def _workload_errors(spec: Json, kind: str) -> Iterator[FieldError]:
         yield invalid_value("spec.selector", {}, f"empty selector is invalid for {kind}")
     if selector != {} and not from_label_selector(selector).matches(labels):
         what = "`selector` does not match template `labels`"
-        yield invalid_value("spec.template.metadata.labels", labels, what)
+        yield invalid_value("spec.template.metadata.labels", labels or None, what)
     yield from label_errors(labels, "spec.template.labels")
     yield from pod_spec_errors(template["spec"], "spec.template.spec")
     policy = template["spec"].get("restartPolicy")

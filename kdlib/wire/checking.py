@@ -1,0 +1,131 @@
+"""Checking an applied object: its fields are declared, its values have their types, no list item is named twice.
+
+Layer: pure.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from kdlib.frozen import Json
+from kdlib.wire.fieldset import element_text
+from kdlib.wire.schema import Schema
+from kdlib.wire.typed import ShapeError, item_element
+
+__all__ = ["check"]
+
+
+
+def check(schema: Schema, value: Any) -> None:
+    """Raise ShapeError where an applied object has undeclared fields, wrong types or list items named twice."""
+    if _fits(schema, value):
+        return
+    problems = list(_problems(schema, value, ""))
+    if problems:
+        raise ShapeError(problems)
+
+
+def _fits(schema: Schema, value: Any) -> bool:
+    """Tell quickly that a value has no problem; False where it must be looked at closely, with its paths."""
+    if value is None:
+        return True
+    kind = type(value)
+    if kind is dict:
+        return schema.is_map and _map_fits(schema, value)
+    if kind is list:
+        return schema.is_list and _list_fits(schema, value)
+    return kind in schema.scalar_types
+
+
+def _map_fits(schema: Schema, value: Json) -> bool:
+    fields, additional = schema.fields, schema.additional
+    deduced = schema.table.deduced
+    for name, item in value.items():
+        node = fields.get(name) or additional
+        if node is None:
+            return False
+        if node is not deduced and type(item) not in node.scalar_types and not _fits(node, item):
+            return False
+    return True
+
+
+def _list_fits(schema: Schema, value: list[Any]) -> bool:
+    items = schema.items
+    if not schema.is_atomic_list:
+        try:
+            elements = {item_element(schema, item) for item in value}
+        except ShapeError:
+            return False
+        if len(elements) < len(value):
+            return False
+    return all(_fits(items, item) for item in value)
+
+
+def _problems(schema: Schema, value: Any, path: str) -> Iterator[tuple[str, str]]:
+    match value:
+        case None:
+            return
+        case dict() if schema.is_map:
+            yield from _map_problems(schema, value, path)
+        case list() if schema.is_list:
+            yield from _list_problems(schema, value, path)
+        case _:
+            what = _scalar_problem(schema, value)
+            if what:
+                yield path, what
+
+
+def _map_problems(schema: Schema, value: Json, path: str) -> Iterator[tuple[str, str]]:
+    for name, item in value.items():
+        node = schema.child(name)
+        if node is None:
+            yield f"{path}.{name}", "field not declared in schema"
+        elif node is not schema.table.deduced:
+            yield from _problems(node, item, f"{path}.{name}")
+
+
+def _list_problems(schema: Schema, value: list[Any], path: str) -> Iterator[tuple[str, str]]:
+    seen: set[str] = set()
+    for index, item in enumerate(value):
+        if schema.is_atomic_list:
+            yield from _problems(schema.items, item, f"{path}[{index}]")
+            continue
+        try:
+            element = item_element(schema, item)
+        except ShapeError as error:
+            yield path, f"element {index}: {error}"
+            return
+        if element in seen:
+            yield path, f"duplicate entries for key {element_text(element)}"
+        seen.add(element)
+        yield from _problems(schema.items, item, path + element_text(element))
+
+
+def _scalar_problem(schema: Schema, value: Any) -> str:
+    if schema.is_any and not isinstance(value, dict | list):
+        return ""
+    shown = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    match schema.type:
+        case "object":
+            return f"expected map, got &{{{value}}}"
+        case "array":
+            return f"expected list, got &{{{value}}}"
+        case "string" if not isinstance(value, str):
+            return f"expected string, got &value.valueUnstructured{{Value:{shown}}}"
+        case "integer" | "number" if isinstance(value, bool) or not isinstance(value, int | float):
+            return f"expected numeric (int or float), got {_go_type(value)}"
+        case "boolean" if not isinstance(value, bool):
+            return f"expected boolean, got &{{{value}}}"
+        case _:
+            return ""
+
+
+def _go_type(value: Any) -> str:
+    match value:
+        case bool():
+            return "bool"
+        case str():
+            return "string"
+        case dict():
+            return "map[string]interface {}"
+        case _:
+            return "[]interface {}"
