@@ -22,6 +22,7 @@ TOP = Path(__file__).parents[2]
 SHELL = TOP / "tests" / "apps" / "shell"
 CHILDREN = (STATEFUL_SET, SERVICE, POD, PERSISTENT_VOLUME_CLAIM, CONTROLLER_REVISION)
 PATIENCE_SECONDS = 90
+PROCESS_1 = "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done"
 
 
 class Daemon:
@@ -185,7 +186,7 @@ def shell_image(tmp_path_factory):
     place = image / "layer" / "opt" / "test"
     place.mkdir(parents=True)
     (place / "shell.tgz").write_bytes(packages.pack(SHELL / "package"))
-    (image / "config.json").write_text(json.dumps({"config": {"Cmd": ["sleep", "infinity"]}}))
+    (image / "config.json").write_text(json.dumps({"config": {"Cmd": ["sh", "-c", PROCESS_1]}}))
     yield image
     shutil.rmtree(image)
 
