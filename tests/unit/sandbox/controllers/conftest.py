@@ -49,7 +49,9 @@ class House:
         loop, name = asyncio.get_running_loop(), obj["metadata"]["name"]
         namespace = obj["metadata"]["namespace"]
         if obj["metadata"].get("deletionTimestamp"):
-            loop.call_soon(self.finish, name, namespace)
+            # A pod without any time left is about to go: what has its name next is another one.
+            if obj["metadata"].get("deletionGracePeriodSeconds"):
+                loop.call_soon(self.finish, name, namespace)
         elif obj["spec"].get("nodeName") and obj["status"].get("phase") != "Running":
             loop.call_soon(self.run, name, namespace)
 
