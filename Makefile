@@ -8,12 +8,13 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 KEEP ?=
 TESTS ?= tests
 
-.PHONY: help demo test api check format schemas pins control-plane docs clean
+.PHONY: help demo test api bench check format schemas pins control-plane docs clean
 
 help:
 	@echo "make demo            the main job: a Dask cluster on the embedded cluster (KEEP=1 leaves it running)"
 	@echo "make test            all tests that need nothing but this machine"
 	@echo "make api             conformance and scenarios on a real API server (after make control-plane)"
+	@echo "make bench           what the embedded API server costs: start, rest, creations, applies"
 	@echo "make check           format, lint, types, import contracts, limits, generated files"
 	@echo "make format          format the code"
 	@echo "make schemas         write the generated files anew"
@@ -45,6 +46,9 @@ test: $(VENV)/.dev
 
 api: $(VENV)/.dev
 	@$(BIN)/python -m pytest tests/api tests/scenarios -m control_plane
+
+bench: $(VENV)/.dev
+	@$(BIN)/python tests/bench/bench_sandbox.py
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check .

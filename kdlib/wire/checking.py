@@ -14,7 +14,6 @@ from kdlib.wire.typed import ShapeError, item_element
 __all__ = ["check"]
 
 
-
 def check(schema: Schema, value: Any) -> None:
     """Raise ShapeError where an applied object has undeclared fields, wrong types or list items named twice."""
     if _fits(schema, value):

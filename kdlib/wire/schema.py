@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -20,7 +20,8 @@ from kdlib.frozen import Json
 __all__ = ["Schema", "Schemas", "builtin_schemas", "structural_schema"]
 
 _SCALARS = frozenset({"string", "integer", "number", "boolean"})
-_SCALAR_TYPES: Mapping[str, frozenset[type]] = {
+ScalarTypes: TypeAlias = frozenset[type]
+_SCALAR_TYPES: Mapping[str, ScalarTypes] = {
     "": frozenset({str, int, float, bool}),
     "string": frozenset({str}),
     "integer": frozenset({int, float}),
@@ -71,7 +72,7 @@ class Schema:
         return self.type in _SCALARS or self.is_any
 
     @cached_property
-    def scalar_types(self) -> frozenset[type]:
+    def scalar_types(self) -> ScalarTypes:
         """Return the types of Python whose values the node takes, lists and maps apart."""
         return _SCALAR_TYPES.get(self.type, frozenset())
 
