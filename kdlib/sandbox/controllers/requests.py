@@ -7,6 +7,7 @@ Layer: pure.
 
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import TypeAlias
 
 from kdlib.frozen import Json, dig
@@ -72,7 +73,7 @@ def pod_requests(pod: Json) -> dict[str, Fraction]:
     _add(total, sidecars)
     for name, amount in most.items():
         total[name] = max(total.get(name, Fraction(0)), amount)
-    _add(total, {name: Quantity.parse(amount).value for name, amount in (spec.get("overhead") or {}).items()})
+    _add(total, {name: _amount(amount) for name, amount in (spec.get("overhead") or {}).items()})
     return {name: amount for name, amount in total.items() if amount}
 
 
@@ -105,9 +106,14 @@ def shortages(asked: Amounts, given: Amounts, used: NodeUse) -> list[str]:
     return ["pods", *found] if "pods" in given and used.pods >= given["pods"] else found
 
 
+@lru_cache(maxsize=1024)
+def _amount(text: str) -> Fraction:
+    return Quantity.parse(text).value
+
+
 def _requests(container: Json) -> dict[str, Fraction]:
     asked = dig(container, "resources", "requests", default={})
-    return {name: Quantity.parse(amount).value for name, amount in asked.items()}
+    return {name: _amount(amount) for name, amount in asked.items()}
 
 
 def _add(total: dict[str, Fraction], more: Amounts) -> None:
