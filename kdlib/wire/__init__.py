@@ -21,7 +21,8 @@ from kdlib.wire.kinds import (
     Kind,
     Ref,
 )
-from kdlib.wire.ownership import ApplyConflict, Owner, Writer, applied, decoded_owners, updated
+from kdlib.wire.lastapplied import KUBECTL, applied_by_kubectl
+from kdlib.wire.ownership import ApplyConflict, Conflict, Owner, Writer, applied, decoded_owners, updated
 from kdlib.wire.patches import PatchError, json_patch, merge_patch
 from kdlib.wire.quantities import Quantity, QuantityError
 from kdlib.wire.schema import Schema, Schemas, builtin_schemas, structural_schema
@@ -63,6 +64,7 @@ __all__ = [
     "KD_CLUSTER",
     "KD_CONFIG",
     "KD_STATUS_BACKUP",
+    "KUBECTL",
     "MERGE_PATCH",
     "NAMESPACE",
     "PERSISTENT_VOLUME_CLAIM",
@@ -72,6 +74,7 @@ __all__ = [
     "STATEFUL_SET",
     "STRATEGIC_MERGE_PATCH",
     "ApplyConflict",
+    "Conflict",
     "ExecRequest",
     "ExecStream",
     "FieldSelector",
@@ -94,6 +97,7 @@ __all__ = [
     "WatchEvent",
     "Writer",
     "applied",
+    "applied_by_kubectl",
     "builtin_schemas",
     "decoded_owners",
     "from_label_selector",

@@ -28,7 +28,17 @@ from kdlib.wire.fieldset import (
 from kdlib.wire.schema import Schema
 from kdlib.wire.typed import Comparison, ShapeError, compare, field_set, merge, remove
 
-__all__ = ["ApplyConflict", "Owner", "Owners", "Writer", "applied", "decoded_owners", "encoded_owners", "updated"]
+__all__ = [
+    "ApplyConflict",
+    "Conflict",
+    "Owner",
+    "Owners",
+    "Writer",
+    "applied",
+    "decoded_owners",
+    "encoded_owners",
+    "updated",
+]
 
 _NEVER_OWNED: FieldSet = {
     "f:apiVersion": LEAF,
@@ -95,25 +105,38 @@ OwnerKey: TypeAlias = tuple[str, str, str, str]
 Owners: TypeAlias = Mapping[OwnerKey, Owner]
 
 
-class ApplyConflict(Exception):  # noqa: N818 - the API's word for it
-    """Somebody else owns fields that were applied with other values; `conflicts` are (owner, path) pairs."""
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """One field that somebody else owns and the apply would change."""
 
-    def __init__(self, conflicts: list[tuple[Owner, str]]) -> None:
+    owner: Owner
+    path: tuple[str, ...]
+
+    @property
+    def field(self) -> str:
+        """Return the field's path as messages show it."""
+        return path_text(self.path)
+
+
+class ApplyConflict(Exception):  # noqa: N818 - the API's word for it
+    """Somebody else owns fields that were applied with other values."""
+
+    def __init__(self, conflicts: list[Conflict]) -> None:
         self.conflicts = conflicts
         super().__init__(_conflict_text(conflicts))
 
 
-def _conflict_text(conflicts: list[tuple[Owner, str]]) -> str:
+def _conflict_text(conflicts: list[Conflict]) -> str:
     if len(conflicts) == 1:
-        owner, path = conflicts[0]
-        return f"Apply failed with 1 conflict: conflict with {owner}: {path}"
+        only = conflicts[0]
+        return f"Apply failed with 1 conflict: conflict with {only.owner}: {only.field}"
     lines: list[str] = []
     last = None
-    for owner, path in conflicts:
-        if owner.key != last:
-            lines.append(f"conflicts with {owner}:")
-            last = owner.key
-        lines.append(f"- {path}")
+    for conflict in conflicts:
+        if conflict.owner.key != last:
+            lines.append(f"conflicts with {conflict.owner}:")
+            last = conflict.owner.key
+        lines.append(f"- {conflict.field}")
     return f"Apply failed with {len(conflicts)} conflicts: " + "\n".join(lines)
 
 
@@ -314,10 +337,10 @@ def _all_fields(owners: Owners, fields: FieldSet) -> FieldSet:
     return fields
 
 
-def _conflicts(owners: Owners, changed: FieldSet) -> list[tuple[Owner, str]]:
-    found: list[tuple[Owner, str]] = []
+def _conflicts(owners: Owners, changed: FieldSet) -> list[Conflict]:
+    found: list[Conflict] = []
     for owner in sorted(owners.values(), key=lambda own: own.key):
-        found.extend((owner, path_text(path)) for path in members(intersection(owner.fields, changed)))
+        found.extend(Conflict(owner, path) for path in members(intersection(owner.fields, changed)))
     return found
 
 

@@ -20,6 +20,7 @@ from kdlib.sandbox.store.updating import drafted
 from kdlib.wire import (
     APPLY,
     JSON_PATCH,
+    KUBECTL,
     MERGE_PATCH,
     STRATEGIC_MERGE_PATCH,
     ApplyConflict,
@@ -27,6 +28,7 @@ from kdlib.wire import (
     ShapeError,
     Writer,
     applied,
+    applied_by_kubectl,
     json_patch,
     merge_patch,
     strategic_merge_patch,
@@ -87,7 +89,8 @@ def _begin_apply(core: Core, target: Target, body: Any, options: WriteOptions) -
     resets = owned_nowhere(resource, subresource)
     writer = Writer(options.manager, api_version, core.stamp(), subresource, resets)
     try:
-        merged, entries = applied(resource.schema, live, intent, writer, force=options.force)
+        apply = applied_by_kubectl if options.manager == KUBECTL else applied
+        merged, entries = apply(resource.schema, live, intent, writer, force=options.force)
     except ShapeError as error:
         raise _misshapen(resource, intent, str(error)) from error
     except ApplyConflict as error:
@@ -139,7 +142,7 @@ def _misshapen(resource: Resource, intent: Json, what: str) -> ApiError:
 
 def _owned_by_others(error: ApplyConflict) -> ApiError:
     causes = [
-        {"reason": "FieldManagerConflict", "message": f"conflict with {owner}", "field": path}
-        for owner, path in error.conflicts
+        {"reason": "FieldManagerConflict", "message": f"conflict with {conflict.owner}", "field": conflict.field}
+        for conflict in error.conflicts
     ]
     return api_error(409, "Conflict", str(error), details={"causes": causes})
