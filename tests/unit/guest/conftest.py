@@ -1,12 +1,13 @@
-"""Containers for the guest protocol: the real programs in a folder of their own, by each shell that a member may have."""
+"""Containers for the guest protocol: the real programs, each in a folder, by each shell that a member may have."""
 
 import asyncio
+import contextlib
 import io
 import shutil
 import subprocess
 import tarfile
+import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -61,7 +62,7 @@ class Container:
     refuse: list[Exception] = field(default_factory=list)
     requests: list[ExecRequest] = field(default_factory=list)
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def exec(self, request: ExecRequest) -> AsyncIterator[Stream]:
         self.requests.append(request)
         if self.refuse:
@@ -84,13 +85,24 @@ class Container:
                 process.stdin.close()
             await process.communicate()
 
-    def restart(self, life: str, *, keep: tuple[str, ...] = ()) -> None:
-        """Begin another life of the container, with only some of its folders kept on a volume."""
+    def restart(self, life: str) -> None:
+        """Begin another life of the container: all of its processes have ended, all that it wrote is gone."""
+        deadline = time.monotonic() + 10
+        while self.processes() and time.monotonic() < deadline:
+            time.sleep(0.01)
         for top in self.root.iterdir():
             if top.is_dir():
                 shutil.rmtree(top)
-        assert keep == ()
         self.begin(life)
+
+    def processes(self) -> list[Path]:
+        """Return the processes that run in the container."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if (process / "cwd").readlink() == self.root:
+                    found.append(process)
+        return found
 
     def begin(self, life: str) -> None:
         (self.root / ".life").write_text(life)

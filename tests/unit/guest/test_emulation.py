@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -107,8 +108,6 @@ async def test_a_stream_that_was_cut_is_refused(make_set_up):
 
 @pytest.mark.parametrize("count", [200])
 async def test_many_members_are_emulated_at_once(make_set_up, count):
-    from dataclasses import replace
-
     hollow = Hollow(emulated())
     facts = await asyncio.gather(*(set_up(hollow, replace(make_set_up(), pod=f"pod-{n}")) for n in range(count)))
     assert {fact.result for fact in facts} == {Finished(0, generation=7)}

@@ -1,7 +1,9 @@
 """Frames arrive whole or are refused; answers say the same on both sides."""
 
+import contextlib
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kdlib.guest.answers import Absent, Accepted, Refused, Running, Unreadable, Unwritable, decode_answer, encode_answer
@@ -13,6 +15,7 @@ names = st.from_regex(r"[a-z_]{1,9}", fullmatch=True).filter(lambda name: not na
 lines = words.filter(lambda text: "\n" not in text and "\ufffd" not in text)
 
 
+@settings(max_examples=40, deadline=None)
 @given(st.dictionaries(names, words), st.dictionaries(names, st.binary()), st.binary())
 def test_a_frame_is_read_back_as_it_was_written(variables, blobs, script):
     assert decode(encode(Frame(variables, blobs), script)) == Frame(variables, blobs)
@@ -25,10 +28,8 @@ def test_a_frame_that_was_cut_or_changed_is_refused(data):
     with pytest.raises((FrameError, ValueError)):
         decode(whole[:place])
     changed = whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :]
-    try:
+    with contextlib.suppress(ValueError):
         assert decode(changed) == decode(whole)
-    except ValueError:
-        pass
 
 
 @given(

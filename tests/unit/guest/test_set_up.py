@@ -1,9 +1,10 @@
-"""A member is set up by the contract (specification 5), its start script at most once per attempt and container life."""
+"""A member is set up by the contract (specification 5), its script at most once per attempt and container life."""
 
 import asyncio
 import os
 import signal
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -197,10 +198,13 @@ async def test_a_script_that_hangs_is_stopped_with_all_it_started(make_container
 
 def is_alive(pid):
     try:
-        with open(f"/proc/{pid}/stat") as source:
-            return source.read().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def descriptors(pid):
+    return [Path(f"/proc/{pid}/fd/{number}").readlink() for number in (0, 1)]
 
 
 async def test_a_service_that_the_script_leaves_behind_goes_on(make_container, make_package, make_set_up):
@@ -211,10 +215,7 @@ async def test_a_service_that_the_script_leaves_behind_goes_on(make_container, m
     try:
         assert fact.result == Finished(0, generation=7)
         assert is_alive(child)
-        assert [os.readlink(f"/proc/{child}/fd/{number}") for number in (0, 1)] == [
-            "/dev/null",
-            str(box.root / "opt/guestconfig/configure.stdout"),
-        ]
+        assert descriptors(child) == [Path("/dev/null"), box.root / "opt/guestconfig/configure.stdout"]
     finally:
         os.kill(child, signal.SIGKILL)
 
