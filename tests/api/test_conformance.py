@@ -98,6 +98,11 @@ class Client:
         return found
 
 
+def _compact(body):
+    # Raw parts are kept as they were sent, blanks and all.
+    return json.dumps(body, separators=(",", ":")).encode()
+
+
 def dig(value, path):
     for step in path.split("."):
         value = value[int(step)] if isinstance(value, list) else value[step]
@@ -151,7 +156,8 @@ class Normal:
 
     def __call__(self, value, path=""):
         if isinstance(value, dict):
-            return {self._text(key): self._entry(key, item, path) for key, item in value.items()}
+            items = ((key, item) for key, item in value.items() if key != "storageVersionHash")
+            return {self._text(key): self._entry(key, item, path) for key, item in items}
         if isinstance(value, list):
             return [self(item, f"{path}.{index}") for index, item in enumerate(value)]
         return self._text(value) if isinstance(value, str) else value
@@ -162,8 +168,6 @@ class Normal:
                 # A list's version moves with whatever else happens; an object's is its own.
                 is_list = path.rpartition(".")[2] == "metadata" and path.count(".") < 1 and self._in_list
                 return "<version>" if is_list else self._named("version", value)
-            case "storageVersionHash":
-                return "<hash>"
             case "object" if isinstance(value, dict) and set(value) == {"kind", "apiVersion", "metadata"}:
                 # A bookmark, whose version moves with whatever else happens.
                 return pruned(self(value, key), ["metadata.resourceVersion"] if self._is_bookmark(value) else (), ())
@@ -276,7 +280,7 @@ class Run:
         kind = step.get("as", "json")
         headers = {"Accept": ACCEPTS.get(step.get("accept", ""), step.get("accept", "application/json"))}
         body = filled(step.get("body"), self.names | self._sizes)
-        data = body.encode() if isinstance(body, str) else None if body is None else json.dumps(body).encode()
+        data = body.encode() if isinstance(body, str) else None if body is None else _compact(body)
         if data is not None:
             headers["Content-Type"] = TYPES.get(kind, kind)
         headers |= filled(step.get("headers", {}), self.names)

@@ -11,7 +11,7 @@ import orjson
 import yaml
 from aiohttp.web import BaseRequest
 
-from kdlib.errors import ApiError, api_error
+from kdlib.errors import ApiError, api_error, from_status
 from kdlib.sandbox.http.protobuf import PROTOBUF, decoded_protobuf
 from kdlib.wire import APPLY, JSON, JSON_PATCH, MERGE_PATCH, STRATEGIC_MERGE_PATCH
 
@@ -43,7 +43,8 @@ def media_type(request: BaseRequest) -> str:
     media = request.headers.get("Content-Type", "").partition(";")[0].strip().lower() or JSON
     if request.method == "PATCH":
         if media not in _PATCHES:
-            raise api_error(415, "UnsupportedMediaType", "415: Unsupported Media Type", details={})
+            error = api_error(415, "UnsupportedMediaType", "415: Unsupported Media Type")
+            raise from_status({**error.status, "details": {}})
     elif media not in (JSON, _YAML, PROTOBUF):
         message = (
             "the body of the request was in an unknown format - accepted media types include: "

@@ -36,6 +36,7 @@ __all__ = ["Front"]
 _BACKLOG = 512
 _NO_CACHE = {"Cache-Control": "no-cache, private"}
 _PUBLIC = ("/healthz", "/livez", "/readyz", "/version")
+_NOWHERE = "404 page not found"
 _DOCUMENT_DEPTH = 5
 _POD_METHODS = {"exec": ("GET", "POST"), "log": ("GET",)}
 
@@ -102,7 +103,7 @@ class Front:
             document = self._documents.answer(call.path, call.accept)
             if document is not None:
                 return _of_document(document, call)
-        return None if self._documents.knows(call.path) else Response(status=404, text="404 page not found\n")
+        return None if self._documents.knows(call.path) else Response(status=404, text=f"{_NOWHERE}\n")
 
     async def _stream(self, call: Call) -> StreamResponse | None:
         if call.is_watch:
@@ -192,6 +193,8 @@ def _encoded(value: Json, code: int, call: Call, form: Form) -> Response:
 
 
 def _plain(status: Json, code: int, call: Call) -> Response:
+    if status.get("message") == _NOWHERE:
+        return Response(status=code, text=f"{_NOWHERE}\n")
     headers = {**_NO_CACHE, "Content-Type": "application/json"}
     retry = (status.get("details") or {}).get("retryAfterSeconds")
     if retry:
