@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import tempfile
 import threading
 from base64 import b64decode
 from pathlib import Path
@@ -70,19 +71,19 @@ def credentials(kubeconfig, folder):
 
 
 @pytest.fixture(scope="session")
-def sandbox_credentials(tmp_path_factory):
-    with SandboxThread() as sandbox:
-        yield credentials(sandbox.kubeconfig, tmp_path_factory.mktemp("sandbox"))
+def sandbox_credentials():
+    with SandboxThread() as sandbox, tempfile.TemporaryDirectory() as folder:
+        yield credentials(sandbox.kubeconfig, Path(folder))
 
 
 @pytest.fixture(scope="session")
-def real_credentials(tmp_path_factory):
+def real_credentials():
     try:
         plane = ControlPlane(control_plane_folder(os.environ))
     except ControlPlaneError as error:
         pytest.skip(str(error))
-    with plane:
-        yield credentials(plane.kubeconfig, tmp_path_factory.mktemp("real"))
+    with plane, tempfile.TemporaryDirectory() as folder:
+        yield credentials(plane.kubeconfig, Path(folder))
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 import threading
 from pathlib import Path
 
@@ -148,14 +149,13 @@ class SandboxThread:
 
 
 @pytest.fixture(scope="module", params=sorted(CANDIDATES))
-def kubectl(request, tmp_path_factory):
+def kubectl(request):
     program = CANDIDATES[request.param]
     if not Path(program).exists():
         pytest.skip(f"there is no {program}")
-    folder = tmp_path_factory.mktemp("kubectl")
-    with SandboxThread() as running:
-        running.sandbox.write_kubeconfig(folder / "kubeconfig")
-        yield Kubectl(program, folder / "kubeconfig", folder)
+    with SandboxThread() as running, tempfile.TemporaryDirectory() as home:
+        running.sandbox.write_kubeconfig(Path(home, "kubeconfig"))
+        yield Kubectl(program, Path(home, "kubeconfig"), home)
 
 
 @pytest.fixture
