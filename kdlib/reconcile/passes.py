@@ -66,6 +66,7 @@ class Passed:
     `gone`: the root is no more, or is let go. `facts`: what the caches have to show before the next pass. `works`:
     what is to run inside members from now on; None leaves what runs as it is. `recorded`: the stored status says all
     that this pass knew. `error`: why it has to be tried again. `again_seconds`: when to look again at the latest.
+    `objects`: how many children were looked at.
     """
 
     gone: bool = False
@@ -74,6 +75,7 @@ class Passed:
     recorded: bool = False
     error: WorldError | None = None
     again_seconds: float | None = None
+    objects: int = 0
 
 
 class Passes:
@@ -122,6 +124,9 @@ class Passes:
 
     async def _reconcile(self, root: Json, guest_facts: tuple[GuestFact, ...]) -> Passed:
         seen = self._seen(root, guest_facts)
+        return replace(await self._fulfil(seen), objects=len(seen.children))
+
+    async def _fulfil(self, seen: Seen) -> Passed:
         try:
             wanted = self._compute(seen)
         except RefusedError as error:

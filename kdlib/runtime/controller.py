@@ -43,12 +43,14 @@ class Settings:
     """Limits of one controller.
 
     `expectation_seconds` bounds the wait for a cache to show a write; `grace_seconds` is how long running passes have
-    to end at shutdown; `backoff` is for passes that failed.
+    to end at shutdown; `backoff` is for passes that failed. After each pass a root rests for `rest_seconds` for every
+    object of it, so that the events of a thousand pods lead to few passes over a thousand pods.
     """
 
     workers: int = 8
     expectation_seconds: float = 10.0
     grace_seconds: float = 5.0
+    rest_seconds: float = 0.0002
     backoff: Backoff = field(default_factory=lambda: Backoff(0.1, 60.0))
     passes: PassSettings = field(default_factory=PassSettings)
     members: SupervisorSettings = field(default_factory=SupervisorSettings)
@@ -137,20 +139,22 @@ class Controller:
         while (key := await self._queue.get()) is not None:
             with anyio.CancelScope(shield=True) as scope:
                 self._running.add(scope)
+                objects = 0
                 try:
-                    await self._pass(key, supervisor, expectations)
+                    objects = await self._pass(key, supervisor, expectations)
                 finally:
                     self._running.discard(scope)
-                    self._queue.done(key)
+                    self._queue.done(key, rest_seconds=objects * self._settings.rest_seconds)
 
     async def _pass(
         self, key: Identity, supervisor: TaskSupervisor[Identity], expectations: Expectations[Identity]
-    ) -> None:
+    ) -> int:
+        """Pass over one root if it is time; return how many objects were looked at."""
         wait_seconds = expectations.remaining_seconds(key)
         if wait_seconds > 0:
             # What is awaited comes as a change of this key; the timer is for what never comes.
             self._queue.add_after(key, wait_seconds)
-            return
+            return 0
         namespace, name = key
         subject = str(Ref(self._kind, namespace, name))
         result = await contained(subject, lambda: self._passes.run(namespace, name, supervisor.facts(key)))
@@ -166,6 +170,8 @@ class Controller:
                 if result.works is not None:
                     supervisor.want(key, result.works, recorded=result.recorded)
                 self._after(key, subject, result)
+                return result.objects
+        return 0
 
     def _after(self, key: Identity, subject: str, passed: Passed) -> None:
         if passed.error is not None:

@@ -24,20 +24,38 @@ class Followed:
     transform: Callable[[Json], Json] = field(default=pruned)
 
 
+_TYPE = ("apiVersion", "kind")
+_IDENTITY = ("name", "namespace", "uid", "resourceVersion")
+_POD_METADATA = (*_IDENTITY, "labels", "ownerReferences", "deletionTimestamp")
+_CONDITION = ("type", "status", "reason", "message")
+_CONTAINER = ("name", "containerID", "state", "ready")
+
+
 def pruned_pod(pod: Json) -> Json:
-    """Return what a pass reads of a pod: its names, its node and its status; the rest is most of its size."""
-    kept = pruned(pod)
-    spec = pod.get("spec") or {}
-    return {**kept, "spec": {"nodeName": spec["nodeName"]} if "nodeName" in spec else {}}
+    """Return what a pass reads of a pod: whose it is, its node, and how it and its containers stand.
+
+    That is a tenth of a pod. Pods are most of what an operator keeps, and most of their events are about the rest.
+    """
+    status = pod.get("status") or {}
+    kept: Json = {"phase": status.get("phase")}
+    kept["conditions"] = [_picked(item, _CONDITION) for item in status.get("conditions") or ()]
+    for key in ("initContainerStatuses", "containerStatuses"):
+        if key in status:
+            kept[key] = [_picked(item, _CONTAINER) for item in status[key] or ()]
+    spec = _picked(pod.get("spec") or {}, ("nodeName",))
+    return _picked(pod, _TYPE) | {"metadata": _picked(pod["metadata"], _POD_METADATA), "spec": spec, "status": kept}
 
 
 def pruned_revision(revision: Json) -> Json:
-    """Return a revision; one that a StatefulSet controls holds a copy of its pod template, which no pass reads."""
-    kept = pruned(revision)
+    """Return a revision; of one that a StatefulSet controls no pass reads more than its name."""
     controller = controller_of(revision)
-    if controller is not None and controller.get("kind") == STATEFUL_SET.name:
-        kept.pop("data", None)
-    return kept
+    if controller is None or controller.get("kind") != STATEFUL_SET.name:
+        return pruned(revision)
+    return _picked(revision, _TYPE) | {"metadata": _picked(revision["metadata"], _IDENTITY)}
+
+
+def _picked(part: Json, keys: tuple[str, ...]) -> Json:
+    return {key: part[key] for key in keys if key in part}
 
 
 CHILDREN = (

@@ -30,6 +30,7 @@ class WorkQueue(Generic[K]):
         self._waiting: set[K] = set()
         self._worked: set[K] = set()
         self._timers: dict[K, asyncio.TimerHandle] = {}
+        self._rests: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
         self._closed = False
 
@@ -90,20 +91,28 @@ class WorkQueue(Generic[K]):
             timer.cancel()
         return key
 
-    def done(self, key: K) -> None:
-        """Tell that the work on a key from `get` is over."""
-        self._worked.discard(key)
-        if key in self._waiting and not self._closed:
-            self._ready.put_nowait(key)
+    def done(self, key: K, *, rest_seconds: float = 0.0) -> None:
+        """Tell that the work on a key from `get` is over; it is not given again before it had its rest."""
+        if rest_seconds > 0 and not self._closed:
+            self._rests[key] = asyncio.get_running_loop().call_later(rest_seconds, self._rested, key)
+        else:
+            self._rested(key)
 
     def close(self) -> None:
         """Take and give no further keys."""
         self._closed = True
-        for timer in self._timers.values():
+        for timer in (*self._timers.values(), *self._rests.values()):
             timer.cancel()
         self._timers.clear()
+        self._rests.clear()
         self._waiting.clear()
         self._ready.put_nowait(None)
+
+    def _rested(self, key: K) -> None:
+        self._rests.pop(key, None)
+        self._worked.discard(key)
+        if key in self._waiting and not self._closed:
+            self._ready.put_nowait(key)
 
     def _due(self, key: K) -> None:
         self._timers.pop(key, None)

@@ -51,6 +51,20 @@ async def test_a_key_added_many_times_during_its_work_is_given_once_more(queue):
     await nothing(queue)
 
 
+async def test_a_key_is_not_given_again_before_it_had_its_rest(queue):
+    queue.add("a")
+    await taken(queue)
+    queue.add("a")
+    queue.done("a", rest_seconds=0.02)
+    queue.add("b")
+    assert await taken(queue) == "b"
+    queue.done("b")
+    await nothing(queue)
+    assert await taken(queue) == "a"
+    queue.done("a")
+    assert queue.is_idle
+
+
 async def test_a_later_key_comes_at_the_earliest_of_its_times(queue):
     queue.add_after("a", 30)
     queue.add_after("a", 0.01)
