@@ -107,8 +107,7 @@ put() {
 write_configmeta() {
     held=0
     [ -n "${blob_configmeta-}" ] || return 0
-    mkdir -p "$meta" "$lived" || return 1
-    if [ "$layout" = new ]; then chmod 700 "$meta"; else chmod 755 "$meta"; fi
+    mkdir -p "$lived" || return 1
     sent=0
     [ ! -r "$lived/held" ] || read -r sent held <"$lived/held"
     if [ "$stamp" -ge "$sent" ]; then
@@ -183,6 +182,12 @@ run_set_up() {
     compare_attempts
     clean_up
     mkdir -p "$root/var/log/guestconfig" 2>/dev/null
+    # What an app makes of the folder later is its own affair.
+    if [ "$layout" = new ]; then
+        chmod 700 "$meta"
+    elif [ ! -e "$meta/configmeta.json" ]; then
+        chmod 755 "$meta"
+    fi
     write_configmeta || failed 73 "configmeta.json cannot be written"
     inject_files
     [ -n "$package_url" ] || finish 0 0 ""

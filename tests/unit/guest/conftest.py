@@ -7,14 +7,16 @@ import shutil
 import subprocess
 import tarfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from kdlib.errors import UnreachableError
-from kdlib.guest import Limits, NotifyWork, SetUpWork
+from kdlib.guest import Limits, NotifyWork, SetUpWork, guest_script
+from kdlib.guest.answers import decode_answer
+from kdlib.guest.frames import Frame, begin_command, encode
 from kdlib.model import Notify, SetUp
 from kdlib.wire import ExecRequest
 
@@ -179,6 +181,23 @@ def make_package() -> Callable[..., None]:
         (container.root / "opt/app.tgz").write_bytes(packed(names))
 
     return make
+
+
+@pytest.fixture
+def exchange() -> Callable[..., Awaitable[object]]:
+    """Send a frame by one exec, and return the answer."""
+
+    async def exchanged(container: Container, mode: str, frame: Frame, script: bytes | None = None) -> object:
+        request = ExecRequest("ns", "pod-0", "app", begin_command(mode), stdin=True)
+        output = {1: b"", 2: b""}
+        async with container.exec(request) as stream:
+            await stream.send(encode(frame, script or guest_script()))
+            async for channel, data in stream:
+                output[channel] += data
+            await stream.exit_code()
+        return decode_answer(output[1], output[2])
+
+    return exchanged
 
 
 @pytest.fixture

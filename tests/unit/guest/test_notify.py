@@ -1,11 +1,13 @@
 """A change reaches a member by one exec: configmeta first, then the event, at most once per container life."""
 
 import asyncio
+import stat
 
 import pytest
 
 from kdlib.errors import UnreachableError
 from kdlib.guest import notify, set_up
+from kdlib.guest.work import notify_frame
 from kdlib.model import Finished, Stalled
 
 SHELLS = ("dash", "bash", "busybox")
@@ -67,14 +69,21 @@ async def test_another_try_of_a_change_has_a_guard_of_its_own(make_member, make_
     assert box.events() == ["--configure", "--delnodes", "--delnodes"]
 
 
-async def test_configmeta_never_goes_back(make_member, make_notify, monkeypatch):
+async def test_configmeta_never_goes_back(make_member, make_notify, exchange):
     """A frame that was sent earlier and arrives later writes nothing; who sent it hears what is there."""
     box = await make_member()
     await notify(box, make_notify("9", generation=9, configmeta=b'{"new":1}'))
-    monkeypatch.setattr("kdlib.guest.protocol._stamp", lambda: 1000)
-    fact = await notify(box, make_notify("8", configmeta=b'{"old":1}'))
-    assert fact.result == Finished(0, generation=9)
+    late = notify_frame(make_notify("8", configmeta=b'{"old":1}'), stamp=1000)
+    assert await exchange(box, "notify", late) == Finished(0, generation=9)
     assert box.text("etc/guestconfig/configmeta.json") == '{"new":1}'
+
+
+async def test_the_folder_of_configmeta_keeps_the_mode_that_the_app_gave_it(make_member, make_notify):
+    box = await make_member()
+    folder = box.root / "etc/guestconfig"
+    folder.chmod(0o711)
+    await notify(box, make_notify("8", new_layout=True))
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o711
 
 
 async def test_a_cluster_that_counts_anew_is_followed(make_member, make_notify):

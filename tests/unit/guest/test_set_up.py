@@ -10,7 +10,9 @@ import pytest
 
 from kdlib.errors import UnreachableError, api_error
 from kdlib.guest import guest_script, programs, set_up
+from kdlib.guest.answers import Accepted
 from kdlib.guest.frames import encode
+from kdlib.guest.protocol import _followed
 from kdlib.guest.work import set_up_frame
 from kdlib.model import Finished, Stalled
 
@@ -189,7 +191,7 @@ async def test_a_script_that_hangs_is_stopped_with_all_it_started(make_container
     body = 'trap "" TERM; sleep 50 & echo $! >"$GUEST_ROOT/child"; echo started; wait; wait; sleep 50\n'
     make_package(box, body)
     work = make_set_up()
-    fact = await set_up(box, make_set_up(limits=type(work.limits)(script=1, grace=1)))
+    fact = await set_up(box, make_set_up(limits=type(work.limits)(script=1, grace=0)))
     assert fact.result.exit_code in (137, 143)
     assert fact.result.detail == "the start script's configure did not end within 1 s and was stopped"
     assert fact.result.stdout_tail == "started\n"
@@ -369,3 +371,38 @@ async def test_a_damaged_stream_is_refused(make_container, make_package, make_se
     assert isinstance(fact.result, Stalled)
     assert "the stream was damaged" in fact.result.message
     assert box.events() == []
+
+
+async def test_an_attempt_whose_process_died_at_once_has_failed(make_container, make_set_up, exchange):
+    """The guard was taken, and nothing more was done: it counts as begun, and is not begun again."""
+    box = make_container()
+    (box.root / "etc/guestconfig/.kubedirector/life.first/setup-1").mkdir(parents=True)
+    impatient = guest_script().replace(b"patience=10000", b"patience=200")
+    frame = set_up_frame(make_set_up(), stamp=1, programs=programs())
+    assert await exchange(box, "set-up", frame, impatient) == Accepted()
+    fact = await _followed(box, make_set_up())
+    assert fact == Finished(70, detail="the process that did it ended without a result")
+
+
+async def test_an_operation_that_nobody_began_is_absent(make_container, make_set_up, exchange):
+    box = make_container()
+    assert isinstance(await _followed(box, make_set_up()), Stalled)
+    impatient = guest_script().replace(b"patience=10000", b"patience=200")
+    frame = set_up_frame(make_set_up(package_url=None), stamp=1, programs={})
+    await exchange(box, "set-up", frame, impatient)
+    assert isinstance(await _followed(box, make_set_up(9)), Stalled)
+
+
+async def test_the_script_waits_until_systemd_answers(make_container, make_package, make_set_up):
+    box = make_container()
+    make_package(box)
+    (box.root / "tmp").mkdir()
+    (box.root / "bin").mkdir()
+    (box.root / "bin/systemctl").write_text(
+        '#!/bin/sh\necho "$*" >>"$GUEST_ROOT/asked"\n[ "$(wc -l <"$GUEST_ROOT/asked")" -ge 2 ]\n'
+    )
+    (box.root / "bin/systemctl").chmod(0o755)
+    box.path = f"{box.root}/bin:{box.path}"
+    assert (await set_up(box, make_set_up(systemd=True))).result.exit_code == 0
+    assert box.text("asked").splitlines() == ["status systemd-journald"] * 2
+    assert box.events() == ["--configure"]
