@@ -41,9 +41,10 @@ def advance(resolved: Resolved) -> Life:
     Record before act: a reservation (name, node id, token, membership) makes `reservation_pending` true and holds
     back all actions; attempts and queued changes lead to actions only once the stored status holds them.
     """
-    status = _with_names(resolved)
+    surroundings = Surroundings.of(resolved.seen)
+    status = _with_names(resolved, surroundings)
     stored = {member.pod: member for role in resolved.status.roles for member in role.members}
-    around = _surroundings(resolved, stored, status)
+    around = _around(resolved, stored, status, surroundings=surroundings)
     if any(_shrinks(role, around) for role in status.roles):
         status, around = _next_generation(status, around)
     status = _moved(status, around)
@@ -78,16 +79,15 @@ def settled(status: ClusterStatus) -> bool:
     return True
 
 
-def _with_names(resolved: Resolved) -> ClusterStatus:
+def _with_names(resolved: Resolved, surroundings: Surroundings) -> ClusterStatus:
     """Take the reserved names over, make entries of new roles, and drop those of roles that are gone (RC-20, RC-22)."""
-    sets = Surroundings.of(resolved.seen).children
     known = {role.id: role for role in resolved.status.roles}
     roles = []
     for role in resolved.roles:
         entry = known.pop(role.id, None)
         if entry is None and role.wanted == 0:
             continue
-        there = (STATEFUL_SET.name, role.stateful_set) in sets
+        there = (STATEFUL_SET.name, role.stateful_set) in surroundings.children
         if entry is not None and not entry.members and not role.wanted and not there:
             continue
         roles.append((entry or RoleStatus(id=role.id)).changed(stateful_set=role.stateful_set))
@@ -100,11 +100,10 @@ def _with_names(resolved: Resolved) -> ClusterStatus:
     return changed
 
 
-def _surroundings(
-    resolved: Resolved, stored: Mapping[str, MemberStatus], status: ClusterStatus
+def _around(
+    resolved: Resolved, stored: Mapping[str, MemberStatus], status: ClusterStatus, *, surroundings: Surroundings
 ) -> dict[str, Circumstances]:
-    surroundings, facts = Surroundings.of(resolved.seen), Facts.of(resolved.seen.facts)
-    generation = status.spec_generation_to_process or 0
+    facts, generation = Facts.of(resolved.seen.facts), status.spec_generation_to_process or 0
     return {role.id: Circumstances(resolved, role, surroundings, facts, generation, stored) for role in resolved.roles}
 
 

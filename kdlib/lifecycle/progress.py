@@ -5,19 +5,23 @@ Layer: pure.
 
 from kdlib.lifecycle.circumstances import Circumstances, change_name, has_package
 from kdlib.lifecycle.sightings import Sighting
-from kdlib.model import ContainerState, MemberState, MemberStatus, StateDetail
+from kdlib.model import ContainerState, MemberState, MemberStatus
 
 __all__ = ["observed"]
 
 
 def observed(member: MemberStatus, around: Circumstances) -> MemberStatus:
     """Record what was seen of the member's container, and what the member waits for (specification 3.6)."""
-    sighting = around.sighting(member)
-    detail: StateDetail = member.state_detail.changed(
-        last_known_container_state=_container_state(member, sighting, around),
-        scheduling_error_message=sighting.scheduling_error or None,
-        progress=_progress(member, sighting, around) or None,
-    )
+    sighting, detail = around.sighting(member), member.state_detail
+    state = _container_state(member, sighting, around)
+    error, progress = sighting.scheduling_error or None, _progress(member, sighting, around) or None
+    if (detail.last_known_container_state, detail.scheduling_error_message, detail.progress) == (
+        state,
+        error,
+        progress,
+    ):
+        return member
+    detail = detail.changed(last_known_container_state=state, scheduling_error_message=error, progress=progress)
     changed: MemberStatus = member.changed(state_detail=detail)
     return changed
 

@@ -3,6 +3,7 @@
 Layer: pure.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kdlib.frozen import Json, dig
@@ -31,21 +32,26 @@ class Sighting:
     waiting: str = ""
 
 
+_NOTHING = Sighting()
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """The children of a cluster, by kind and name."""
+    """The children of a cluster by kind and name, and what its pods show."""
 
-    children: dict[tuple[str, str], Json]
+    children: Mapping[tuple[str, str], Json]
+    sightings: Mapping[str, Sighting]
 
     @classmethod
     def of(cls, seen: Seen) -> "Surroundings":
         """Index what was seen."""
-        return cls({(str(child.get("kind")), str(dig(child, "metadata", "name"))): child for child in seen.children})
+        children = {(str(child["kind"]), str(child["metadata"]["name"])): child for child in seen.children}
+        sightings = {name: _sighting(child) for (kind, name), child in children.items() if kind == POD.name}
+        return cls(children, sightings)
 
     def sighting(self, pod_name: str) -> Sighting:
         """Tell what is to be seen of the member with this pod."""
-        pod = self.children.get((POD.name, pod_name))
-        return _sighting(pod) if pod is not None else Sighting()
+        return self.sightings.get(pod_name, _NOTHING)
 
     def ended(self, member: MemberStatus, stateful_set: str) -> bool:
         """Tell whether the member's pod is gone, and its StatefulSet will not make it again."""
