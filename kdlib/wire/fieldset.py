@@ -179,6 +179,4 @@ def element_text(element: str) -> str:
 
 def sorted_fields(fields: FieldSet) -> FieldSet:
     """Return the set with its keys in order, as a server writes it."""
-    if len(fields) < 2:
-        return {key: sorted_fields(node) for key, node in fields.items()} if fields else fields
-    return {key: sorted_fields(fields[key]) for key in sorted(fields)}
+    return {key: sorted_fields(fields[key]) if fields[key] else LEAF for key in sorted(fields)}

@@ -315,7 +315,7 @@ def applied(schema: Schema, live: Json | None, intent: Json, writer: Writer, *, 
     said = recursive_difference(field_set(schema, intent), writer.ignored)
     fields = difference(said, _NEVER_OWNED)
     owners = {key: owner for key, owner in owners.items() if key != self_key}
-    if last is not None:
+    if last is not None and last.fields != fields:
         merged = _pruned(schema, merged, last.fields, _all_fields(owners, said))
     found = _filtered(compare(schema, base, merged), writer.ignored)
     conflicts = _conflicts(owners, union(found.modified, found.added))
@@ -325,9 +325,8 @@ def applied(schema: Schema, live: Json | None, intent: Json, writer: Writer, *, 
     if fields:
         # Who applies what is there already changes nothing, so the entry keeps its time, or gets none.
         time = writer.time if not found.is_same else last.time if last is not None else ""
-        owners[self_key] = Owner(
-            writer.manager, "Apply", writer.api_version, sorted_fields(fields), time, writer.subresource
-        )
+        kept = last.fields if last is not None and last.fields == fields else sorted_fields(fields)
+        owners[self_key] = Owner(writer.manager, "Apply", writer.api_version, kept, time, writer.subresource)
     return merged, encoded_owners(owners)
 
 

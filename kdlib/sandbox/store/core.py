@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from kdlib.frozen import Json
-from kdlib.sandbox.store.decode import Plan, Reading
+from kdlib.sandbox.store.decode import Plan, Reading, containers
 from kdlib.sandbox.store.resources import Resource, Resources
 from kdlib.sandbox.store.shelves import Shelves
 from kdlib.wire import Schema
@@ -39,9 +39,14 @@ class Core:
         """Return the time as Kubernetes writes it."""
         return stamp(self.clock())
 
-    def reading(self) -> Reading:
-        """Return an empty record for reading one body."""
-        return Reading(self.plans)
+    def reading(self, live: Json | None = None) -> Reading:
+        """Return an empty record for reading one body; parts that it shares with a stored object are taken as read.
+
+        Metadata is read in any case: the server itself writes into that of a draft.
+        """
+        if live is None:
+            return Reading(self.plans)
+        return Reading(self.plans, stored=frozenset(containers(live)) - {id(live), id(live["metadata"])})
 
     def live(self, resource: Resource, namespace: str, name: str) -> Json | None:
         """Return the stored object in the resource's version; None where there is none."""

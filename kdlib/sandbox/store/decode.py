@@ -10,7 +10,8 @@ Layer: pure.
 import re
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -19,10 +20,11 @@ from kdlib.sandbox.store.pointers import SHOWN_WHEN_NULL, TELLS_ZERO
 from kdlib.sandbox.store.times import TimeError, read_micro_time, read_time
 from kdlib.wire import Quantity, QuantityError, Schema
 
-__all__ = ["Misfit", "Plan", "Reading", "read_object"]
+__all__ = ["Misfit", "Plan", "Reading", "containers", "read_object"]
 
-Plan: TypeAlias = tuple[Mapping[str, tuple[Schema, Callable[..., Any], bool]], tuple[tuple[str, Any], ...]]
-"""How a struct is read: by field name its schema, its reader and whether it goes when empty; then what is filled in."""
+Plan: TypeAlias = tuple[Mapping[str, tuple[Schema, Callable[..., Any], type | None, bool]], tuple[tuple[str, Any], ...]]
+"""How a struct is read: by field name its schema, its reader, the type that needs none, and whether it goes when
+empty; then what is filled in."""
 
 
 class Misfit(Exception):  # noqa: N818 - it becomes an ApiError where it is caught
@@ -53,11 +55,27 @@ class Reading:
 
     plans: "dict[Schema, Plan]"
     unknown: list[str] = field(default_factory=list)
+    stored: AbstractSet[int] = frozenset()
+    """Identities of containers that come out of the store, and need no reading again."""
 
 
 def read_object(schema: Schema, value: Json, reading: Reading) -> Json:
     """Return the object as a new one in canonical form; raises Misfit."""
     return _read_struct(schema, value, "", reading)
+
+
+def containers(value: Any) -> Iterator[int]:
+    """Yield the identities of the containers that a value is made of."""
+    if isinstance(value, dict):
+        yield id(value)
+        for item in value.values():
+            if type(item) is dict or type(item) is list:
+                yield from containers(item)
+    elif isinstance(value, list):
+        yield id(value)
+        for item in value:
+            if type(item) is dict or type(item) is list:
+                yield from containers(item)
 
 
 def _plan(schema: Schema) -> "Plan":
@@ -67,7 +85,8 @@ def _plan(schema: Schema) -> "Plan":
     short = schema.name.rpartition(".")[2]
     for name, node in schema.fields.items():
         drops_empty = name not in schema.required and _drops_empty(f"{short}.{name}", node)
-        readers[name] = (node, _READERS[node.role], drops_empty)
+        plain = list if name == "managedFields" else _PLAIN.get(node.role)
+        readers[name] = (node, _READERS[node.role], plain, drops_empty)
         if node.role == "struct" and node.default == {}:
             fills.append((name, node))
         elif f"{short}.{name}" in SHOWN_WHEN_NULL:
@@ -75,6 +94,10 @@ def _plan(schema: Schema) -> "Plan":
         elif node.role not in {"struct", "list", "map", "free"} and node.default is not None:
             fills.append((name, node.default))
     return readers, tuple(fills)
+
+
+_PLAIN: Mapping[str, type] = {"string": str, "boolean": bool, "integer": int}
+"""Types of values that need no reading."""
 
 
 def _drops_empty(field: str, node: Schema) -> bool:
@@ -95,21 +118,28 @@ def _read_struct(schema: Schema, value: Any, path: str, reading: Reading) -> Jso
     out: Json = {}
     for name, item in value.items():
         found = readers.get(name)
-        where = f"{path}.{name}" if path else name
         if found is None:
-            reading.unknown.append(where)
+            reading.unknown.append(f"{path}.{name}" if path else name)
             continue
+        node, read, plain, drops_empty = found
         if item is None:
             continue
-        node, read, drops_empty = found
-        try:
-            result = item if name == "managedFields" else read(node, item, where, reading)
-        except Misfit as error:
-            error.struct = error.struct or schema.name.rpartition(".")[2]
-            raise
+        if type(item) is plain or id(item) in reading.stored:
+            result = item
+        else:
+            result = _read_field(schema, (node, read), item, (f"{path}.{name}" if path else name, reading))
         if result or not drops_empty:
             out[name] = result
     return _filled(out, fills, reading)
+
+
+def _read_field(schema: Schema, how: tuple[Schema, Callable[..., Any]], item: Any, where: tuple[str, Reading]) -> Any:
+    node, read = how
+    try:
+        return read(node, item, *where)
+    except Misfit as error:
+        error.struct = error.struct or schema.name.rpartition(".")[2]
+        raise
 
 
 def _filled(out: Json, fills: tuple[tuple[str, Any], ...], reading: Reading) -> Json:
@@ -139,7 +169,13 @@ def _read_list(schema: Schema, value: Any, path: str, reading: Reading) -> list[
     node = schema.items
     read = _READERS[node.role]
     zero: Any = {} if node.role == "struct" else node.default
-    return [read(node, zero if item is None else item, f"{path}[{index}]", reading) for index, item in enumerate(value)]
+    plain, stored = _PLAIN.get(node.role), reading.stored
+    return [
+        item
+        if type(item) is plain or id(item) in stored
+        else read(node, zero if item is None else item, f"{path}[{index}]", reading)
+        for index, item in enumerate(value)
+    ]
 
 
 def _read_free(_schema: Schema, value: Any, _path: str, _reading: Reading) -> Any:

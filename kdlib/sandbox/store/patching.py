@@ -51,7 +51,7 @@ def begin_patch(core: Core, target: Target, patch: Patch, options: WriteOptions)
     if live is None:
         raise not_found(resource.kind, key[1])
     patched = patched_json(resource, live, patch)
-    reading = core.reading()
+    reading = core.reading(live)
     shown = go_text(patch.body) if content_type == STRATEGIC_MERGE_PATCH else ""
     obj, warnings = read_patched(resource, patched, reading, options, shown=shown)
     check_place(resource, obj, *key)
@@ -95,7 +95,7 @@ def _begin_apply(core: Core, target: Target, body: Any, options: WriteOptions) -
         raise _misshapen(resource, intent, str(error)) from error
     except ApplyConflict as error:
         raise _owned_by_others(error) from error
-    obj, warnings = read_patched(resource, merged, core.reading(), options)
+    obj, warnings = read_patched(resource, merged, core.reading(live), options)
     check_place(resource, obj, *key)
     if live is not None:
         draft = drafted(core, target, (obj, live), options, entries=entries)

@@ -24,9 +24,8 @@ def default_pod(pod: Json) -> None:
     for _, container in containers_of(spec):
         resources = container.get("resources")
         if resources and resources.get("limits"):
-            requests = resources.setdefault("requests", {})
-            for name, amount in resources["limits"].items():
-                requests.setdefault(name, amount)
+            # The requests may be those of the stored object, so they are made anew.
+            resources["requests"] = {**resources["limits"], **(resources.get("requests") or {})}
     if pod.get("status") is not None:
         pod["status"].setdefault("phase", "Pending")
         _pair_addresses(pod["status"])

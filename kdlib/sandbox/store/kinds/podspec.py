@@ -26,23 +26,35 @@ def containers_of(spec: Json) -> Iterator[tuple[str, Json]]:
 
 
 def default_pod_spec(spec: Json) -> None:
-    """Fill in what every pod spec shows."""
+    """Fill in what every pod spec shows.
+
+    Parts may be shared with a stored object: those are complete already, and nothing is filled into them.
+    """
     spec.setdefault("restartPolicy", "Always")
     spec.setdefault("terminationGracePeriodSeconds", 30)
     spec.setdefault("dnsPolicy", "ClusterFirst")
     spec.setdefault("securityContext", {})
     spec.setdefault("schedulerName", "default-scheduler")
     account = spec.get("serviceAccountName") or spec.get("serviceAccount")
-    if account:
+    if account and spec.get("serviceAccount") != spec.get("serviceAccountName"):
         spec["serviceAccountName"] = spec["serviceAccount"] = account
     for path, container in containers_of(spec):
         _default_container(container, is_ephemeral=path.startswith("ephemeral"))
     if spec.get("hostNetwork"):
-        for _, container in containers_of(spec):
-            for port in container.get("ports") or ():
-                port.setdefault("hostPort", port.get("containerPort"))
+        _open_on_host(spec)
     for volume in spec.get("volumes") or ():
         _default_volume(volume)
+
+
+def _open_on_host(spec: Json) -> None:
+    """Give the ports of a pod in the host's network their numbers there, in new containers."""
+    for field in ("initContainers", "containers"):
+        if any(not port.get("hostPort") for one in spec.get(field) or () for port in one.get("ports") or ()):
+            spec[field] = [{**one, "ports": _host_ports(one)} if one.get("ports") else one for one in spec[field]]
+
+
+def _host_ports(container: Json) -> list[Json]:
+    return [{**port, "hostPort": port.get("hostPort") or port.get("containerPort")} for port in container["ports"]]
 
 
 def _default_container(container: Json, *, is_ephemeral: bool) -> None:
