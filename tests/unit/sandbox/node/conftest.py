@@ -3,10 +3,11 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import pytest
+import pytest_asyncio
 
 from kdlib.errors import NotFoundError
 from kdlib.frozen import Json, dig
@@ -61,6 +62,18 @@ class World:
     def delete(self, name: str, grace_seconds: int | None = None) -> None:
         """Ask for a pod's deletion."""
         self.registry.delete(POD, "default", name, grace_seconds=grace_seconds)
+
+    def last_seen(self, name: str) -> Json:
+        """Return an object that becomes the pod's last version as it goes."""
+        last: Json = {}
+
+        def take(event: str, obj: Json) -> None:
+            if event == "DELETED" and (obj["kind"], obj["metadata"]["name"]) == ("Pod", name):
+                last.update(obj)
+                unsubscribe()
+
+        unsubscribe = self.registry.subscribe(take)
+        return last
 
     def reasons(self, name: str) -> list[str]:
         """Return the reasons of the events about a pod, in the order of their first time."""
@@ -132,12 +145,25 @@ def condition(obj: Json, kind: str) -> str:
     return next((str(each["status"]) for each in conditions if each["type"] == kind), "")
 
 
-@pytest.fixture
-async def world() -> AsyncIterator[World]:
-    """Give a running node."""
+@asynccontextmanager
+async def _running_world() -> AsyncIterator[World]:
     made = World()
     await made.node.start()
     try:
         yield made
     finally:
         await made.node.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world() -> AsyncIterator[World]:
+    """Give a running node that the tests of a module share; each makes pods of its own names."""
+    async with _running_world() as made:
+        yield made
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def own_world() -> AsyncIterator[World]:
+    """Give a running node for one test alone."""
+    async with _running_world() as made:
+        yield made

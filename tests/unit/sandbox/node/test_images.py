@@ -12,6 +12,9 @@ import pytest
 from kdlib.sandbox.node import ImageBuildError, ImageError, Images, build_image
 from kdlib.sandbox.node.images import full_image_name
 
+in_module = pytest.mark.asyncio(loop_scope="module")
+
+
 FOREVER = "sleep 1000"
 
 
@@ -39,6 +42,7 @@ def test_image_names_are_completed_as_runtimes_do(short, full):
     assert full_image_name(short) == full
 
 
+@in_module
 async def test_an_image_gives_its_layer_and_defaults(world, tmp_path):
     layer = [
         ("usr/local/bin/hello", "#!/bin/sh\necho hello $1 from $WHO in $(pwd)\nsleep 1000\n"),
@@ -77,6 +81,7 @@ def test_a_folder_that_is_no_image_is_refused(tmp_path):
     assert images.find("x") is None
 
 
+@in_module
 async def test_an_image_is_built_once_for_each_content(tmp_path):
     source = tmp_path / "app" / "image"
     source.mkdir(parents=True)
@@ -98,6 +103,7 @@ async def test_an_image_is_built_once_for_each_content(tmp_path):
     assert sorted(each.name for each in (tmp_path / "cache").iterdir()) == sorted([first.name, second.name])
 
 
+@in_module
 async def test_a_failing_build_says_why_and_leaves_nothing(tmp_path):
     (tmp_path / "image").mkdir()
     (tmp_path / "image" / "sandbox.sh").write_text("echo no such luck >&2; exit 5")

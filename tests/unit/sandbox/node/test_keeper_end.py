@@ -14,6 +14,8 @@ from kdlib.errors import KubeDirectorError
 from kdlib.sandbox.node.keeper.refusal import Knobs, explain
 from kdlib.sandbox.node.keeper_link import Keeper, KeeperSettings
 
+in_module = pytest.mark.asyncio(loop_scope="module")
+
 CHILD = """
 import asyncio, sys
 from datetime import UTC, datetime
@@ -21,6 +23,7 @@ import uuid
 from kdlib.sandbox.node import Images, Node
 from kdlib.sandbox.store import Registry
 from kdlib.wire import POD
+
 
 async def main():
     registry = Registry(lambda: datetime.now(UTC), lambda: str(uuid.uuid4()))
@@ -79,6 +82,7 @@ def _ended(descriptor: int) -> bool:
         os.close(descriptor)
 
 
+@in_module
 async def test_closing_a_keeper_ends_it_and_fails_what_waits():
     keeper = await Keeper.start(KeeperSettings())
     wanted = {"pod": "p", "hostname": "h", "address": "", "prefix": 16, "gateway": "10.88.0.1", "link": "l"}
@@ -92,17 +96,19 @@ async def test_closing_a_keeper_ends_it_and_fails_what_waits():
         await keeper.call("pod_drop", {"pod": "p"})
 
 
-async def test_a_keeper_that_is_killed_is_noticed(world):
-    world.run("victim", "sleep 1000")
-    await world.running("victim")
-    keeper = world.node._means.keeper
+@in_module
+async def test_a_keeper_that_is_killed_is_noticed(own_world):
+    own_world.run("victim", "sleep 1000")
+    await own_world.running("victim")
+    keeper = own_world.node._means.keeper
 
     os.kill(keeper._program.pid, signal.SIGKILL)
 
-    assert await world.phase("victim", "Failed") == "Failed"
-    assert world.pod("victim")["status"]["reason"] == "NodeLost"
+    assert await own_world.phase("victim", "Failed") == "Failed"
+    assert own_world.pod("victim")["status"]["reason"] == "NodeLost"
 
 
+@in_module
 async def test_many_requests_at_once_are_all_answered():
     keeper = await Keeper.start(KeeperSettings())
     try:

@@ -9,6 +9,9 @@ from kdlib.errors import ApiError
 from kdlib.sandbox.node.logbook import Logbook
 from kdlib.sandbox.streams import LogRequest
 
+in_module = pytest.mark.asyncio(loop_scope="module")
+
+
 BEGIN = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 
@@ -32,6 +35,7 @@ def filled(*lines):
     return book
 
 
+@in_module
 async def test_a_line_is_told_when_it_is_whole():
     book = filled(b"on", b"e\ntw")
     assert await read(book) == b"one\n"
@@ -42,6 +46,7 @@ async def test_a_line_is_told_when_it_is_whole():
     assert await read(book) == b"one\nerr\ntw"
 
 
+@in_module
 async def test_options_choose_lines():
     book = filled(b"1\n", b"2\n3\n")
     book.write(2, b"4\n")
@@ -55,6 +60,7 @@ async def test_options_choose_lines():
     assert (await read(book, timestamps=True)).splitlines()[0] == b"2026-01-02T03:04:06.678901000Z 1"
 
 
+@in_module
 async def test_following_ends_with_the_log():
     book = filled(b"1\n")
     everything = asyncio.create_task(read(book, follow=True))
@@ -70,6 +76,7 @@ async def test_following_ends_with_the_log():
     assert await only_new == b"2\n3"
 
 
+@in_module
 async def test_an_endless_log_is_bounded():
     book = Logbook(Clock())
     for _ in range(40):
@@ -78,6 +85,7 @@ async def test_an_endless_log_is_bounded():
     assert len(await read(book)) <= 10 * 1024 * 1024 + 1_000_001
 
 
+@in_module
 async def test_the_log_of_the_life_before_can_be_read(world):
     world.run(
         "lives",
@@ -91,6 +99,7 @@ async def test_the_log_of_the_life_before_can_be_read(world):
     assert await world.log("lives", previous=True) == "life\n"
 
 
+@in_module
 async def test_there_is_no_log_before_the_first_life(world):
     world.run("first", "sleep 1000")
     await world.running("first")

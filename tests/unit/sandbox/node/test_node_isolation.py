@@ -7,9 +7,13 @@ import pytest
 
 from kdlib.errors import ApiError
 
+in_module = pytest.mark.asyncio(loop_scope="module")
+
+
 FOREVER = "sleep 1000"
 
 
+@in_module
 async def test_a_pod_runs_with_its_own_host_name_address_and_process_ids(world):
     world.run("web-0", FOREVER)
     await world.running("web-0")
@@ -22,6 +26,7 @@ async def test_a_pod_runs_with_its_own_host_name_address_and_process_ids(world):
     assert await world.output("web-0", "tr '\\0' ' ' < /proc/1/cmdline") == f"sh -c {FOREVER} "
 
 
+@in_module
 async def test_two_pods_listen_on_the_same_port_and_reach_each_other_by_address(world):
     serve = f"mkdir /w; cd /w; hostname > index.html; exec {sys.executable and 'python3'} -m http.server 8080"
     world.run("one", serve)
@@ -40,6 +45,7 @@ def _machine() -> list[set[str]]:
     return [{each.name for each in Path(folder).iterdir()} for folder in ("/etc", "/usr/bin", "/opt")]
 
 
+@in_module
 async def test_removing_system_folders_in_one_pod_touches_nobody(world):
     world.run("victim", FOREVER)
     world.run("witness", FOREVER)
@@ -54,6 +60,7 @@ async def test_removing_system_folders_in_one_pod_touches_nobody(world):
     assert _machine() == before
 
 
+@in_module
 async def test_nothing_of_the_user_is_in_reach(world, tmp_path):
     (tmp_path / "secret").write_text("mine")
     world.run("nosy", FOREVER)
@@ -67,6 +74,7 @@ async def test_nothing_of_the_user_is_in_reach(world, tmp_path):
     assert (await world.shell("nosy", "touch /sys/x"))[0] != 0
 
 
+@in_module
 async def test_every_folder_can_be_written_and_is_fresh_in_each_container_life(world):
     world.run("fresh", "if test -e /usr/bin/mark; then exit 9; fi; touch /usr/bin/mark /etc/mark; exit 1")
 
@@ -75,6 +83,7 @@ async def test_every_folder_can_be_written_and_is_fresh_in_each_container_life(w
     assert world.container("fresh")["lastState"]["terminated"]["exitCode"] == 1
 
 
+@in_module
 async def test_the_interpreter_that_runs_the_sandbox_is_there_in_pods(world):
     world.run("snake", FOREVER)
     await world.running("snake")
@@ -83,6 +92,7 @@ async def test_the_interpreter_that_runs_the_sandbox_is_there_in_pods(world):
     assert await world.output("snake", f"{python} -c 'import sys, ssl; print(sys.prefix)'") == sys.base_prefix
 
 
+@in_module
 async def test_devices_and_shared_memory_work(world):
     world.run("devices", FOREVER)
     await world.running("devices")
@@ -91,6 +101,7 @@ async def test_devices_and_shared_memory_work(world):
     assert await world.output("devices", script) == "4\nshm\n/dev/fd/0"
 
 
+@in_module
 async def test_a_container_cannot_mount_or_change_the_clock(world):
     world.run("bound", FOREVER)
     await world.running("bound")

@@ -3,6 +3,16 @@
 import asyncio
 
 import pytest
+import pytest_asyncio
+
+in_module = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def world(own_world):
+    """Give each test a node of its own: they use the same names and addresses."""
+    return own_world
+
 
 FOREVER = "sleep 1000"
 SERVER = """\
@@ -66,6 +76,7 @@ def fetch(url):
     return f"python3 -c 'import urllib.request as u; print(u.urlopen(\"{url}\", timeout=9).read().decode())'"
 
 
+@in_module
 async def test_pods_are_found_by_the_names_that_kubernetes_gives_them(world):
     serve(world, "web-0", "web-1", hostname=None)
     world.run("asks", FOREVER)
@@ -84,6 +95,7 @@ async def test_pods_are_found_by_the_names_that_kubernetes_gives_them(world):
     assert found.split() == [addresses[0], "web-0.web.default.svc.cluster.local"]
 
 
+@in_module
 async def test_a_cluster_address_leads_to_the_endpoints_in_turn(world):
     serve(world, "one", "two")
     world.run("asks", FOREVER)
@@ -98,6 +110,7 @@ async def test_a_cluster_address_leads_to_the_endpoints_in_turn(world):
     assert found.split() == ["10.96.0.50", "both.default.svc.cluster.local"]
 
 
+@in_module
 async def test_a_node_port_answers_on_the_loopback_address(world):
     serve(world, "web")
     await world.running("web")
@@ -112,6 +125,7 @@ async def test_a_node_port_answers_on_the_loopback_address(world):
         await world.node.dial("127.0.0.77", 31234)
 
 
+@in_module
 async def test_a_service_may_lead_to_the_machine_itself(world):
     async def hello(reader, writer):
         await reader.readline()
@@ -137,9 +151,11 @@ async def test_a_service_may_lead_to_the_machine_itself(world):
     server.close()
 
 
+@in_module
 async def test_large_streams_and_half_closed_connections_pass_a_relay(world):
     script = """
 import socket, hashlib
+
 server = socket.create_server(("", 8080)); print("ready", flush=True)
 while True:
     peer, _ = server.accept(); total = hashlib.sha256()
@@ -161,6 +177,7 @@ while True:
     assert answer[:64] == answer[-64:]
 
 
+@in_module
 async def test_a_pod_on_the_nodes_network_has_its_address(world):
     world.run("host", FOREVER, hostNetwork=True)
     await world.running("host")

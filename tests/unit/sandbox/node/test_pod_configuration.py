@@ -8,6 +8,9 @@ from kdlib.errors import ApiError
 from kdlib.frozen import dig
 from kdlib.wire import CONFIG_MAP
 
+in_module = pytest.mark.asyncio(loop_scope="module")
+
+
 FOREVER = "sleep 1000"
 
 
@@ -24,6 +27,7 @@ def _mount(name, path, **more):
     return {"name": name, "mountPath": path, **more}
 
 
+@in_module
 async def test_variables_come_from_everywhere_and_refer_to_each_other(world):
     world.create(_config_map("settings", COLOUR="red", SIZE="5"))
     world.create(_secret("hidden", PASSWORD="x y"))
@@ -57,6 +61,7 @@ async def test_variables_come_from_everywhere_and_refer_to_each_other(world):
     assert await world.log("vars") == "one vars\n"
 
 
+@in_module
 async def test_services_are_told_of_in_variables(world):
     service = {
         "apiVersion": "v1",
@@ -76,6 +81,7 @@ async def test_services_are_told_of_in_variables(world):
     assert await world.output("unlinked", "env | grep -c THE_DB || true") == "0"
 
 
+@in_module
 async def test_a_missing_config_map_is_waited_for(world):
     container = {"envFrom": [{"configMapRef": {"name": "later"}}]}
     world.run("patient", FOREVER, container=container)
@@ -93,6 +99,7 @@ async def test_a_missing_config_map_is_waited_for(world):
     assert await world.output("patient", "echo $KEY") == "value"
 
 
+@in_module
 async def test_computed_volumes_hold_their_files_and_follow_their_sources(world):
     world.create(_config_map("conf", **{"a.txt": "1", "b.txt": "2"}))
     world.create(_secret("keys", token="t0ken"))
@@ -134,6 +141,7 @@ async def test_computed_volumes_hold_their_files_and_follow_their_sources(world)
     assert await world.output("volumes", "cat /v/all/a.txt /etc/one.txt; ls /v/all") == "new1a.txt\nsa\ntoken"
 
 
+@in_module
 async def test_an_empty_folder_is_shared_by_the_containers_of_a_pod_and_survives_their_lives(world):
     volumes = [{"name": "disk", "emptyDir": {}}, {"name": "ram", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}]
     mounts = {"volumeMounts": [_mount("disk", "/disk"), _mount("ram", "/run/lock")], "image": "base"}
@@ -152,6 +160,7 @@ async def test_an_empty_folder_is_shared_by_the_containers_of_a_pod_and_survives
     assert await world.output("shared", "stat -c %a /disk") == "777"
 
 
+@in_module
 async def test_a_claim_keeps_its_content_when_the_pod_goes(world):
     _claim(world, "data")
     volumes = [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]
@@ -173,6 +182,7 @@ async def test_a_claim_keeps_its_content_when_the_pod_goes(world):
     assert (await world.shell("reader", "touch /data/y"))[0] != 0
 
 
+@in_module
 async def test_a_sub_path_leads_not_out_of_its_volume(world):
     _claim(world, "trap")
     volumes = [{"name": "trap", "persistentVolumeClaim": {"claimName": "trap"}}]
@@ -191,6 +201,7 @@ async def test_a_sub_path_leads_not_out_of_its_volume(world):
     assert await world.output("stepper", "ls /out") == "out\nroot"
 
 
+@in_module
 async def test_a_block_claim_is_a_file_of_its_size(world):
     _claim(world, "raw", mode="Block", size="1Mi")
     volumes = [{"name": "raw", "persistentVolumeClaim": {"claimName": "raw"}}]
@@ -228,6 +239,7 @@ def _claim(world, name, mode="Filesystem", size="1Gi"):
     )
 
 
+@in_module
 async def test_a_pod_with_an_etc_of_its_own_still_finds_names(world):
     world.run(
         "own-etc",
@@ -248,6 +260,7 @@ async def test_a_pod_with_an_etc_of_its_own_still_finds_names(world):
     ]
 
 
+@in_module
 async def test_rights_are_as_the_security_context_says(world):
     context = {"runAsUser": 1234, "runAsGroup": 99, "capabilities": {"drop": ["ALL"]}, "readOnlyRootFilesystem": True}
     container = {"securityContext": context, "volumeMounts": [_mount("tmp", "/tmp")]}
@@ -267,6 +280,7 @@ async def test_rights_are_as_the_security_context_says(world):
     assert (await world.shell("limited", "touch /var/tmp/x"))[0] != 0
 
 
+@in_module
 async def test_a_container_that_must_not_be_root_is_not_made(world):
     world.run("proud", FOREVER, container={"securityContext": {"runAsNonRoot": True}})
 
@@ -275,11 +289,13 @@ async def test_a_container_that_must_not_be_root_is_not_made(world):
     assert waiting == "container has runAsNonRoot and image will run as root"
 
 
+@in_module
 async def test_a_terminal_is_a_terminal(world):
     world.run("tty", "tty; sleep 1000", container={"tty": True, "stdin": True})
     await world.says("tty", "/dev/pts/0")
 
 
+@in_module
 async def test_exec_into_a_container_that_does_not_run_is_refused(world):
     world.run("over", "exit 0", restartPolicy="Never")
     await world.phase("over", "Succeeded")

@@ -7,9 +7,13 @@ import pytest
 from kdlib.errors import ApiError
 from kdlib.frozen import dig
 
+in_module = pytest.mark.asyncio(loop_scope="module")
+
+
 FOREVER = "sleep 1000"
 
 
+@in_module
 async def test_a_pod_that_ends_well_succeeds_and_keeps_its_log(world):
     world.run("job", "echo done; echo oops >&2", restartPolicy="Never")
 
@@ -23,15 +27,17 @@ async def test_a_pod_that_ends_well_succeeds_and_keeps_its_log(world):
 
 
 @pytest.mark.parametrize(("script", "code"), [("exit 7", 7), ("kill -9 $$$$; sleep 9", 137), ("nosuchprogram", 127)])
+@in_module
 async def test_an_exit_code_is_told_and_a_signal_counts_from_128(world, script, code):
     # Process 1 cannot be killed by a process beside it, so the script runs as its child.
-    world.run("ends", f"sh -c '{script}'; exit $?", restartPolicy="Never")
+    world.run(f"ends-{code}", f"sh -c '{script}'; exit $?", restartPolicy="Never")
 
-    assert await world.phase("ends", "Succeeded", "Failed") == "Failed"
+    assert await world.phase(f"ends-{code}", "Succeeded", "Failed") == "Failed"
 
-    assert world.container("ends")["state"]["terminated"]["exitCode"] == code
+    assert world.container(f"ends-{code}")["state"]["terminated"]["exitCode"] == code
 
 
+@in_module
 async def test_a_container_that_ends_is_started_again_with_a_new_id_and_backs_off(world):
     world.run("crash", "exit 3")
 
@@ -48,6 +54,7 @@ async def test_a_container_that_ends_is_started_again_with_a_new_id_and_backs_of
     assert "BackOff" in world.reasons("crash")
 
 
+@in_module
 async def test_on_failure_restarts_until_it_succeeds(world):
     claim = {"emptyDir": {}, "name": "kept"}
     mount = {"volumeMounts": [{"name": "kept", "mountPath": "/kept"}]}
@@ -64,6 +71,7 @@ async def test_on_failure_restarts_until_it_succeeds(world):
     assert world.container("retry")["restartCount"] == 2
 
 
+@in_module
 async def test_the_end_of_the_first_process_brings_a_new_life(world):
     world.run("phoenix", "trap 'exit 5' USR1; echo ready; sleep 1000 & wait")
     await world.says("phoenix", "ready")
@@ -76,39 +84,33 @@ async def test_the_end_of_the_first_process_brings_a_new_life(world):
     assert world.container("phoenix")["lastState"]["terminated"]["containerID"] == first
 
 
+@in_module
 async def test_deletion_is_graceful_and_the_pod_goes_when_its_processes_have(world):
     world.run("polite", "trap 'echo bye; exit 0' TERM; echo ready; sleep 1000 & wait")
     await world.says("polite", "ready")
-    seen = []
-    world.registry.subscribe(lambda event, obj: obj["metadata"]["name"] == "polite" and seen.append((event, obj)))
+    last = world.last_seen("polite")
 
     world.delete("polite", grace_seconds=10)
     await world.gone("polite")
 
-    last = seen[-1][1]
     assert last["status"]["phase"] == "Succeeded"
     assert last["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 0
     assert "Killing" in world.reasons("polite")
 
 
+@in_module
 async def test_a_container_that_ignores_the_end_is_killed_after_the_grace_period(world):
     world.run("stubborn", "trap '' TERM; echo ready; sleep 1000")
     await world.says("stubborn", "ready")
-    codes = []
-    world.registry.subscribe(
-        lambda event, obj: (
-            event == "DELETED"
-            and obj["kind"] == "Pod"
-            and codes.append(obj["status"]["containerStatuses"][0]["state"]["terminated"]["exitCode"])
-        )
-    )
+    seen = world.last_seen("stubborn")
 
     world.delete("stubborn", grace_seconds=1)
     await world.gone("stubborn")
 
-    assert codes == [137]
+    assert dig(seen, "status", "containerStatuses", 0, "state", "terminated", "exitCode") == 137
 
 
+@in_module
 async def test_a_second_deletion_shortens_the_grace_period(world):
     world.run("slow", "trap '' TERM; sleep 1000")
     await world.running("slow")
@@ -118,6 +120,7 @@ async def test_a_second_deletion_shortens_the_grace_period(world):
     await world.gone("slow")
 
 
+@in_module
 async def test_a_pod_deleted_by_force_leaves_no_process(world):
     world.run("forced", "trap '' TERM; sleep 4242")
     await world.running("forced")
@@ -129,6 +132,7 @@ async def test_a_pod_deleted_by_force_leaves_no_process(world):
     await world.running("next")
 
 
+@in_module
 async def test_init_containers_run_one_after_another_before_the_others(world):
     kept = {"volumeMounts": [{"name": "kept", "mountPath": "/kept"}], "image": "base"}
     inits = [
@@ -149,6 +153,7 @@ async def test_init_containers_run_one_after_another_before_the_others(world):
     assert [each["ready"] for each in statuses] == [True, True]
 
 
+@in_module
 async def test_a_failing_init_container_fails_a_pod_that_is_never_restarted(world):
     inits = [{"name": "bad", "image": "base", "command": ["sh", "-c", "exit 4"]}]
     world.run("doomed", FOREVER, initContainers=inits, restartPolicy="Never")
@@ -159,6 +164,7 @@ async def test_a_failing_init_container_fails_a_pod_that_is_never_restarted(worl
     assert world.container("doomed")["state"]["waiting"]["reason"] == "PodInitializing"
 
 
+@in_module
 async def test_a_sidecar_starts_first_and_ends_last(world):
     side = {"name": "side", "image": "base", "restartPolicy": "Always", "command": ["sh", "-c", FOREVER]}
     world.run("pair", "exit 0", initContainers=[side], restartPolicy="Never", terminationGracePeriodSeconds=0)
@@ -168,6 +174,7 @@ async def test_a_sidecar_starts_first_and_ends_last(world):
     assert world.container("pair", "initContainerStatuses")["state"]["terminated"]["exitCode"] == 137
 
 
+@in_module
 async def test_hooks_run_after_the_start_and_before_the_end(world):
     world.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "none"}})
     hooks = {
@@ -187,6 +194,7 @@ async def test_hooks_run_after_the_start_and_before_the_end(world):
     await world.gone("hooked")
 
 
+@in_module
 async def test_a_failing_post_start_hook_ends_the_container(world):
     hooks = {"postStart": {"exec": {"command": ["sh", "-c", "echo no; exit 1"]}}}
     world.run(
@@ -198,6 +206,7 @@ async def test_a_failing_post_start_hook_ends_the_container(world):
     assert "FailedPostStartHook" in world.reasons("unhooked")
 
 
+@in_module
 async def test_readiness_follows_its_probe(world):
     probe = {"exec": {"command": ["test", "-e", "/ready"]}, "periodSeconds": 1, "failureThreshold": 1}
     world.run("probed", FOREVER, container={"readinessProbe": probe})
@@ -209,6 +218,7 @@ async def test_readiness_follows_its_probe(world):
     await world.running("probed")
 
 
+@in_module
 async def test_a_failing_liveness_probe_restarts_the_container(world):
     probe = {"exec": {"command": ["sh", "-c", "exit 1"]}, "periodSeconds": 1, "failureThreshold": 1}
     world.run("sick", FOREVER, container={"livenessProbe": probe}, terminationGracePeriodSeconds=0)
@@ -219,6 +229,7 @@ async def test_a_failing_liveness_probe_restarts_the_container(world):
     assert {"Unhealthy", "Killing"} <= set(world.reasons("sick"))
 
 
+@in_module
 async def test_a_web_probe_asks_the_pod(world):
     serve = "mkdir /w; cd /w; exec python3 -m http.server 8080"
     probe = {"httpGet": {"path": "/", "port": "web"}, "periodSeconds": 1}
@@ -234,20 +245,22 @@ async def test_a_web_probe_asks_the_pod(world):
     assert world.container("served")["started"] is True
 
 
-async def test_an_unknown_image_waits_and_recovers_when_it_comes(world, tmp_path):
-    world.images._any_image = False
-    world.run("later", FOREVER, container={"image": "app:1"})
-    await world.until(lambda: dig(world.container("later"), "state", "waiting", "reason") == "ErrImagePull")
-    await world.until(lambda: dig(world.container("later"), "state", "waiting", "reason") == "ImagePullBackOff")
+@in_module
+async def test_an_unknown_image_waits_and_recovers_when_it_comes(own_world, tmp_path):
+    own_world.images._any_image = False
+    own_world.run("later", FOREVER, container={"image": "app:1"})
+    await own_world.until(lambda: dig(own_world.container("later"), "state", "waiting", "reason") == "ErrImagePull")
+    await own_world.until(lambda: dig(own_world.container("later"), "state", "waiting", "reason") == "ImagePullBackOff")
     with pytest.raises(ApiError, match="is waiting to start: trying and failing to pull image"):
-        await world.log("later")
-    assert world.pod("later")["status"]["phase"] == "Pending"
-    assert {"Pulling", "Failed", "BackOff"} <= set(world.reasons("later"))
+        await own_world.log("later")
+    assert own_world.pod("later")["status"]["phase"] == "Pending"
+    assert {"Pulling", "Failed", "BackOff"} <= set(own_world.reasons("later"))
 
-    world.images.add("app:1", tmp_path)
-    await world.running("later")
+    own_world.images.add("app:1", tmp_path)
+    await own_world.running("later")
 
 
+@in_module
 async def test_a_container_without_a_command_runs_an_init_that_reaps(world):
     world.run("idle")
     await world.running("idle")
@@ -260,6 +273,7 @@ async def test_a_container_without_a_command_runs_an_init_that_reaps(world):
     await world.gone("idle")
 
 
+@in_module
 async def test_a_program_that_is_not_there_is_a_start_error(world):
     world.run("typo", container={"command": ["no-such-program"]}, restartPolicy="Never")
 
@@ -270,6 +284,7 @@ async def test_a_program_that_is_not_there_is_a_start_error(world):
     assert 'exec: "no-such-program": executable file not found in $PATH' in terminated["message"]
 
 
+@in_module
 async def test_last_words_are_in_the_status(world):
     world.run("speaks", "echo farewell > /dev/termination-log; exit 1", restartPolicy="Never")
 
@@ -278,6 +293,7 @@ async def test_last_words_are_in_the_status(world):
     assert world.container("speaks")["state"]["terminated"]["message"] == "farewell\n"
 
 
+@in_module
 async def test_a_pod_past_its_deadline_fails(world):
     world.run("late", FOREVER, activeDeadlineSeconds=1, terminationGracePeriodSeconds=0)
 
@@ -286,6 +302,7 @@ async def test_a_pod_past_its_deadline_fails(world):
     assert world.pod("late")["status"]["reason"] == "DeadlineExceeded"
 
 
+@in_module
 async def test_a_pod_that_cannot_be_understood_stops_only_itself(world):
     world.run("odd", FOREVER, volumes=[{"name": "host", "hostPath": {"path": "/"}}])
     world.run("even", FOREVER)
