@@ -15,13 +15,13 @@ from kdlib.sandbox.controllers.desk import Desk
 from kdlib.sandbox.controllers.kinds import SERVICE_ACCOUNT
 from kdlib.sandbox.controllers.objects import timestamp
 from kdlib.sandbox.controllers.pods import is_terminating, with_condition
-from kdlib.sandbox.controllers.queue import Queue
 from kdlib.wire import CONFIG_MAP, NAMESPACE
 
 __all__ = ["Namespaces"]
 
 _ROOT_CERTIFICATE = "kube-root-ca.crt"
 _DELETED_AT_ONCE = 50
+"""Objects deleted before others get their turn; the commits bring the namespace back for the rest."""
 _DESCRIPTION = (
     "Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the "
     "internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of Kubernetes "
@@ -35,9 +35,8 @@ class Namespaces:
     name = "namespace"
     watches = None
 
-    def __init__(self, desk: Desk, queue: Queue, certificate: str = "") -> None:
+    def __init__(self, desk: Desk, certificate: str = "") -> None:
         self._desk = desk
-        self._queue = queue
         self._certificate = certificate
 
     def keys(self, event: str, obj: Json, old: Json | None) -> Iterator[str]:
@@ -99,9 +98,7 @@ class Namespaces:
         ready = [each for each in self._desk.index.in_namespace(name) if not is_terminating(each)]
         for each in islice(ready, _DELETED_AT_ONCE):
             self._desk.delete(each)
-        if len(ready) > _DELETED_AT_ONCE:
-            self._queue.add((self.name, name))
-        elif not ready:
+        if not ready:
             self._report(namespace)
         return left
 

@@ -5,6 +5,7 @@ Layer: shell.
 
 import asyncio
 from collections.abc import Callable
+from itertools import islice
 
 from kdlib.errors import ApiError, ConflictError
 
@@ -15,6 +16,8 @@ Item = tuple[str, str]
 
 _SLICE = 8
 """Keys worked on before the event loop gets its turn."""
+_REST_SECONDS = 0.001
+"""A key rests at least so long after each look, so that work which undoes itself cannot stop the event loop."""
 _SECONDS_PER_OBJECT = 0.000005
 """A key whose work looked at n objects rests n times this, so that a large set cannot eat the processor."""
 _FIRST_RETRY_SECONDS = 0.005
@@ -84,7 +87,7 @@ class Queue:
     def _run(self) -> None:
         self._turn = None
         try:
-            for item in list(self._ready)[:_SLICE]:
+            for item in list(islice(self._ready, _SLICE)):
                 del self._ready[item]
                 self._attempt(item)
         finally:
@@ -99,11 +102,15 @@ class Queue:
             self._retry(item, error)
             return
         self._failures.pop(item, None)
-        if looked_at > _SLICE and not self._closed:
-            if item in self._ready:
-                del self._ready[item]
-                self._again.add(item)
-            self._resting[item] = self._loop.call_later(looked_at * _SECONDS_PER_OBJECT, self._rested, item)
+        self._rest(item, max(_REST_SECONDS, looked_at * _SECONDS_PER_OBJECT))
+
+    def _rest(self, item: Item, seconds: float) -> None:
+        if self._closed:
+            return
+        if item in self._ready:
+            del self._ready[item]
+            self._again.add(item)
+        self._resting[item] = self._loop.call_later(seconds, self._rested, item)
 
     def _rested(self, item: Item) -> None:
         del self._resting[item]
@@ -114,6 +121,9 @@ class Queue:
     def _retry(self, item: Item, error: ApiError) -> None:
         count = self._failures[item] = self._failures.get(item, 0) + 1
         if isinstance(error, ConflictError) and count <= 3:
-            self.add(item)
+            self._again.add(item)
+            self._rest(item, _REST_SECONDS)
             return
+        self._ready.pop(item, None)
+        self._rest(item, _REST_SECONDS)
         self.add_after(item, min(_FIRST_RETRY_SECONDS * 2 ** min(count, 20), _LAST_RETRY_SECONDS))

@@ -89,9 +89,7 @@ def host_ports(pod: Json) -> frozenset[tuple[str, str, int]]:
 
 def allocatable(node: Json) -> dict[str, Fraction]:
     """Return what a node has to give; empty where it does not say, which sets no limit."""
-    return {
-        name: Quantity.parse(amount).value for name, amount in dig(node, "status", "allocatable", default={}).items()
-    }
+    return {name: _amount(amount) for name, amount in dig(node, "status", "allocatable", default={}).items()}
 
 
 def shortages(asked: Amounts, given: Amounts, used: NodeUse) -> list[str]:

@@ -85,7 +85,7 @@ class Controllers:
         self._queue = queue = Queue(asyncio.get_running_loop(), self._work)
         desk = Desk(self._registry, self._index)
         controllers: list[_Controller] = [
-            Namespaces(desk, queue, self._certificate),
+            Namespaces(desk, self._certificate),
             GarbageCollector(desk),
             Volumes(desk),
             StatefulSets(desk, queue),

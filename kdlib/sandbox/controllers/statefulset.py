@@ -33,7 +33,7 @@ __all__ = ["StatefulSets"]
 
 _SOURCE = "statefulset-controller"
 _STEPS_AT_ONCE = 25
-"""Pods created or deleted before others get their turn."""
+"""Pods created or deleted before others get their turn; the commits bring the set back for the rest."""
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,6 @@ class StatefulSets:
         self._truncate(live, history, members)
         if decided.again_seconds is not None:
             self._queue.add_after((self.name, key), decided.again_seconds)
-        if len(decided.steps) > _STEPS_AT_ONCE:
-            self._queue.add((self.name, key))
         return len(members)
 
     def _claimed(self, live: Json, order: Order) -> list[Member]:
