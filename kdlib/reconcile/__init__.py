@@ -5,7 +5,7 @@ Layer: shell.
 
 from kdlib.reconcile.finalizer import CLEANUP
 from kdlib.reconcile.passes import Compute, Passed, Passes, PassSettings
-from kdlib.reconcile.recording import Recorder, Recording
+from kdlib.reconcile.recording import Recorder, Recording, Urgency, urgency_of
 from kdlib.reconcile.view import CLUSTER_INDEX, OWNER_INDEX, Related, View, cluster_terms, owner_terms
 from kdlib.reconcile.work import Progress, Work, WorkId
 from kdlib.reconcile.written import Ended, Written
@@ -23,10 +23,12 @@ __all__ = [
     "Recorder",
     "Recording",
     "Related",
+    "Urgency",
     "View",
     "Work",
     "WorkId",
     "Written",
     "cluster_terms",
     "owner_terms",
+    "urgency_of",
 ]

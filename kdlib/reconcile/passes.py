@@ -22,7 +22,7 @@ from kdlib.reconcile.applying import Applied, carry_out
 from kdlib.reconcile.finalizer import add_finalizer, has_finalizer, is_going, remove_finalizer
 from kdlib.reconcile.members import works_of
 from kdlib.reconcile.ours import made_ours
-from kdlib.reconcile.recording import Recorder
+from kdlib.reconcile.recording import Recorder, Urgency, urgency_of
 from kdlib.reconcile.view import View
 from kdlib.reconcile.work import Work
 from kdlib.reconcile.written import Ended, Written, written
@@ -135,7 +135,7 @@ class Passes:
             case ObjectGraph():
                 return _with_applied(Passed(works=(), recorded=True), await self._apply(seen, wanted))
             case Desired() if wanted.life.reservation_pending:
-                return await self._record(seen, report.status(seen, wanted), at_once=True)
+                return await self._record(seen, report.status(seen, wanted), urgency=Urgency.AT_ONCE)
             case Desired():
                 applied = await self._apply(seen, wanted.graph)
                 status = report.status(seen, wanted, applied.outcome)
@@ -165,10 +165,11 @@ class Passes:
             raise WorldError(f"{ref} has changed since it was seen")
 
     async def _record(
-        self, seen: Seen, status: Json, *, outcome: Outcome | None = None, at_once: bool = False
+        self, seen: Seen, status: Json, *, outcome: Outcome | None = None, urgency: Urgency | None = None
     ) -> Passed:
         """Store the status if it is another one, and announce what became different with it."""
-        recording = await self._recorder.record(seen.root, status, at_once=at_once)
+        urgency = urgency or urgency_of(seen.root.get("status"), status)
+        recording = await self._recorder.record(seen.root, status, urgency)
         if recording.fact is None:
             return Passed(recorded=recording.is_current, again_seconds=recording.wait_seconds or None)
         self.announcer.announce(report.events(seen, seen.root.get("status"), status, outcome))

@@ -44,13 +44,15 @@ class Settings:
 
     `expectation_seconds` bounds the wait for a cache to show a write; `grace_seconds` is how long running passes have
     to end at shutdown; `backoff` is for passes that failed. After each pass a root rests for `rest_seconds` for every
-    object of it, so that the events of a thousand pods lead to few passes over a thousand pods.
+    object of it, so that the events of a thousand pods lead to few passes over a thousand pods; and what happens within
+    `gather_seconds` is taken together.
     """
 
     workers: int = 8
     expectation_seconds: float = 10.0
     grace_seconds: float = 5.0
     rest_seconds: float = 0.0002
+    gather_seconds: float = 0.01
     backoff: Backoff = field(default_factory=lambda: Backoff(0.1, 60.0))
     passes: PassSettings = field(default_factory=PassSettings)
     members: SupervisorSettings = field(default_factory=SupervisorSettings)
@@ -102,7 +104,7 @@ class Controller:
             self._view.caches, limit_seconds=self._settings.expectation_seconds, time=loop.time
         )
         async with anyio.create_task_group() as group:
-            supervisor = TaskSupervisor(group, self._queue.add, settings=self._settings.members)
+            supervisor = TaskSupervisor(group, self._soon, settings=self._settings.members)
             group.start_soon(self._passes.announcer.run)
             for reflector in self._reflectors():
                 group.start_soon(reflector.run)
@@ -209,16 +211,19 @@ class Controller:
         if key is None:
             return
         self._references.set(key, self._view.refs(change.after) if change.after else ())
-        self._queue.add(key)
+        self._soon(key)
 
     def _child_changed(self, change: Change) -> None:
         for obj in (change.before, change.after):
             for key in roots_of(obj, self._kind) if obj else ():
                 if self._roots.get(*key) is not None:
-                    self._queue.add(key)
+                    self._soon(key)
 
     def _related_changed(self, kind: Kind, change: Change) -> None:
         key = identity(change.after or change.before or {})
         if key is not None:
             for source in self._references.to(Ref(kind, *key)):
-                self._queue.add(source)
+                self._soon(source)
+
+    def _soon(self, key: Identity) -> None:
+        self._queue.add_after(key, self._settings.gather_seconds)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from kdlib.kube import Api, Kind
-from kdlib.reconcile import Recorder, Recording, Written
+from kdlib.reconcile import Recorder, Recording, Urgency, Written, urgency_of
 from kdlib.wire import Ref
 
 POOL = Kind("example.org/v1", "NotebookPool")
@@ -57,7 +57,7 @@ async def test_the_first_write_after_a_pause_goes_at_once_and_further_ones_wait(
     recorder = made(server)
     await recorder.record(root({"state": "1"}), {"state": "2"})
     waiting = await recorder.record(root({"state": "2"}), {"state": "3"})
-    assert 0 < waiting.wait_seconds <= 0.05
+    assert 0 < waiting.wait_seconds < 0.051
     assert not waiting.is_current
     await asyncio.sleep(waiting.wait_seconds)
     assert (await recorder.record(root({"state": "2"}), {"state": "4"})).fact is not None
@@ -68,7 +68,51 @@ async def test_a_reservation_never_waits():
     server = Server()
     recorder = made(server, 60.0)
     await recorder.record(root({"state": "1"}), {"state": "2"})
-    assert (await recorder.record(root({"state": "2"}), {"state": "3"}, at_once=True)).fact is not None
+    assert (await recorder.record(root({"state": "2"}), {"state": "3"}, Urgency.AT_ONCE)).fact is not None
+
+
+async def test_what_is_only_for_people_waits_a_moment_and_goes_with_what_follows():
+    server = Server()
+    recorder = made(server)
+    waiting = await recorder.record(root({"state": "1"}), {"state": "1", "words": "a"}, Urgency.LATER)
+    assert 0 < waiting.wait_seconds < 0.051
+    assert (await recorder.record(root({"state": "1"}), {"state": "2", "words": "b"}, Urgency.SOON)).fact is not None
+    assert [body["status"]["words"] for body in server.bodies] == ["b"]
+
+
+async def test_what_is_only_for_people_does_not_wait_for_ever():
+    server = Server()
+    recorder = made(server)
+    waits = []
+    for words in "abcdefgh":
+        recording = await recorder.record(root({"state": "1"}), {"state": "1", "words": words}, Urgency.LATER)
+        waits.append(recording.wait_seconds)
+        await asyncio.sleep(0.01)
+    assert waits[0] > waits[1] > waits[2] > 0
+    assert len(server.bodies) == 1
+
+
+def member(**detail):
+    return {"pod": "p", "state": detail.pop("state", "creating"), "stateDetail": detail}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "urgency"),
+    [
+        (None, {"state": "creating"}, Urgency.SOON),
+        ({"state": "creating"}, {"state": "configured"}, Urgency.SOON),
+        ({"members": "1/2"}, {"members": "2/2", "conditions": []}, Urgency.LATER),
+        (member(attempt=1), member(attempt=2), Urgency.SOON),
+        (member(attempt=1), member(attempt=1, state="configured"), Urgency.SOON),
+        (member(attempt=1), member(attempt=1, progress="waits", lastKnownContainerState="waiting"), Urgency.LATER),
+        (member(), member(pendingNotifyCmds=[{"arguments": ["--addnodes"]}]), Urgency.SOON),
+    ],
+)
+def test_somebody_waits_for_states_attempts_and_changes_and_nobody_for_words(before, after, urgency):
+    def status(part):
+        return {"roles": [{"id": "r", "members": [part]}]} if part and "pod" in part else part
+
+    assert urgency_of(status(before), status(after)) is urgency
 
 
 async def test_roots_do_not_wait_for_one_another():
