@@ -10,6 +10,7 @@ from kdlib.testing.hollow import (
     ExecCall,
     HollowContainers,
     HollowKubelet,
+    HollowMembers,
     HollowNode,
     HollowSettings,
     LocalShell,
@@ -17,6 +18,7 @@ from kdlib.testing.hollow import (
     Stdin,
     answering,
     echo,
+    held_configmeta,
 )
 from kdlib.testing.virtual_time import VirtualTime
 
@@ -28,6 +30,7 @@ __all__ = [
     "ExecCall",
     "HollowContainers",
     "HollowKubelet",
+    "HollowMembers",
     "HollowNode",
     "HollowSettings",
     "LocalShell",
@@ -37,4 +40,5 @@ __all__ = [
     "answering",
     "control_plane_folder",
     "echo",
+    "held_configmeta",
 ]

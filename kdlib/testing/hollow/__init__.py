@@ -5,6 +5,7 @@ Layer: shell.
 
 from kdlib.testing.hollow.containers import HollowContainers
 from kdlib.testing.hollow.kubelet import HollowKubelet
+from kdlib.testing.hollow.members import HollowMembers, held_configmeta
 from kdlib.testing.hollow.node import HollowNode, HollowSettings
 from kdlib.testing.hollow.responder import Answer, ContainerLife, ExecCall, Responder, Stdin, answering, echo
 from kdlib.testing.hollow.shell import LocalShell
@@ -15,6 +16,7 @@ __all__ = [
     "ExecCall",
     "HollowContainers",
     "HollowKubelet",
+    "HollowMembers",
     "HollowNode",
     "HollowSettings",
     "LocalShell",
@@ -22,4 +24,5 @@ __all__ = [
     "Stdin",
     "answering",
     "echo",
+    "held_configmeta",
 ]

@@ -88,6 +88,7 @@ class HollowNode:
         uid = await self._register()
         self._cache.subscribe(self._changed)
         self._tasks = asyncio.create_task(self._run(uid), name=f"hollow node {self.settings.name}")
+        self._tasks.add_done_callback(self._ended)
         synced = asyncio.create_task(self._cache.synced.wait())
         await asyncio.wait({synced, self._tasks}, return_when=asyncio.FIRST_COMPLETED)
         synced.cancel()
@@ -105,6 +106,12 @@ class HollowNode:
                 await self._tasks
         for pod in self._cache:
             self.containers.end(pod["metadata"]["namespace"], pod["metadata"]["name"])
+
+    def _ended(self, tasks: asyncio.Task[None]) -> None:
+        """Make a defect loud at once: whoever waits for a pod would wait for ever."""
+        if not tasks.cancelled() and (error := tasks.exception()) is not None:
+            message = f"hollow node {self.settings.name!r} has ended"
+            tasks.get_loop().call_exception_handler({"message": message, "exception": error, "task": tasks})
 
     async def restart(self, namespace: str, name: str, container: str = "") -> str:
         """Restart a container as if its process had died; returns its new ID.
