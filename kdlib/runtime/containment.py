@@ -1,4 +1,4 @@
-"""The one place where an unexpected exception is stopped: one root or one member must never stop the others.
+"""The one place where unexpected exceptions are stopped: one root or one member must never stop the others.
 
 Layer: shell.
 """
@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from kdlib.errors import WorldError
 
-__all__ = ["contained"]
+__all__ = ["contained", "contained_now"]
 
 _log = logging.getLogger(__name__)
 
@@ -30,3 +30,12 @@ async def contained(subject: str, call: Callable[[], Awaitable[T]]) -> T | World
     except Exception as error:  # noqa: BLE001 - this is the place
         _log.exception("%s: unexpected %s", subject, type(error).__name__)
         return WorldError(f"unexpected {type(error).__name__}: {error}")
+
+
+def contained_now(subject: str, call: Callable[[], T], otherwise: T) -> T:
+    """Call what does not wait; return its result, or `otherwise` after a defect, which is logged."""
+    try:
+        return call()
+    except Exception as error:  # noqa: BLE001 - this is the place
+        _log.exception("%s: unexpected %s", subject, type(error).__name__)
+        return otherwise

@@ -5,7 +5,7 @@ Layer: shell.
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -25,7 +25,7 @@ from kdlib.reconcile import (
     cluster_terms,
     owner_terms,
 )
-from kdlib.runtime.containment import contained
+from kdlib.runtime.containment import contained, contained_now
 from kdlib.runtime.expectations import Expectations
 from kdlib.runtime.followed import CHILDREN, Followed, roots_of
 from kdlib.runtime.queue import WorkQueue
@@ -88,7 +88,7 @@ class Controller:
         self._roots = Cache()
         indexes = {CLUSTER_INDEX: cluster_terms, OWNER_INDEX: owner_terms}
         self._children = {item.kind: Cache(transform=item.transform, indexes=indexes) for item in children}
-        self._others = {item: Cache() for item in self._related.kinds if item not in self._children}
+        self._others = {item: Cache() for item in self._related.kinds if item not in {kind, *self._children}}
         self._followed = tuple(children)
         self._view = View(kind, self._roots, self._children, others=self._others, refs=self._related.refs)
         self._passes = Passes(api, self._view, desired, settings=self._settings.passes)
@@ -202,15 +202,17 @@ class Controller:
         self._roots.subscribe(self._root_changed)
         for cache in self._children.values():
             cache.subscribe(self._child_changed)
-        followed: Mapping[Kind, Cache] = {**self._others, **self._children}
         for kind in self._related.kinds:
-            followed[kind].subscribe(partial(self._related_changed, kind))
+            self._view.caches[kind].subscribe(partial(self._related_changed, kind))
 
     def _root_changed(self, change: Change) -> None:
         key = identity(change.after or change.before or {})
         if key is None:
             return
-        self._references.set(key, self._view.refs(change.after) if change.after else ())
+        root = change.after
+        none: tuple[Ref, ...] = ()
+        refs = contained_now(f"{self._kind.name} {key}", lambda: self._view.refs(root), none) if root else none
+        self._references.set(key, refs)
         self._soon(key)
 
     def _child_changed(self, change: Change) -> None:

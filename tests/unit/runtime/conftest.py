@@ -108,10 +108,12 @@ class World:
     def transport(self) -> Recording:
         return Recording(LocalTransport(self.registry, exec_hook=self.node.containers.exec))
 
-    def controller(self, transport: Transport, compute: Any = desired, **options: Any) -> Controller:
+    def controller(
+        self, transport: Transport, compute: Any = desired, refs: Related | None = None, **options: Any
+    ) -> Controller:
         passes = PassSettings(clock=self.time.now, entropy=lambda: "0123456789abcdef" * 4)
         settings = Settings(passes=passes, **options)
-        refs = Related((KD_APP, KD_CONFIG), lambda root: related(root, SYSTEM))
+        refs = refs or Related((KD_APP, KD_CONFIG), lambda root: related(root, SYSTEM))
         return Controller(Api(transport, name="here"), KD_CLUSTER, compute, related=refs, settings=settings)
 
     @asynccontextmanager

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from kdlib.errors import UnreachableError, WorldError
-from kdlib.runtime.containment import contained
+from kdlib.runtime.containment import contained, contained_now
 
 
 def raising(error):
@@ -38,3 +38,9 @@ async def test_a_defect_is_logged_with_its_traceback(caplog):
 async def test_cancellation_passes():
     with pytest.raises(asyncio.CancelledError):
         await contained("x", raising(asyncio.CancelledError()))
+
+
+def test_a_defect_in_what_does_not_wait_gives_the_other_value(caplog):
+    assert contained_now("x", lambda: 7, 0) == 7
+    assert contained_now("Pool ns/a", lambda: 7 // 0, 0) == 0
+    assert "Pool ns/a: unexpected ZeroDivisionError" in caplog.text

@@ -6,8 +6,11 @@ import logging
 import pytest
 
 from kdlib.errors import UnreachableError, api_error
-from kdlib.runtime import Settings
-from kdlib.wire import KD_APP, KD_CLUSTER, SERVICE, STATEFUL_SET
+from kdlib.manifests import build
+from kdlib.model import Cluster
+from kdlib.rules import resolve
+from kdlib.runtime import Related, Settings
+from kdlib.wire import KD_APP, KD_CLUSTER, SERVICE, STATEFUL_SET, Ref
 
 SETTLED_SECONDS = 3600
 
@@ -154,10 +157,6 @@ def test_a_cluster_made_while_nobody_looked_is_found(play, made):
 
 def test_one_cluster_whose_computation_breaks_stops_only_itself(play, made, caplog):
     async def scenario(world):
-        from kdlib.manifests import build
-        from kdlib.model import Cluster
-        from kdlib.rules import resolve
-
         def compute(seen):
             if seen.root["metadata"]["name"] == "bad":
                 raise ZeroDivisionError("a defect")
@@ -171,6 +170,37 @@ def test_one_cluster_whose_computation_breaks_stops_only_itself(play, made, capl
 
     with caplog.at_level(logging.ERROR):
         play(scenario)
+
+
+def test_roots_may_refer_to_one_another_and_a_defect_in_that_stops_only_its_root(play, made, caplog):
+    """Each cluster refers to its neighbour `c2`; one cluster's references cannot be computed."""
+    passes = []
+
+    def refs(root):
+        if root["metadata"]["name"] == "bad":
+            raise ZeroDivisionError("a defect")
+        yield Ref(KD_CLUSTER, "default", "c2")
+        yield Ref(KD_APP, "default", "plain")
+
+    def compute(seen):
+        passes.append((seen.root["metadata"]["name"], dict(seen.related).get(Ref(KD_CLUSTER, "default", "c2"))))
+        return build(resolve(Cluster.of(seen.root), None, seen))
+
+    async def scenario(world):
+        related = Related((KD_APP, KD_CLUSTER), refs)
+        async with world.operating(compute=compute, refs=related):
+            world.create(made.app(), made.cluster("bad"), made.cluster(tails=1), made.cluster("c2", tails=1))
+            await world.until(world.configured(head=1, tail=1))
+            await asyncio.sleep(5)
+            passes.clear()
+            world.change("c2", tail=2)
+            await world.until(lambda: world.status("c2").get("members") == "3/3")
+            assert passes[0][1]["spec"]["roles"][1]["members"] == 2
+            assert {name for name, _ in passes} >= {"c1", "c2"}
+
+    with caplog.at_level(logging.ERROR):
+        play(scenario)
+    assert "unexpected ZeroDivisionError" in caplog.text
 
 
 def test_a_refused_object_starves_no_other_and_is_tried_again(play, made):
