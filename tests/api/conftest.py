@@ -1,16 +1,20 @@
 """Fixtures of the conformance cases: the two servers, and what was recorded on the real one."""
 
 import asyncio
+import json
 import os
 import tempfile
 import threading
-from base64 import b64decode
+import time
+from base64 import b64decode, b64encode
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import yaml
 
 from kdlib.sandbox import Sandbox, SandboxOptions
+from kdlib.sandbox.http import Authority, server_context
 from kdlib.testing import ControlPlane, ControlPlaneError, control_plane_folder
 
 
@@ -89,3 +93,60 @@ def real_credentials():
 @pytest.fixture(scope="session")
 def recorded_folder():
     return Path(__file__).parent / "recorded"
+
+
+class Reviewer(BaseHTTPRequestHandler):
+    """An admission webhook whose path says what it answers."""
+
+    def do_POST(self):
+        review = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        answer = {"uid": review["request"]["uid"], "allowed": True}
+        match self.path.partition("?")[0]:
+            case "/deny":
+                answer |= {"allowed": False, "status": {"message": "not in my house"}}
+            case "/deny-with-code":
+                answer |= {"allowed": False, "status": {"code": 409, "reason": "Conflict", "message": "not now"}}
+            case "/warn":
+                answer |= {"warnings": ["be careful", "be very careful"]}
+            case "/mutate":
+                patch = [{"op": "add", "path": "/metadata/labels", "value": {"mutated": "yes"}}]
+                answer |= {"patchType": "JSONPatch", "patch": b64encode(json.dumps(patch).encode()).decode()}
+            case "/mutate-badly":
+                patch = [{"op": "add", "path": "/metadata/labels", "value": {"not valid": "yes"}}]
+                answer |= {"patchType": "JSONPatch", "patch": b64encode(json.dumps(patch).encode()).decode()}
+            case "/say":
+                request = review["request"]
+                told = {key: request.get(key) for key in ("operation", "name", "namespace", "dryRun", "subResource")}
+                told |= {key: (request.get(key) or {}).get("kind") for key in ("kind", "object", "oldObject")}
+                answer |= {"allowed": False, "status": {"message": json.dumps(told, sort_keys=True)}}
+            case "/broken":
+                self.send_error(500)
+                return
+            case "/slow":
+                time.sleep(3)
+        data = json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": answer}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def reviewer():
+    """Run the webhooks; return their URL and the authority to check them against, in base64."""
+    authority = Authority("webhooks")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Reviewer)
+    server.socket = server_context(authority, "127.0.0.1").wrap_socket(server.socket, server_side=True)
+    serving = threading.Thread(target=server.serve_forever)
+    serving.start()
+    yield {
+        "hook": f"https://127.0.0.1:{server.server_port}",
+        "hookca": b64encode(authority.certificate.encode()).decode(),
+    }
+    server.shutdown()
+    serving.join()
+    server.server_close()

@@ -8,7 +8,8 @@ a case on the sandbox, and the same case on the real server, must answer just th
 A case is {name, steps}; a step is {do: "METHOD path"} with, as needed,
     body      the body; as: merge, strategic, json-patch, apply, yaml, or a content type (JSON by default)
     accept    table, partial, partial-list, or a media type
-    save      {name: path in the answer}: later steps may write {name}; {ns} is the case's own namespace
+    save      {name: path in the answer}: later steps may write {name}; {ns} is the case's own namespace,
+              {hook} the URL of admission webhooks that do as their path says, and {hookca} their authority
     until     {path in the answer, or code: value}: ask again, for 20 s at most, until it is so
     events    read so many lines of a watch (fewer where the server ends it)
     omit      paths in the answer that may differ; `*` stands for any key or index
@@ -237,9 +238,9 @@ def _pruned(value, omit, only, path):
 class Run:
     """One case on one server: asks, and writes down the answers."""
 
-    def __init__(self, client):
+    def __init__(self, client, hooks):
         self._client = client
-        self.names = {"ns": f"case-{uuid.uuid4().hex[:8]}"}
+        self.names = {"ns": f"case-{uuid.uuid4().hex[:8]}", **hooks}
         self._sizes = {"big": "x" * 300_000}
         self.normal = Normal(self.names)
         self.transcript = []
@@ -337,11 +338,11 @@ def server(request):
 
 
 @pytest.mark.parametrize(("file", "case"), CASES, ids=[f"{file}: {case['name']}" for file, case in CASES])
-def test_answers_as_recorded_on_a_real_api_server(server, file, case, recorded_folder, request):
+def test_answers_as_recorded_on_a_real_api_server(server, file, case, recorded_folder, reviewer, request):
     name, client = server
     path = recorded_folder / f"{file}.json"
     recorded = json.loads(path.read_text()) if path.exists() else {}
-    transcript = json.loads(json.dumps(Run(client).case(case)))
+    transcript = json.loads(json.dumps(Run(client, reviewer).case(case)))
     if name == "real" and request.config.getoption("--record"):
         recorded[case["name"]] = transcript
         path.parent.mkdir(exist_ok=True)
