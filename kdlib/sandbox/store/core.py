@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from kdlib.frozen import Json
-from kdlib.sandbox.store.decode import Plan, Reading, containers
+from kdlib.sandbox.store.decode import Plan, Reading
 from kdlib.sandbox.store.resources import Resource, Resources
 from kdlib.sandbox.store.shelves import Shelves
 from kdlib.wire import Schema
@@ -46,7 +46,7 @@ class Core:
         """
         if live is None:
             return Reading(self.plans)
-        return Reading(self.plans, stored=frozenset(containers(live)) - {id(live), id(live["metadata"])})
+        return Reading(self.plans, stored={name: item for name, item in live.items() if name != "metadata"})
 
     def live(self, resource: Resource, namespace: str, name: str) -> Json | None:
         """Return the stored object in the resource's version; None where there is none."""

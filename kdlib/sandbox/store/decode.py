@@ -7,12 +7,11 @@ show filled in.
 Layer: pure.
 """
 
-import re
 from base64 import b64decode
 from binascii import Error as Base64Error
-from collections.abc import Callable, Iterator, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any, TypeAlias
 
 from kdlib.frozen import Json, copied
@@ -20,11 +19,17 @@ from kdlib.sandbox.store.pointers import SHOWN_WHEN_NULL, TELLS_ZERO
 from kdlib.sandbox.store.times import TimeError, read_micro_time, read_time
 from kdlib.wire import Quantity, QuantityError, Schema
 
-__all__ = ["Misfit", "Plan", "Reading", "containers", "read_object"]
+__all__ = ["Misfit", "Plan", "Reading", "read_object"]
 
 Plan: TypeAlias = tuple[Mapping[str, tuple[Schema, Callable[..., Any], type | None, bool]], tuple[tuple[str, Any], ...]]
 """How a struct is read: by field name its schema, its reader, the type that needs none, and whether it goes when
 empty; then what is filled in."""
+
+_Place: TypeAlias = tuple[Any, str | int, Any]
+"""Where a value stands: the place of what holds it, its name or index there, and what the stored object has there.
+
+It is written out only where somebody is told of it.
+"""
 
 
 class Misfit(Exception):  # noqa: N818 - it becomes an ApiError where it is caught
@@ -55,27 +60,25 @@ class Reading:
 
     plans: "dict[Schema, Plan]"
     unknown: list[str] = field(default_factory=list)
-    stored: AbstractSet[int] = frozenset()
-    """Identities of containers that come out of the store, and need no reading again."""
+    stored: Json = field(default_factory=dict)
+    """The stored object: a part that is the very same in its place needs no reading again."""
 
 
 def read_object(schema: Schema, value: Json, reading: Reading) -> Json:
     """Return the object as a new one in canonical form; raises Misfit."""
-    return _read_struct(schema, value, "", reading)
+    return _read_struct(schema, value, (None, "", reading.stored), reading)
 
 
-def containers(value: Any) -> Iterator[int]:
-    """Yield the identities of the containers that a value is made of."""
-    if isinstance(value, dict):
-        yield id(value)
-        for item in value.values():
-            if type(item) is dict or type(item) is list:
-                yield from containers(item)
-    elif isinstance(value, list):
-        yield id(value)
-        for item in value:
-            if type(item) is dict or type(item) is list:
-                yield from containers(item)
+def _written(place: _Place, *, indexes: bool = True) -> str:
+    """Write a place out as messages show it: `spec.containers[0].name`."""
+    steps: list[str] = []
+    while place[0] is not None:
+        place, step, _ = place
+        if isinstance(step, str):
+            steps += [step, "."]
+        elif indexes:
+            steps.append(f"[{step}]")
+    return "".join(reversed(steps)).removeprefix(".")
 
 
 def _plan(schema: Schema) -> "Plan":
@@ -108,32 +111,36 @@ def _drops_empty(field: str, node: Schema) -> bool:
     return is_plain and node.default is None and field not in TELLS_ZERO
 
 
-def _read_struct(schema: Schema, value: Any, path: str, reading: Reading) -> Json:
+def _read_struct(schema: Schema, value: Any, place: _Place, reading: Reading) -> Json:
     if not isinstance(value, dict):
-        raise _misfit(schema, value, path, schema.name.rpartition(".")[2])
+        raise _misfit(schema, value, place, schema.name.rpartition(".")[2])
     plan = reading.plans.get(schema)
     if plan is None:
         plan = reading.plans[schema] = _plan(schema)
     readers, fills = plan
+    stored = place[2] if isinstance(place[2], dict) else {}
     out: Json = {}
     for name, item in value.items():
         found = readers.get(name)
         if found is None:
-            reading.unknown.append(f"{path}.{name}" if path else name)
+            reading.unknown.append(_written((place, name, None)))
             continue
-        node, read, plain, drops_empty = found
         if item is None:
             continue
-        if type(item) is plain or id(item) in reading.stored:
+        node, read, plain, drops_empty = found
+        known = stored.get(name)
+        if type(item) is plain or item is known:
             result = item
         else:
-            result = _read_field(schema, (node, read), item, (f"{path}.{name}" if path else name, reading))
+            result = _read_field(schema, (node, read), item, ((place, name, known), reading))
         if result or not drops_empty:
             out[name] = result
     return _filled(out, fills, reading)
 
 
-def _read_field(schema: Schema, how: tuple[Schema, Callable[..., Any]], item: Any, where: tuple[str, Reading]) -> Any:
+def _read_field(
+    schema: Schema, how: tuple[Schema, Callable[..., Any]], item: Any, where: tuple[_Place, Reading]
+) -> Any:
     node, read = how
     try:
         return read(node, item, *where)
@@ -146,75 +153,79 @@ def _filled(out: Json, fills: tuple[tuple[str, Any], ...], reading: Reading) -> 
     """Put in what the reference server always shows."""
     for name, default in fills:
         if name not in out:
-            out[name] = _read_struct(default, {}, "", reading) if isinstance(default, Schema) else default
+            out[name] = _read_struct(default, {}, (None, "", None), reading) if isinstance(default, Schema) else default
     return out
 
 
-def _read_map(schema: Schema, value: Any, path: str, reading: Reading) -> Json:
+def _read_map(schema: Schema, value: Any, place: _Place, reading: Reading) -> Json:
     if not isinstance(value, dict):
-        raise _misfit(schema, value, path, "map[string]" + _go_type(schema.additional))
+        raise _misfit(schema, value, place, "map[string]" + _go_type(schema.additional))
     node = schema.additional
     if node is None:
         return dict(copied(value))
-    read = _READERS[node.role]
+    read, plain = _READERS[node.role], _PLAIN.get(node.role)
+    if plain is not None and set(map(type, value.values())) == {plain}:
+        return dict(value)
     if node.role not in {"struct", "map", "list"}:
         empty = "" if node.type == "string" else None
-        return {name: empty if item is None else read(node, item, path, reading) for name, item in value.items()}
-    return {name: read(node, item, f"{path}.{name}", reading) for name, item in value.items() if item is not None}
+        return {name: empty if item is None else read(node, item, place, reading) for name, item in value.items()}
+    return {name: read(node, item, (place, name, None), reading) for name, item in value.items() if item is not None}
 
 
-def _read_list(schema: Schema, value: Any, path: str, reading: Reading) -> list[Any]:
+def _read_list(schema: Schema, value: Any, place: _Place, reading: Reading) -> list[Any]:
     if not isinstance(value, list):
-        raise _misfit(schema, value, path, "[]" + _go_type(schema.items))
+        raise _misfit(schema, value, place, "[]" + _go_type(schema.items))
     node = schema.items
-    read = _READERS[node.role]
+    read, plain = _READERS[node.role], _PLAIN.get(node.role)
+    if plain is not None and set(map(type, value)) == {plain}:
+        return list(value)
     zero: Any = {} if node.role == "struct" else node.default
-    plain, stored = _PLAIN.get(node.role), reading.stored
+    stored = place[2] if isinstance(place[2], list) else []
     return [
         item
-        if type(item) is plain or id(item) in stored
-        else read(node, zero if item is None else item, f"{path}[{index}]", reading)
-        for index, item in enumerate(value)
+        if item is known and item is not None
+        else read(node, zero if item is None else item, (place, index, known), reading)
+        for index, (item, known) in enumerate(zip_longest(value, stored[: len(value)]))
     ]
 
 
-def _read_free(_schema: Schema, value: Any, _path: str, _reading: Reading) -> Any:
+def _read_free(_schema: Schema, value: Any, _place: _Place, _reading: Reading) -> Any:
     return copied(value)
 
 
-def _read_string(schema: Schema, value: Any, path: str, _reading: Reading) -> str:
+def _read_string(schema: Schema, value: Any, place: _Place, _reading: Reading) -> str:
     if isinstance(value, str):
         return value
-    raise _misfit(schema, value, path, "string")
+    raise _misfit(schema, value, place, "string")
 
 
-def _read_boolean(schema: Schema, value: Any, path: str, _reading: Reading) -> bool:
+def _read_boolean(schema: Schema, value: Any, place: _Place, _reading: Reading) -> bool:
     if isinstance(value, bool):
         return value
-    raise _misfit(schema, value, path, "bool")
+    raise _misfit(schema, value, place, "bool")
 
 
-def _read_integer(schema: Schema, value: Any, path: str, _reading: Reading) -> int:
+def _read_integer(schema: Schema, value: Any, place: _Place, _reading: Reading) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     if isinstance(value, float) and value.is_integer():
         return int(value)
-    raise _misfit(schema, value, path, str(schema.raw.get("format") or "int64"))
+    raise _misfit(schema, value, place, str(schema.raw.get("format") or "int64"))
 
 
-def _read_number(schema: Schema, value: Any, path: str, _reading: Reading) -> float:
+def _read_number(schema: Schema, value: Any, place: _Place, _reading: Reading) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    raise _misfit(schema, value, path, "float64")
+    raise _misfit(schema, value, place, "float64")
 
 
-def _read_int_or_string(_schema: Schema, value: Any, _path: str, _reading: Reading) -> int | str:
+def _read_int_or_string(_schema: Schema, value: Any, _place: _Place, _reading: Reading) -> int | str:
     if isinstance(value, int | str) and not isinstance(value, bool):
         return value
     raise Misfit(f"json: cannot unmarshal {_json_type(value)} into Go value of type int32")
 
 
-def _read_quantity(_schema: Schema, value: Any, _path: str, _reading: Reading) -> str:
+def _read_quantity(_schema: Schema, value: Any, _place: _Place, _reading: Reading) -> str:
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return _canonical(value)
     raise Misfit(f"unable to parse quantity's suffix from {_json_type(value)}")
@@ -227,23 +238,23 @@ def _canonical(value: str | float) -> str:
         raise Misfit(str(error)) from error
 
 
-def _read_time(schema: Schema, value: Any, path: str, _reading: Reading) -> str:
+def _read_time(schema: Schema, value: Any, place: _Place, _reading: Reading) -> str:
     if not isinstance(value, str):
-        raise _misfit(schema, value, path, "string")
+        raise _misfit(schema, value, place, "string")
     try:
         return read_micro_time(value) if schema.name.endswith(".MicroTime") else read_time(value)
     except TimeError as error:
         raise Misfit(str(error)) from error
 
 
-def _read_bytes(schema: Schema, value: Any, path: str, _reading: Reading) -> str:
+def _read_bytes(schema: Schema, value: Any, place: _Place, _reading: Reading) -> str:
     if not isinstance(value, str):
-        raise _misfit(schema, value, path, "[]uint8")
+        raise _misfit(schema, value, place, "[]uint8")
     try:
         b64decode(value, validate=True)
     except (Base64Error, ValueError) as error:
-        place = next((index for index, letter in enumerate(value) if not (letter.isalnum() or letter in "+/=")), None)
-        raise Misfit(f"illegal base64 data at input byte {len(value) if place is None else place}") from error
+        wrong = next((index for index, letter in enumerate(value) if not (letter.isalnum() or letter in "+/=")), None)
+        raise Misfit(f"illegal base64 data at input byte {len(value) if wrong is None else wrong}") from error
     return value
 
 
@@ -263,8 +274,8 @@ _READERS: Mapping[str, Callable[..., Any]] = {
 }
 
 
-def _misfit(_schema: Schema, value: Any, path: str, go_type: str) -> Misfit:
-    return Misfit(_json_type(value), go_type=go_type, path=re.sub(r"\[\d+\]", "", path))
+def _misfit(_schema: Schema, value: Any, place: _Place, go_type: str) -> Misfit:
+    return Misfit(_json_type(value), go_type=go_type, path=_written(place, indexes=False))
 
 
 def _json_type(value: Any) -> str:
