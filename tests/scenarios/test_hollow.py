@@ -31,6 +31,7 @@ from kdlib.wire import CONTROLLER_REVISION, KD_CLUSTER, POD, SERVICE, STATEFUL_S
 
 SHELL = Path(__file__).parents[1] / "apps" / "shell"
 CLUSTER = Ref(KD_CLUSTER, "default", "shell")
+KINDS = (KD_CLUSTER, STATEFUL_SET, POD, SERVICE, CONTROLLER_REVISION)
 MEMBERS = 40
 PATIENCE_SECONDS = 60
 
@@ -43,9 +44,12 @@ class Hollow:
         self.members = HollowMembers(self._script)
         self.containers = HollowContainers(self.members)
         self.requests = None
+        self._changed = asyncio.Event()
+        self._seen = {kind: kube.Cache() for kind in KINDS}
 
     def _script(self, request, arguments):
         self.told.append((request.pod, arguments))
+        self._changed.set()
         return EmulatedRun()
 
     def runs(self, pod, event="--configure"):
@@ -60,29 +64,58 @@ class Hollow:
     async def resize(self, members):
         await self.api.json_patch(CLUSTER, [{"op": "add", "path": "/spec/roles/1/members", "value": members}])
 
-    async def configured(self, members):
-        """Wait until the cluster is configured, with so many members; return its members by pod."""
+    async def until(self, holds):
+        """Wait until a look at what was told gives something true, and return that."""
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
-                while True:
-                    found = await self.api.get(CLUSTER)
-                    roles = dig(found, "status", "roles", default=[])
-                    there = {each["pod"]: each for role in roles for each in role.get("members", [])}
-                    settled = dig(found, "status", "state") == "configured" and len(there) == members
-                    seen = dig(found, "status", "observedGeneration") == found["metadata"]["generation"]
-                    if settled and seen and all(each["state"] == "configured" for each in there.values()):
-                        return there
-                    await asyncio.sleep(0.05)
+                while not (found := holds()):
+                    self._changed.clear()
+                    await self._changed.wait()
+                return found
         except TimeoutError:
-            pytest.fail(f"not configured: {json.dumps(dig(found, 'status'), indent=1)[:4000]}")
+            pytest.fail(f"never so: {json.dumps(dig(self.cluster, 'status'), indent=1)[:4000]}")
 
-    async def nothing_left(self):
-        """Wait until no object of the cluster is left."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            for kind in (KD_CLUSTER, STATEFUL_SET, POD, SERVICE, CONTROLLER_REVISION):
-                labels = "" if kind is KD_CLUSTER else f"{LABEL_CLUSTER}={CLUSTER.name}"
-                while (await self.api.list(kube.Selection(kind, "default", labels=labels))).items:
-                    await asyncio.sleep(0.1)
+    @property
+    def cluster(self):
+        return self._seen[KD_CLUSTER].get("default", CLUSTER.name)
+
+    @property
+    def members_told(self):
+        """Return the cluster's members by pod, as its status tells them."""
+        roles = dig(self.cluster, "status", "roles", default=[])
+        return {each["pod"]: each for role in roles for each in role.get("members", [])}
+
+    async def configured(self, members):
+        """Wait until the cluster is configured, with so many members; return them by pod."""
+
+        def holds():
+            found, there = self.cluster, self.members_told
+            settled = dig(found, "status", "state") == "configured" and len(there) == members
+            seen = settled and dig(found, "status", "observedGeneration") == found["metadata"]["generation"]
+            return there if seen and all(each["state"] == "configured" for each in there.values()) else None
+
+        return await self.until(holds)
+
+    def left(self):
+        """Return all objects of the cluster, and itself."""
+        return [
+            obj
+            for kind in KINDS
+            for obj in self._seen[kind]
+            if kind is KD_CLUSTER or LABEL_CLUSTER in obj["metadata"].get("labels", {})
+        ]
+
+    @contextlib.asynccontextmanager
+    async def following(self):
+        """Follow all kinds of objects that a cluster consists of."""
+        async with asyncio.TaskGroup() as group:
+            tasks = []
+            for kind, cache in self._seen.items():
+                cache.subscribe(lambda _: self._changed.set())
+                tasks.append(group.create_task(kube.Reflector(self.api, kube.Selection(kind), cache).run()))
+            yield
+            for task in tasks:
+                task.cancel()
 
 
 @contextlib.asynccontextmanager
@@ -129,7 +162,7 @@ async def hollow(request, tmp_path):
     async with place(hollow, tmp_path) as hollow.node:
         async with kube.connect(kubeconfig=tmp_path / "kubeconfig", user_agent="test") as hollow.api:
             await install_crds(hollow.api)
-            async with operated(tmp_path):
+            async with hollow.following(), operated(tmp_path):
                 await hollow.apply("app.yaml")
                 yield hollow
 
@@ -151,12 +184,12 @@ async def test_a_cluster_of_forty_comes_up_grows_heals_and_goes(hollow):
     grown = await hollow.configured(MEMBERS + 1)
     (new,) = set(grown) - set(members)
     assert hollow.runs(new) == 1
-    await until(lambda: all(hollow.runs(pod, "--addnodes") == 1 for pod in members))
+    await hollow.until(lambda: all(hollow.runs(pod, "--addnodes") == 1 for pod in members))
     assert hollow.runs(new, "--addnodes") == 0
 
     lost = sorted(members)[0]
     fresh = await hollow.node.restart("default", lost, "app")
-    await until_async(lambda: container_of(hollow, lost), fresh)
+    await hollow.until(lambda: dig(hollow.members_told[lost], "stateDetail", "lastConfiguredContainer") == fresh)
     healed = await hollow.configured(MEMBERS + 1)
     assert hollow.runs(lost) == 2
     assert set(healed) == set(grown)
@@ -168,26 +201,4 @@ async def test_a_cluster_of_forty_comes_up_grows_heals_and_goes(hollow):
         assert hollow.requests() == before
 
     await hollow.api.delete(CLUSTER)
-    await hollow.nothing_left()
-
-
-async def container_of(hollow, pod):
-    """Return the container in which the cluster's status says that a member was set up."""
-    found = await hollow.api.get(CLUSTER)
-    for role in dig(found, "status", "roles", default=[]):
-        for member in role.get("members", []):
-            if member["pod"] == pod:
-                return dig(member, "stateDetail", "lastConfiguredContainer")
-    return None
-
-
-async def until(holds):
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not holds():
-            await asyncio.sleep(0.05)
-
-
-async def until_async(look, wanted):
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while await look() != wanted:
-            await asyncio.sleep(0.05)
+    await hollow.until(lambda: not hollow.left())
