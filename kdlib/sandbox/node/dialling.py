@@ -5,6 +5,8 @@ Layer: shell.
 
 import asyncio
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from kdlib.sandbox.node.keeper_link import Keeper
 
@@ -26,11 +28,8 @@ class Network:
             made = socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         else:
             made = await self.make_socket()
-        try:
+        with _closing_on_failure(made):
             await asyncio.get_running_loop().sock_connect(made, (host, port))
-        except BaseException:
-            made.close()
-            raise
         return made
 
     async def make_socket(self, *, datagrams: bool = False) -> socket.socket:
@@ -41,15 +40,20 @@ class Network:
     async def listen(self, address: str, port: int) -> socket.socket:
         """Return a listening socket of the node's network; the address is the node's own already."""
         made = await self.make_socket()
-        try:
+        with _closing_on_failure(made):
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             made.bind((address, port))
             made.listen(socket.SOMAXCONN)
-        except BaseException:
-            made.close()
-            raise
         return made
 
     async def hold_address(self, address: str, *, held: bool) -> None:
         """Make an address one of the node's own, or give it up."""
         await self._keeper.call("address", {"address": address, "add": held})
+
+
+@contextmanager
+def _closing_on_failure(made: socket.socket) -> Iterator[None]:
+    with ExitStack() as stack:
+        stack.enter_context(made)
+        yield
+        stack.pop_all()

@@ -10,7 +10,6 @@ import shutil
 import sys
 import sysconfig
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 from kdlib.errors import KubeDirectorError
@@ -117,12 +116,11 @@ async def _run(source: Path, layer: Path, interpreter: str) -> None:
     try:
         async with asyncio.timeout(_BUILD_SECONDS):
             output, _ = await process.communicate()
-    except BaseException:
+    finally:
         # All that the script started ends with it.
-        with suppress(ProcessLookupError):
+        if process.returncode is None:
             process.kill()
-        await process.wait()
-        raise
+            await process.wait()
     if process.returncode:
         tail = output[-_TAIL_BYTES:].decode(errors="replace").strip()
         raise ImageBuildError(f'"{source.name}/{_SCRIPT}" ended with exit code {process.returncode}: {tail}')

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,12 +80,11 @@ class Keeper:
         Raises: NodeRefusedError where the kernel does not let it.
         """
         keeper = cls(*_start(settings))
-        try:
+        async with AsyncExitStack() as on_failure:
+            on_failure.push_async_callback(keeper.close)
             async with asyncio.timeout(_START_SECONDS):
                 await keeper._ready
-        except BaseException:
-            await keeper.close()
-            raise
+            on_failure.pop_all()
         return keeper
 
     async def call(

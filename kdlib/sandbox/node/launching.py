@@ -7,6 +7,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,28 +50,36 @@ async def start(
     Raises: StartError where it cannot be; NodeEndedError.
     Cancellation: what was started goes on; its streams are closed.
     """
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    ours.settimeout(0)
     inside, outside = _streams(stdin=stdin, terminal=terminal)
-    try:
-        with ours:
-            try:
-                wanted = {**arguments, "terminal": terminal}
-                process = await keeper.start_process(op, wanted, descriptors=[theirs.fileno(), *inside])
-            except OSError as error:
-                raise StartError(error.strerror or str(error)) from error
-            finally:
-                theirs.close()
-                for descriptor in inside:
-                    os.close(descriptor)
-            control = await _begun(ours)
-    except BaseException:
+    with ExitStack() as on_failure:
         for descriptor in outside:
-            os.close(descriptor)
-        raise
+            on_failure.callback(os.close, descriptor)
+        report, process = await _ask(keeper, op, {**arguments, "terminal": terminal}, inside)
+        with report:
+            control = await _begun(report)
+        on_failure.pop_all()
     if control is not None:
         return Started(process, os.dup(control), control, -1)
     return Started(process, outside.pop(0) if stdin else -1, *outside)
+
+
+async def _ask(
+    keeper: Keeper, op: str, arguments: Mapping[str, Any], inside: list[int]
+) -> tuple[socket.socket, Process]:
+    """Have the keeper start the program; closes its ends of the streams, which must not stay open here."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.settimeout(0)
+    with ExitStack() as on_failure, ExitStack() as always:
+        on_failure.enter_context(ours)
+        always.enter_context(theirs)
+        for descriptor in inside:
+            always.callback(os.close, descriptor)
+        try:
+            process = await keeper.start_process(op, arguments, descriptors=[theirs.fileno(), *inside])
+        except OSError as error:
+            raise StartError(error.strerror or str(error)) from error
+        on_failure.pop_all()
+    return ours, process
 
 
 def exit_code(status: int) -> int:

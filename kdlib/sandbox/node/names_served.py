@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 from dnslib import CNAME, PTR, QTYPE, RCODE, RD, RR, SOA, SRV, TXT, A, DNSError, DNSRecord
 
-from kdlib.frozen import dig
+from kdlib.frozen import Json
 from kdlib.sandbox.node.pod_files import CLUSTER_DOMAIN
-from kdlib.sandbox.node.service_table import Endpoint, ServiceTable
+from kdlib.sandbox.node.service_table import Endpoint, Key, ServiceTable
 
 __all__ = ["answer"]
 
@@ -25,22 +25,13 @@ def answer(query: bytes, table: ServiceTable, *, datagram: bool) -> bytes:
     """Answer a query; empty for what is none. Names outside of the cluster do not exist: pods have no way out."""
     try:
         asked = DNSRecord.parse(query)
-    except (DNSError, ValueError, IndexError):
+    except (DNSError, ValueError, LookupError):
         return b""
     reply = asked.reply()
-    if not asked.questions:
+    if asked.questions:
+        _fill(reply, asked, table)
+    else:
         reply.header.rcode = RCODE.FORMERR
-        return bytes(reply.pack())
-    name = str(asked.q.qname).rstrip(".")
-    found = _records(name.lower(), table)
-    if found is None:
-        reply.header.rcode = RCODE.NXDOMAIN
-    for data in found or ():
-        kind = type(data).__name__
-        if kind in (QTYPE[asked.q.qtype], "CNAME") or QTYPE[asked.q.qtype] == "ANY":
-            reply.add_answer(RR(asked.q.qname, getattr(QTYPE, kind), rdata=data, ttl=_TTL_SECONDS))
-    if not reply.rr:
-        reply.add_auth(RR(CLUSTER_DOMAIN, QTYPE.SOA, rdata=_authority(), ttl=_TTL_SECONDS))
     packed = bytes(reply.pack())
     if datagram and len(packed) > _room(asked):
         # The asker comes again over a stream.
@@ -48,6 +39,19 @@ def answer(query: bytes, table: ServiceTable, *, datagram: bool) -> bytes:
         reply.header.tc = 1
         return bytes(reply.pack())
     return packed
+
+
+def _fill(reply: DNSRecord, asked: DNSRecord, table: ServiceTable) -> None:
+    found = _records(str(asked.q.qname).rstrip(".").lower(), table)
+    if found is None:
+        reply.header.rcode = RCODE.NXDOMAIN
+    kind = QTYPE[asked.q.qtype]
+    for data in found or ():
+        own_kind = type(data).__name__
+        if own_kind in (kind, "CNAME") or kind == "ANY":
+            reply.add_answer(RR(asked.q.qname, getattr(QTYPE, own_kind), rdata=data, ttl=_TTL_SECONDS))
+    if not reply.rr:
+        reply.add_auth(RR(CLUSTER_DOMAIN, QTYPE.SOA, rdata=_authority(), ttl=_TTL_SECONDS))
 
 
 def _room(asked: DNSRecord) -> int:
@@ -60,68 +64,72 @@ def _records(name: str, table: ServiceTable) -> Records | None:
     """Return the records of a name, empty where it is only a step on the way, None where it does not exist."""
     if name.endswith(_REVERSE):
         return _reverse(".".join(reversed(name.removesuffix(_REVERSE).split("."))), table)
-    if name == f"dns-version.{CLUSTER_DOMAIN}":
-        return [TXT("1.1.0")]
-    if name == CLUSTER_DOMAIN or not name.endswith(f".{CLUSTER_DOMAIN}"):
-        return [] if name == CLUSTER_DOMAIN else None
-    labels = name.removesuffix(f".{CLUSTER_DOMAIN}").split(".")
-    match labels:
-        case ["svc" | "pod"]:
+    match f".{name}".removesuffix(f".{CLUSTER_DOMAIN}").split("."):
+        case _ if not f".{name}".endswith(f".{CLUSTER_DOMAIN}"):
+            return None
+        case [""] | ["", "svc" | "pod"]:
             return []
-        case [address, _, "pod"] if address.count("-") == 3:
-            return _address(address.replace("-", "."))
-        case [*rest, service, namespace, "svc"]:
-            return _service(rest, (namespace, service), table)
-        case [namespace, "svc"]:
+        case ["", "dns-version"]:
+            return [TXT("1.1.0")]
+        case ["", namespace, "svc"]:
             return [] if any(each == namespace for each, _ in table.services) else None
+        case ["", address, _, "pod"]:
+            return _address(address.replace("-", "."))
+        case ["", *rest, service, namespace, "svc"] if (namespace, service) in table.services:
+            return _service(rest, (namespace, service), table)
         case _:
             return None
 
 
-def _service(rest: list[str], key: tuple[str, str], table: ServiceTable) -> Records | None:
-    service = table.services.get(key)
-    if service is None:
-        return None
-    spec = service["spec"]
-    if spec.get("type") == "ExternalName":
-        return [CNAME(spec["externalName"])] if not rest else None
-    headless = spec.get("clusterIP") in (None, "", "None")
-    endpoints = table.endpoints(key)
-    match rest:
-        case []:
-            addresses = [each.address for each in endpoints] if headless else [spec["clusterIP"]]
-            return [A(each) for each in dict.fromkeys(addresses)] or None
-        case [host] if headless:
-            found = [each.address for each in endpoints if host in (each.host_name, each.address.replace(".", "-"))]
-            return [A(each) for each in dict.fromkeys(found)] or None
-        case [port, protocol] if port.startswith("_") and protocol in ("_tcp", "_udp"):
-            return _ports(port[1:], protocol[1:], key, table)
+def _service(rest: list[str], key: Key, table: ServiceTable) -> Records | None:
+    spec = table.services[key]["spec"]
+    match rest, spec.get("type"), _is_headless(spec):
+        case [[], "ExternalName", _]:
+            return [CNAME(spec["externalName"])]
+        case [[], _, True]:
+            return _addresses(table.endpoints(key))
+        case [[], _, False]:
+            return [A(spec["clusterIP"])]
+        case [[host], _, True]:
+            return _addresses(each for each in table.endpoints(key) if host in (each.host_name, _dashed(each)))
+        case [[port, "_tcp" | "_udp" as protocol], _, _] if port.startswith("_"):
+            return _ports(port[1:], protocol[1:].upper(), key, table)
         case _:
             return None
 
 
-def _ports(name: str, protocol: str, key: tuple[str, str], table: ServiceTable) -> Records | None:
+def _is_headless(spec: Json) -> bool:
+    return spec.get("clusterIP") in (None, "", "None")
+
+
+def _addresses(endpoints: Iterable[Endpoint]) -> Records | None:
+    return [A(each) for each in dict.fromkeys(endpoint.address for endpoint in endpoints)] or None
+
+
+def _ports(name: str, protocol: str, key: Key, table: ServiceTable) -> Records | None:
     """Return SRV records: of the Service's own port, or of each endpoint's where it is headless."""
     namespace, service_name = key
     domain = f"{service_name}.{namespace}.svc.{CLUSTER_DOMAIN}"
     spec = table.services[key]["spec"]
-    if spec.get("clusterIP") not in (None, "", "None"):
-        ports = [
-            each["port"]
-            for each in spec.get("ports") or ()
-            if each.get("name") == name and (each.get("protocol") or "TCP").lower() == protocol
+    if _is_headless(spec):
+        found = [
+            (number, f"{_label(endpoint)}.{domain}")
+            for endpoint in table.endpoints(key)
+            for each, number, spoken in endpoint.ports
+            if (each, spoken) == (name, protocol)
         ]
-        return [SRV(0, 100, port, domain) for port in ports] or None
-    found: Records = []
-    for endpoint in table.endpoints(key):
-        for each, number, spoken in endpoint.ports:
-            if each == name and spoken.lower() == protocol:
-                found.append(SRV(0, 100, number, f"{_label(endpoint)}.{domain}"))
-    return found or None
+    else:
+        ports = [each for each in spec.get("ports") or () if each.get("protocol", "TCP") == protocol]
+        found = [(each["port"], domain) for each in ports if each.get("name") == name]
+    return [SRV(0, 100, number, target) for number, target in found] or None
 
 
 def _label(endpoint: Endpoint) -> str:
-    return endpoint.host_name or endpoint.address.replace(".", "-")
+    return endpoint.host_name or _dashed(endpoint)
+
+
+def _dashed(endpoint: Endpoint) -> str:
+    return endpoint.address.replace(".", "-")
 
 
 def _reverse(address: str, table: ServiceTable) -> Records | None:
@@ -130,7 +138,7 @@ def _reverse(address: str, table: ServiceTable) -> Records | None:
         domain = f"{name}.{namespace}.svc.{CLUSTER_DOMAIN}"
         if service["spec"].get("clusterIP") == address:
             names.append(domain)
-        elif dig(service, "spec", "clusterIP") == "None":
+        elif _is_headless(service["spec"]):
             here = [each for each in table.endpoints((namespace, name)) if each.address == address]
             names += [f"{_label(each)}.{domain}" for each in here]
     return [PTR(each) for each in sorted(set(names))] or None

@@ -95,7 +95,8 @@ class Node:
         self._task = loop.create_task(self._run(self._ready))
         await asyncio.wait((self._task, self._ready), return_when=asyncio.FIRST_COMPLETED)
         if self._task.done():
-            await self._task
+            failed, self._task = self._task, None
+            await failed
 
     async def close(self) -> None:
         """End every process of the node; nothing is written to the store. Raises what had ended it before."""

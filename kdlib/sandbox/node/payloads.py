@@ -6,7 +6,7 @@ Layer: pure.
 """
 
 import base64
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kdlib.frozen import Json, dig
@@ -64,22 +64,15 @@ def _files(source: Json, sources: Sources, token: TokenSource, *, mode: int) -> 
 
 def _selected(kind: str, wanted: Json, sources: Sources, mode: int) -> dict[str, File]:
     name = wanted.get("secretName") or wanted.get("name") or ""
-    found = sources.lookup(kind, name)
-    if found is None:
-        if wanted.get("optional"):
-            return {}
+    found, is_optional = sources.lookup(kind, name), bool(wanted.get("optional"))
+    if found is None and not is_optional:
         raise ConfigurationError(f'{kind.lower()} "{name}" not found')
-    data = _contents(kind, found)
-    items: Iterable[Mapping[str, object]] = wanted.get("items") or [{"key": key, "path": key} for key in sorted(data)]
-    files = {}
-    for item in items:
-        key = str(item["key"])
-        if key in data:
-            chosen = item.get("mode")
-            files[str(item["path"])] = File(data[key], mode if chosen is None else int(str(chosen)))
-        elif not wanted.get("optional"):
-            raise ConfigurationError(f"references non-existent {kind.lower()} key: {key}")
-    return files
+    data = _contents(kind, found or {})
+    items = wanted.get("items") or [{"key": key, "path": key} for key in sorted(data)]
+    missing = [item["key"] for item in items if item["key"] not in data]
+    if missing and not is_optional:
+        raise ConfigurationError(f"references non-existent {kind.lower()} key: {missing[0]}")
+    return {item["path"]: File(data[item["key"]], item.get("mode", mode)) for item in items if item["key"] in data}
 
 
 def _contents(kind: str, found: Json) -> dict[str, bytes]:

@@ -5,7 +5,7 @@ Source: https://kubernetes.io/docs/concepts/services-networking/dns-pod-service/
 Layer: pure.
 """
 
-from kdlib.frozen import Json, dig
+from kdlib.frozen import Json
 
 __all__ = ["CLUSTER_DOMAIN", "full_name", "host_name", "hosts_file", "resolver_file"]
 
@@ -54,19 +54,29 @@ def hosts_file(pod: Json, address: str) -> str:
 
 def resolver_file(pod: Json, name_server: str) -> str:
     """Return /etc/resolv.conf of a pod, by its DNS policy and configuration."""
-    policy = pod["spec"].get("dnsPolicy") or "ClusterFirst"
-    servers, searches, options = [name_server], [], {}
-    if policy == "None":
-        servers = []
-    elif policy != "Default":
-        namespace = pod["metadata"]["namespace"]
-        searches = [f"{namespace}.svc.{CLUSTER_DOMAIN}", f"svc.{CLUSTER_DOMAIN}", CLUSTER_DOMAIN]
-        options = {"ndots": "5"}
-    servers = list(dict.fromkeys([*servers, *dig(pod, "spec", "dnsConfig", "nameservers", default=[])]))
-    searches = list(dict.fromkeys([*searches, *dig(pod, "spec", "dnsConfig", "searches", default=[])]))
-    options |= {each["name"]: each.get("value") or "" for each in dig(pod, "spec", "dnsConfig", "options", default=[])}
-    lines = [f"search {' '.join(searches)}"] if searches else []
-    lines += [f"nameserver {each}" for each in servers]
-    if options:
-        lines.append("options " + " ".join(f"{key}:{value}" if value else key for key, value in options.items()))
+    servers, searches, options = _by_policy(pod, name_server)
+    configuration = pod["spec"].get("dnsConfig") or {}
+    servers += configuration.get("nameservers") or []
+    searches += configuration.get("searches") or []
+    options |= {each["name"]: each.get("value") or "" for each in configuration.get("options") or ()}
+    lines = [f"search {' '.join(dict.fromkeys(searches))}"] if searches else []
+    lines += [f"nameserver {each}" for each in dict.fromkeys(servers)]
+    lines += ["options " + " ".join(map(_option, options.items()))] if options else []
     return "\n".join(lines) + "\n"
+
+
+def _option(option: tuple[str, str]) -> str:
+    name, value = option
+    return f"{name}:{value}" if value else name
+
+
+def _by_policy(pod: Json, name_server: str) -> tuple[list[str], list[str], dict[str, str]]:
+    match pod["spec"].get("dnsPolicy"):
+        case "None":
+            return [], [], {}
+        case "Default":
+            return [name_server], [], {}
+        case _:
+            namespace = pod["metadata"]["namespace"]
+            searches = [f"{namespace}.svc.{CLUSTER_DOMAIN}", f"svc.{CLUSTER_DOMAIN}", CLUSTER_DOMAIN]
+            return [name_server], searches, {"ndots": "5"}

@@ -20,6 +20,23 @@ _Verdict: TypeAlias = Literal["good", "bad"]
 _HANDLERS = ("exec", "httpGet", "tcpSocket", "grpc")
 
 
+@dataclass
+class _Tally:
+    """Counts results until there are enough of one sort in a row."""
+
+    enough_good: int
+    enough_bad: int
+    _good: int = 0
+    _bad: int = 0
+
+    def count(self, *, good: bool) -> _Verdict | None:
+        """Take in a result; returns the verdict, None while it is open."""
+        self._good, self._bad = (self._good + 1, 0) if good else (0, self._bad + 1)
+        if self._good >= self.enough_good:
+            return "good"
+        return "bad" if self._bad >= self.enough_bad else None
+
+
 @dataclass(frozen=True)
 class Probes:
     """Watches over one container life."""
@@ -50,28 +67,26 @@ class Probes:
         return False
 
     async def _watch(self, name: str, probe: Json, settled: Callable[[_Verdict], bool]) -> None:
-        """Probe until `settled` says so; it is told each change of the verdict."""
+        """Probe until `settled` says so; it is told each verdict."""
         await asyncio.sleep(probe.get("initialDelaySeconds") or 0)
-        good = bad = 0
+        tally = _Tally(probe.get("successThreshold") or 1, probe.get("failureThreshold") or 3)
         while True:
-            problem = await self._check(name, probe)
-            good, bad = (0, bad + 1) if problem else (good + 1, 0)
-            if good and good >= (probe.get("successThreshold") or 1) and settled("good"):
-                return
-            if bad and bad >= (probe.get("failureThreshold") or 3):
+            verdict = tally.count(good=await self._check(name, probe))
+            if verdict == "bad":
                 self._failed(name, probe)
-                settled("bad")
+            if verdict is not None and settled(verdict):
+                return
             await asyncio.sleep(probe.get("periodSeconds") or 10)
 
-    async def _check(self, name: str, probe: Json) -> str:
+    async def _check(self, name: str, probe: Json) -> bool:
         handler = {key: value for key, value in probe.items() if key in _HANDLERS}
         try:
             await self.checker.check(handler, probe.get("timeoutSeconds") or 1)
         except CheckError as error:
             message = f"{name} probe failed: {error}"
             self.room.tell("Unhealthy", message, container=self.checker.container["name"], warning=True)
-            return message
-        return ""
+            return False
+        return True
 
     def _failed(self, name: str, probe: Json) -> None:
         if name == "Readiness":

@@ -100,12 +100,7 @@ class Relays:
 
     async def _settle(self, key: Key) -> None:
         """Bring one Service's listeners to what they should be."""
-        service = self._table.services.get(key)
-        wanted = fronts(service, gateway=self._gateway, loopback=self._loopback) if service else {}
-        endpoints = self._table.endpoints(key)
-        wanted = {
-            front: name for front, name in wanted.items() if any(each.port(name) is not None for each in endpoints)
-        }
+        wanted = self._wanted(key)
         there = [front for front, (owner, _) in self._servers.items() if owner == key]
         for front in there:
             if front not in wanted:
@@ -114,6 +109,15 @@ class Relays:
         for front, name in sorted(wanted.items()):
             if front not in self._servers:
                 await self._open(key, front, name)
+
+    def _wanted(self, key: Key) -> dict[Front, str]:
+        """Return where a Service is to be reached: by those of its ports that lead somewhere."""
+        service = self._table.services.get(key)
+        if service is None:
+            return {}
+        endpoints = self._table.endpoints(key)
+        wanted = fronts(service, gateway=self._gateway, loopback=self._loopback)
+        return {front: name for front, name in wanted.items() if any(each.port(name) is not None for each in endpoints)}
 
     async def _hold(self, key: Key, addresses: set[str]) -> None:
         for address in [each for each, owner in self._held.items() if owner == key and each not in addresses]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kdlib.frozen import Json, dig
 
-__all__ = ["Endpoint", "ServiceTable"]
+__all__ = ["Endpoint", "Key", "ServiceTable"]
 
 _SERVICE_LABEL = "kubernetes.io/service-name"
 

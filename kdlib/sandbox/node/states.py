@@ -15,7 +15,6 @@ from kdlib.sandbox.node.times import timestamp
 __all__ = ["ContainerStatus", "PodFacts", "initial_statuses", "pod_status"]
 
 _WAITING: Json = {"waiting": {"reason": "ContainerCreating"}}
-_OURS = ("PodReadyToStartContainers", "Initialized", "Ready", "ContainersReady", "PodScheduled")
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,16 @@ class ContainerStatus:
         """Return the exit code, None while it has not ended."""
         code = dig(self.state, "terminated", "exitCode")
         return None if code is None else int(code)
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether it runs."""
+        return "running" in self.state
+
+    @property
+    def was_started(self) -> bool:
+        """Tell whether it runs or ran."""
+        return self.is_running or self.exit_code is not None or bool(self.last_state)
 
     @property
     def is_over(self) -> bool:
@@ -79,23 +88,19 @@ def pod_status(pod: Json, statuses: Sequence[ContainerStatus], facts: PodFacts, 
     """Return the pod's status; what others wrote to it is kept."""
     old = pod.get("status") or {}
     status = {key: value for key, value in old.items() if key not in ("reason", "message")}
-    phase = _phase(pod, statuses, facts)
-    status["phase"] = phase
+    status["phase"] = _phase(pod, statuses, facts)
     if facts.failure:
         status["reason"], status["message"] = facts.failure
-    old_conditions = {each["type"]: each for each in old.get("conditions") or ()}
-    wanted = _conditions(pod, statuses, facts, phase=phase)
-    status["conditions"] = [_condition(name, wanted[name], old_conditions.get(name), timestamp(now)) for name in _OURS]
-    status["conditions"] += [each for name, each in old_conditions.items() if name not in _OURS]
+    status["conditions"] = _with_times(_conditions(pod, statuses, facts, phase=status["phase"]), old, timestamp(now))
     status["hostIP"], status["hostIPs"] = facts.host_address, [{"ip": facts.host_address}]
     if facts.address:
         status["podIP"], status["podIPs"] = facts.address, [{"ip": facts.address}]
     if facts.start_time:
         status["startTime"] = facts.start_time
-    for name, kinds in (("initContainerStatuses", ("init", "sidecar")), ("containerStatuses", ("main",))):
-        entries = [_entry(each) for each in statuses if each.kind in kinds]
-        if entries:
-            status[name] = entries
+    inits = [_entry(each) for each in statuses if each.kind != "main"]
+    if inits:
+        status["initContainerStatuses"] = inits
+    status["containerStatuses"] = [_entry(each) for each in statuses if each.kind == "main"]
     return status
 
 
@@ -117,53 +122,54 @@ def _entry(status: ContainerStatus) -> Json:
 
 def _phase(pod: Json, statuses: Sequence[ContainerStatus], facts: PodFacts) -> str:
     policy = pod["spec"].get("restartPolicy") or "Always"
-    inits = [each for each in statuses if each.kind != "main"]
-    mains = [each for each in statuses if each.kind == "main"]
     if facts.failure:
         return "Failed"
-    if policy == "Never" and any(each.kind == "init" and each.exit_code for each in inits):
-        return "Failed"
-    if any(not each.is_over for each in inits) and not any(each.container_id for each in mains):
-        return "Failed" if facts.ended else "Pending"
-    phase = _phase_of_mains(mains, policy, ended=facts.ended)
+    if not _is_initialised(statuses):
+        return "Failed" if facts.ended or _gave_up(statuses, policy) else "Pending"
+    phase = _phase_of_mains([each for each in statuses if each.kind == "main"], policy, ended=facts.ended)
     # A pod has not ended before its sidecars have.
-    still_runs = not facts.ended and any("running" in each.state for each in inits)
+    still_runs = not facts.ended and any(each.is_running for each in statuses)
     return "Running" if still_runs and phase in ("Succeeded", "Failed") else phase
 
 
+def _gave_up(statuses: Sequence[ContainerStatus], policy: str) -> bool:
+    return policy == "Never" and any(each.kind == "init" and each.exit_code for each in statuses)
+
+
+def _is_initialised(statuses: Sequence[ContainerStatus]) -> bool:
+    if any(each.container_id for each in statuses if each.kind == "main"):
+        return True
+    return all(each.is_over for each in statuses if each.kind != "main")
+
+
 def _phase_of_mains(mains: Sequence[ContainerStatus], policy: str, *, ended: bool) -> str:
-    stopped = [
-        each for each in mains if "running" not in each.state and (each.exit_code is not None or each.last_state)
-    ]
-    running = [each for each in mains if "running" in each.state]
+    verdict = "Succeeded" if all(each.exit_code == 0 for each in mains) else "Failed"
     if ended:
-        return "Succeeded" if all(each.exit_code == 0 for each in mains) else "Failed"
-    if len(stopped) + len(running) < len(mains):
+        return verdict
+    if not all(each.was_started for each in mains):
         return "Pending"
-    if running or policy == "Always":
+    if policy == "Always" or any(each.is_running for each in mains):
         return "Running"
-    if all(each.exit_code == 0 for each in mains):
-        return "Succeeded"
-    return "Failed" if policy == "Never" else "Running"
+    return "Running" if verdict == "Failed" and policy == "OnFailure" else verdict
 
 
 def _conditions(pod: Json, statuses: Sequence[ContainerStatus], facts: PodFacts, *, phase: str) -> dict[str, Json]:
-    old = {each["type"]: each for each in dig(pod, "status", "conditions", default=[])}
-    unready = [each.name for each in statuses if each.kind != "init" and not each.ready]
-    is_initialised = any(each.container_id for each in statuses if each.kind == "main")
-    incomplete = [each.name for each in statuses if each.kind != "main" and not each.is_over and not is_initialised]
-    containers = _readiness(phase, unready)
-    initialised: Json = {"status": "True"}
-    if incomplete and phase != "Succeeded":
-        message = f"containers with incomplete status: [{' '.join(incomplete)}]"
-        initialised = {"status": "False", "reason": "ContainersNotInitialized", "message": message}
+    containers = _readiness(phase, [each.name for each in statuses if each.kind != "init" and not each.ready])
     return {
         "PodReadyToStartContainers": {"status": "True" if facts.address and not facts.ended else "False"},
-        "Initialized": initialised,
-        "Ready": _gated(pod, old, containers),
+        "Initialized": _initialisation(statuses),
+        "Ready": _gated(pod, containers),
         "ContainersReady": containers,
         "PodScheduled": {"status": "True"},
     }
+
+
+def _initialisation(statuses: Sequence[ContainerStatus]) -> Json:
+    if _is_initialised(statuses):
+        return {"status": "True"}
+    incomplete = " ".join(each.name for each in statuses if each.kind != "main" and not each.is_over)
+    message = f"containers with incomplete status: [{incomplete}]"
+    return {"status": "False", "reason": "ContainersNotInitialized", "message": message}
 
 
 def _readiness(phase: str, unready: Iterable[str]) -> Json:
@@ -178,16 +184,26 @@ def _readiness(phase: str, unready: Iterable[str]) -> Json:
     return {"status": "False", "reason": "ContainersNotReady", "message": message}
 
 
-def _gated(pod: Json, conditions: dict[str, Json], containers: Json) -> Json:
+def _gated(pod: Json, containers: Json) -> Json:
+    conditions = _by_type(pod.get("status") or {})
     gates = [each["conditionType"] for each in pod["spec"].get("readinessGates") or ()]
     closed = [each for each in gates if dig(conditions, each, "status") != "True"]
     if not closed or containers["status"] != "True":
         return containers
-    message = f'the status of pod readiness gate {closed[0]!r} is not "True", but False'.replace("'", '"')
+    message = f'the status of pod readiness gate "{closed[0]}" is not "True", but False'
     return {"status": "False", "reason": "ReadinessGatesNotReady", "message": message}
 
 
-def _condition(name: str, wanted: Json, old: Json | None, now: str) -> Json:
-    same = old is not None and old.get("status") == wanted["status"]
-    since = (old or {}).get("lastTransitionTime") if same else None
-    return {"type": name, **wanted, "lastProbeTime": None, "lastTransitionTime": since or now}
+def _with_times(wanted: dict[str, Json], old: Json, now: str) -> list[Json]:
+    """Return the conditions as a list, those of others at the end; a time moves only when its status changes."""
+    known, made = _by_type(old), []
+    for name, condition in wanted.items():
+        before = known.pop(name, {})
+        same = before.get("status") == condition["status"]
+        since = before.get("lastTransitionTime") if same else None
+        made.append({"type": name, **condition, "lastProbeTime": None, "lastTransitionTime": since or now})
+    return made + list(known.values())
+
+
+def _by_type(status: Json) -> dict[str, Json]:
+    return {each["type"]: each for each in status.get("conditions") or ()}

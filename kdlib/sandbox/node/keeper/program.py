@@ -111,17 +111,15 @@ def _user(wanted: str) -> Message:
     """Look up `name`, `uid`, `name:group` or `uid:gid` in the container's own files; empty is root."""
     name, _, group = wanted.partition(":")
     name = name or "0"
-    entries = _entries("/etc/passwd", 7)
-    entry = next((entry for entry in entries if name in (entry[0], entry[2])), None)
+    entry = next((entry for entry in _entries("/etc/passwd", 7) if name in (entry[0], entry[2])), None)
     if entry is None and not name.isdecimal():
         raise OSError(errno.EINVAL, f"unable to find user {name}: no matching entries in passwd file")
-    uid = int(entry[2] if entry else name)
-    gid = int(entry[3] if entry else 0)
-    home = entry[5] if entry else ("/" if uid else "/root")
-    groups = [int(line[2]) for line in _entries("/etc/group", 4) if entry and entry[0] in line[3].split(",")]
-    if group:
-        gid = _group(group)
-    return {"uid": uid, "gid": gid, "groups": groups, "home": home}
+    if entry is None:
+        home = "/root" if name == "0" else "/"
+        return {"uid": int(name), "gid": _group(group or "0"), "groups": [], "home": home}
+    gid = _group(group) if group else int(entry[3])
+    groups = [int(line[2]) for line in _entries("/etc/group", 4) if entry[0] in line[3].split(",")]
+    return {"uid": int(entry[2]), "gid": gid, "groups": groups, "home": entry[5]}
 
 
 def _group(wanted: str) -> int:
