@@ -18,7 +18,7 @@ def guest_script() -> bytes:
 @cache
 def programs() -> dict[str, bytes]:
     """Return configcli for Python, and for images without it, under the names of their blobs."""
-    return {"configcli": _read("configcli.py"), "ccli": _read("ccli.sh")}
+    return {"configcli": _read("configcli"), "ccli": _read("ccli.sh")}
 
 
 def _read(name: str) -> bytes:

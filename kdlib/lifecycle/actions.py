@@ -14,19 +14,23 @@ __all__ = ["actions"]
 
 def actions(member: MemberStatus, around: Circumstances) -> Iterator[Action]:
     """Yield what is to be done inside the member now: nothing, its set-up, or one notification."""
-    stored = around.stored.get(member.pod)
-    if stored is None or stored.state != member.state:
+    stored, sighting = around.stored.get(member.pod), around.sighting(member)
+    if stored is None or stored.state != member.state or not sighting.runs:
         return
-    sighting, detail = around.sighting(member), member.state_detail
+    detail = member.state_detail
     match member.state:
-        case MemberState.CREATING:
-            recorded = (stored.state_detail.configuring_container, stored.state_detail.attempt)
-            due = recorded == (detail.configuring_container, detail.attempt) and has_work(around.role)
-            if due and sighting.runs and sighting.container == detail.configuring_container:
+        case MemberState.CREATING if sighting.container == detail.configuring_container and has_work(around.role):
+            if _is_recorded(member, stored):
                 yield _set_up(member, around)
-        case MemberState.CONFIGURED:
-            if sighting.runs and sighting.container == detail.last_configured_container:
+        case MemberState.CONFIGURED if sighting.container == detail.last_configured_container:
+            if has_package(around.role):
                 yield from _notifications(member, stored, around)
+
+
+def _is_recorded(member: MemberStatus, stored: MemberStatus) -> bool:
+    """Tell whether the attempt is the stored one."""
+    now, then = member.state_detail, stored.state_detail
+    return (now.configuring_container, now.attempt) == (then.configuring_container, then.attempt)
 
 
 def _set_up(member: MemberStatus, around: Circumstances) -> SetUp:
@@ -44,8 +48,6 @@ def _set_up(member: MemberStatus, around: Circumstances) -> SetUp:
 
 def _notifications(member: MemberStatus, stored: MemberStatus, around: Circumstances) -> Iterator[Notify]:
     """Yield the head of the queue, which brings the configmeta along; else a refresh, where one is needed."""
-    if not has_package(around.role):
-        return
     detail = member.state_detail
     container, queue = detail.last_configured_container or "", detail.pending_notify_cmds or ()
     recorded = {change_name(entry) for entry in stored.state_detail.pending_notify_cmds or ()}

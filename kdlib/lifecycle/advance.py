@@ -82,22 +82,26 @@ def settled(status: ClusterStatus) -> bool:
 def _with_names(resolved: Resolved, surroundings: Surroundings) -> ClusterStatus:
     """Take the reserved names over, make entries of new roles, and drop those of roles that are gone (RC-20, RC-22)."""
     known = {role.id: role for role in resolved.status.roles}
-    roles = []
-    for role in resolved.roles:
-        entry = known.pop(role.id, None)
-        if entry is None and role.wanted == 0:
-            continue
-        there = (STATEFUL_SET.name, role.stateful_set) in surroundings.children
-        if entry is not None and not entry.members and not role.wanted and not there:
-            continue
-        roles.append((entry or RoleStatus(id=role.id)).changed(stateful_set=role.stateful_set))
+    roles = [
+        known.get(role.id, RoleStatus(id=role.id)).changed(stateful_set=role.stateful_set)
+        for role in resolved.roles
+        if _is_there(role, known.get(role.id), surroundings)
+    ]
+    unresolved = set(known).difference(role.id for role in resolved.roles)
     changed: ClusterStatus = resolved.status.changed(
-        roles=(*roles, *known.values()),
+        roles=(*roles, *(known[role_id] for role_id in sorted(unresolved))),
         cluster_service=resolved.cluster_service,
         reserved=resolved.reserved,
         spec_generation_to_process=resolved.status.spec_generation_to_process or 0,
     )
     return changed
+
+
+def _is_there(role: ResolvedRole, entry: RoleStatus | None, surroundings: Surroundings) -> bool:
+    """Tell whether the role has, or gets, an entry in the status."""
+    if role.wanted or (entry is not None and entry.members):
+        return True
+    return entry is not None and (STATEFUL_SET.name, role.stateful_set) in surroundings.children
 
 
 def _around(

@@ -87,15 +87,14 @@ def _knows(member: MemberStatus) -> int | None:
     A member whose set-up is still to come, or starts anew, learns all from its configmeta.
     """
     detail = member.state_detail
+    learned = detail.configured_generation or 0
     match member.state:
         case MemberState.CONFIGURED:
-            return detail.configured_generation or 0
+            return learned
         case MemberState.CREATE_PENDING:
-            return (detail.configured_generation or 0) if detail.last_configured_container else None
-        case MemberState.CREATING if member.pvc and detail.configured_generation is not None:
-            return detail.configured_generation
+            return learned if detail.last_configured_container else None
         case MemberState.CREATING:
-            return detail.configuring_generation or 0
+            return learned if member.pvc and learned else detail.configuring_generation or 0
         case _:
             return None
 

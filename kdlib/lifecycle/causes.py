@@ -4,6 +4,7 @@ Layer: pure.
 """
 
 from kdlib.lifecycle.circumstances import Circumstances, change_name, has_package, has_work
+from kdlib.lifecycle.membership import LEAVING
 from kdlib.lifecycle.retries import asked
 from kdlib.lifecycle.table import Cause
 from kdlib.model import Finished, MemberState, MemberStatus
@@ -16,12 +17,8 @@ def cause(member: MemberStatus, around: Circumstances, *, held: int) -> Cause | 
 
     `held` is the spec generation of the configmeta that every reachable configured member holds at least.
     """
-    match member.state:
-        case MemberState.DELETE_PENDING:
-            stored = around.stored.get(member.pod)
-            return Cause.RENOUNCED if stored and stored.state == MemberState.DELETE_PENDING else None
-        case MemberState.DELETING:
-            return Cause.CLEANED if _cleaned(member, around) else None
+    if member.state in LEAVING:
+        return _leaving(member, around)
     if not around.wanted(member):
         return Cause.UNWANTED_KNOWN if known_to_others(member) else Cause.UNWANTED
     match member.state:
@@ -30,7 +27,7 @@ def cause(member: MemberStatus, around: Circumstances, *, held: int) -> Cause | 
         case MemberState.CREATING:
             return _creating(member, around)
         case MemberState.CONFIGURED:
-            return _configured(member, around)
+            return _queue(member, around) or _refreshed(member, around)
         case _:
             return _failed(member, around)
 
@@ -48,8 +45,12 @@ def refresh(member: MemberStatus, generation: int) -> str | None:
     return str(generation) if member.state_detail.last_config_data_generation != generation else None
 
 
-def _cleaned(member: MemberStatus, around: Circumstances) -> bool:
-    return around.surroundings.ended(member, around.role.stateful_set) and around.surroundings.cleaned(member)
+def _leaving(member: MemberStatus, around: Circumstances) -> Cause | None:
+    if member.state == MemberState.DELETE_PENDING:
+        stored = around.stored.get(member.pod)
+        return Cause.RENOUNCED if stored and stored.state == MemberState.DELETE_PENDING else None
+    ended = around.surroundings.ended(member, around.role.stateful_set)
+    return Cause.CLEANED if ended and around.surroundings.cleaned(member) else None
 
 
 def _pending(member: MemberStatus, around: Circumstances, *, held: int) -> Cause | None:
@@ -81,23 +82,29 @@ def _creating(member: MemberStatus, around: Circumstances) -> Cause | None:
             return None
 
 
-def _configured(member: MemberStatus, around: Circumstances) -> Cause | None:
-    if around.sighting(member).container != member.state_detail.last_configured_container:
+def _queue(member: MemberStatus, around: Circumstances) -> Cause | None:
+    """Return what the container, or the change at the head of the queue, leads to."""
+    detail = member.state_detail
+    if around.sighting(member).container != detail.last_configured_container:
         return Cause.CONTAINER_GONE
-    queue = member.state_detail.pending_notify_cmds or ()
-    if queue and queue[0].exit_code is not None:
-        if asked(around.annotations, member.pod, member.state_detail.retry_handled):
-            return Cause.RETRY_ASKED
-    elif queue:
-        match around.finished_notify(member, change_name(queue[0])):
-            case Finished(exit_code=0):
-                return Cause.NOTIFIED
-            case Finished():
-                return Cause.NOTIFY_FAILED
+    queue = detail.pending_notify_cmds or ()
+    if not queue:
+        return None
+    if queue[0].exit_code is not None:
+        return Cause.RETRY_ASKED if asked(around.annotations, member.pod, detail.retry_handled) else None
+    match around.finished_notify(member, change_name(queue[0])):
+        case Finished(exit_code=0):
+            return Cause.NOTIFIED
+        case Finished():
+            return Cause.NOTIFY_FAILED
+        case _:
+            return None
+
+
+def _refreshed(member: MemberStatus, around: Circumstances) -> Cause | None:
     change = refresh(member, around.generation) if has_package(around.role) else None
-    if change is not None and around.finished_notify(member, change) is not None:
-        return Cause.REFRESHED
-    return None
+    done = change is not None and around.finished_notify(member, change) is not None
+    return Cause.REFRESHED if done else None
 
 
 def _failed(member: MemberStatus, around: Circumstances) -> Cause | None:

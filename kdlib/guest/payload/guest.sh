@@ -369,6 +369,7 @@ inject() {
 # --- configcli (5.6, 5.9)
 
 install_configcli() {
+    [ -n "${blob_configcli-}" ] || return 0
     if [ "$layout" = new ]; then bin=$root/usr/local/bin; else bin=$root/usr/bin; fi
     if [ ! -e "$root/usr/local/bin/configcli" ] && [ ! -e "$root/usr/bin/configcli" ]; then
         mkdir -p "$bin" && write_program || failed 79 "configcli cannot be installed into ${bin#"$root"}"

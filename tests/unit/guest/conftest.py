@@ -21,6 +21,8 @@ from kdlib.model import Notify, SetUp
 from kdlib.wire import ExecRequest
 
 CONFIGMETA = b'{"node":{"id":"1","fqdn":"pod-0.here"}}'
+WAIT = 'until [ -e "$GUEST_ROOT/go" ]; do sleep 0.05; done\n'
+"""Makes a start script wait until the test lets it go on."""
 LOG_EVENT = '#!/bin/sh\necho "$*" >>"$GUEST_ROOT/events"\n'
 
 
@@ -108,6 +110,10 @@ class Container:
 
     def begin(self, life: str) -> None:
         (self.root / ".life").write_text(life)
+
+    def go(self) -> None:
+        """Let start scripts that wait go on."""
+        (self.root / "go").touch()
 
     def text(self, path: str) -> str:
         return (self.root / path).read_text()
@@ -201,6 +207,26 @@ def exchange() -> Callable[..., Awaitable[object]]:
 
 
 @pytest.fixture
+def wait() -> str:
+    """Return the lines that make a start script wait until `Container.go`."""
+    return WAIT
+
+
+@pytest.fixture
+def until() -> Callable[..., Awaitable[None]]:
+    """Wait until a condition holds."""
+
+    async def held(condition: Callable[[], object], seconds: float = 30.0) -> None:
+        for _ in range(int(seconds / 0.02)):
+            if condition():
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError("it does not happen")
+
+    return held
+
+
+@pytest.fixture
 def pack() -> Callable[..., bytes]:
     return packed
 
@@ -218,6 +244,7 @@ def make_set_up() -> Callable[..., SetUpWork]:
             configmeta=CONFIGMETA,
             package_url="file:///opt/app.tgz",
             new_layout=True,
+            install_configcli=False,
             limits=Limits(script=30, attach=20, send=20.0, grace=1),
         )
         return replace(work, **values)

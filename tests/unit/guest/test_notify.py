@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from kdlib.errors import UnreachableError
-from kdlib.guest import notify, set_up
+from kdlib.guest import Limits, notify, set_up
 from kdlib.guest.work import notify_frame
 from kdlib.model import Finished, Stalled
 
@@ -49,15 +49,13 @@ async def test_a_refresh_writes_configmeta_and_runs_nothing(make_member, make_no
     assert box.events() == ["--configure"]
 
 
-async def test_an_event_is_read_back_when_its_exec_was_cut(make_member, make_notify):
-    box = await make_member("sleep 0.3; exit 4\n")
+async def test_an_event_is_read_back_when_its_exec_was_cut(make_member, make_notify, wait, until):
+    box = await make_member(f"{wait}exit 4\n")
     begun = asyncio.create_task(notify(box, make_notify("c", "--delnodes")))
-    for _ in range(500):
-        if len(box.events()) > 1:
-            break
-        await asyncio.sleep(0.02)
+    await until(lambda: len(box.events()) == 2)
     begun.cancel()
     await asyncio.wait([begun])
+    box.go()
     assert (await notify(box, make_notify("c", "--delnodes"))).result.exit_code == 4
     assert box.events() == ["--configure", "--delnodes"]
 
@@ -120,28 +118,26 @@ async def test_a_member_out_of_reach_has_stalled(make_member, make_notify):
 
 async def test_who_takes_long_is_told_of_before_the_end(make_member, make_notify):
     box = await make_member("sleep 0.5\n")
-    work = make_notify("c", "--delnodes")
-    work = make_notify("c", "--delnodes", limits=type(work.limits)(answer=0.1))
     said = []
-    fact = await notify(box, work, progress=said.append)
+    fact = await notify(box, make_notify("c", "--delnodes", limits=Limits(answer=0.1)), progress=said.append)
     assert [item.result for item in said] == [Stalled("no end of delnodes within 0.1 s")]
     assert fact.result == Finished(0, generation=8)
     said.clear()
-    await notify(box, make_notify("d", "--delnodes", limits=type(work.limits)(answer=9)), progress=said.append)
+    await notify(box, make_notify("d", "--delnodes", limits=Limits(answer=60)), progress=said.append)
     assert said == []
 
 
-async def test_an_event_that_takes_longer_than_an_exec_is_followed_by_others(make_member, make_notify):
-    box = await make_member("sleep 1.2\n")
-    work = make_notify("c", "--delnodes")
-    work = make_notify("c", "--delnodes", limits=type(work.limits)(attach=1))
-    assert (await notify(box, work)).result == Finished(0, generation=8)
-    assert len(box.requests) > 1
+async def test_an_event_that_takes_longer_than_an_exec_is_followed_by_others(make_member, make_notify, wait, until):
+    box = await make_member(wait)
+    begun = asyncio.create_task(notify(box, make_notify("c", "--delnodes", limits=Limits(attach=1))))
+    await until(lambda: len(box.requests) == 2)
+    box.go()
+    assert (await begun).result == Finished(0, generation=8)
+    assert box.events() == ["--configure", "--delnodes"]
 
 
 async def test_an_event_that_hangs_is_stopped(make_member, make_notify):
     box = await make_member("sleep 60\n")
-    work = make_notify("c", "--delnodes")
-    fact = await notify(box, make_notify("c", "--delnodes", limits=type(work.limits)(script=1, grace=1)))
+    fact = await notify(box, make_notify("c", "--delnodes", limits=Limits(script=1, grace=1)))
     assert fact.result.exit_code == 143
     assert fact.result.detail == "the start script's event did not end within 1 s and was stopped"
