@@ -81,8 +81,10 @@ class Addresses:
         elif wanted != "None":
             self._check_address(service, wanted, uid)
         spec["clusterIP"], spec["clusterIPs"] = wanted, [wanted]
-        spec.setdefault("ipFamilies", ["IPv4"])
-        spec.setdefault("ipFamilyPolicy", "SingleStack")
+        # A headless Service that selects nothing may list addresses of either family.
+        is_free = wanted == "None" and not spec.get("selector")
+        spec.setdefault("ipFamilies", ["IPv4", "IPv6"] if is_free else ["IPv4"])
+        spec.setdefault("ipFamilyPolicy", "RequireDualStack" if is_free else "SingleStack")
 
     def _check_address(self, service: Json, wanted: str, uid: str) -> None:
         try:

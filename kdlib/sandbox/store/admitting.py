@@ -42,7 +42,7 @@ async def validate_draft(admission: Admission, draft: Draft) -> None:
         draft.warnings.extend(await admission.validate(_attributes(draft)))
 
 
-async def admit_deletion(admission: Admission, deletion: Deletion) -> list[str]:
+async def admit_deletion(admission: Admission, deletion: Deletion, *, is_named: bool = True) -> list[str]:
     """Show a deletion to all webhooks, and return their warnings; raises ApiError."""
     if admission.is_idle:
         return []
@@ -51,7 +51,8 @@ async def admit_deletion(admission: Admission, deletion: Deletion) -> list[str]:
         options["propagationPolicy"] = deletion.options.propagation
     if deletion.options.grace_seconds is not None:
         options["gracePeriodSeconds"] = deletion.options.grace_seconds
-    target = Target(deletion.resource, *deletion.key)
+    namespace, name = deletion.key
+    target = Target(deletion.resource, namespace, name if is_named else "")
     caller, dry_run = deletion.options.caller, deletion.options.dry_run
     asked = Attributes("DELETE", target, None, deletion.old, caller, dry_run=dry_run, options=options)
     _, warnings = await admission.mutate(asked)

@@ -205,11 +205,16 @@ class Answering:
         code = 202 if not is_gone and options.orphan is False else 200
         return Answer(code, deletion_body(deletion, obj, is_gone=is_gone), tuple(warnings))
 
-    async def _begin_deletion(self, target: Target, options: DeleteOptions) -> tuple[Deletion, list[str]]:
-        """Have a deletion admitted; begin again where the object changed meanwhile."""
+    async def _begin_deletion(
+        self, target: Target, options: DeleteOptions, *, is_named: bool = True
+    ) -> tuple[Deletion, list[str]]:
+        """Have a deletion admitted; begin again where the object changed meanwhile.
+
+        A deletion that is part of a collection's is not named to webhooks.
+        """
         while True:
             deletion = begin_delete(self._core, target.resource, target.key, options)
-            warnings = await admit_deletion(self.admission, deletion)
+            warnings = await admit_deletion(self.admission, deletion, is_named=is_named)
             if self._core.live(target.resource, *target.key) == deletion.old:
                 return deletion, warnings
 
@@ -220,7 +225,7 @@ class Answering:
         for item in items:
             metadata_of = item["metadata"]
             one = replace(target, namespace=metadata_of.get("namespace", ""), name=metadata_of["name"])
-            deletion, _ = await self._begin_deletion(one, options)
+            deletion, _ = await self._begin_deletion(one, options, is_named=False)
             commit_delete(self._core, deletion)
         return Answer(200, list_body(target.resource, items, metadata))
 

@@ -21,6 +21,7 @@ from kdlib.wire import Kind
 __all__ = ["Verdict", "WebhookFailure", "admission_review", "verdict_of"]
 
 _VERSION = "admission.k8s.io/v1"
+_SCALE = Kind("autoscaling/v1", "Scale")
 
 
 class WebhookFailure(Exception):  # noqa: N818 - its failure policy decides whether it is an error
@@ -42,9 +43,9 @@ def admission_review(hook: Hook, asked: Attributes, uid: str) -> Json:
     resource = hook.resource or target.resource
     request: Json = {
         "uid": uid,
-        "kind": _kind(resource.kind),
+        "kind": _kind(_SCALE if target.subresource == "scale" else resource.kind),
         "resource": _resource(resource.kind),
-        "requestKind": _kind(target.resource.kind),
+        "requestKind": _kind(_SCALE if target.subresource == "scale" else target.resource.kind),
         "requestResource": _resource(target.resource.kind),
     }
     if target.subresource:
