@@ -174,7 +174,7 @@ class HttpTransport:
             try:
                 await self.request(Request("GET", exec_path(request), {"container": request.container}))
             except ApiError as told:
-                if told.code == error.status:
+                if told.code == error.status and told.status.get("message"):
                     return told
             except UnreachableError:
                 pass

@@ -243,13 +243,13 @@ FAULTS = ("lost", "unanswered", "refused", "throttled", "twice", "delayed")
 
 
 @pytest.mark.parametrize("takes_effect", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("call", range(1, CALLS, 7))
+@pytest.mark.parametrize("call", range(1, CALLS, 9))
 def test_the_end_is_the_same_wherever_the_operator_died(play, made, undisturbed, call, takes_effect):
     snapshots, _ = lived(play, made, lambda inner: Dying(inner, call, takes_effect=takes_effect))
     assert snapshots == undisturbed
 
 
-@pytest.mark.parametrize(("call", "fault"), [(call, FAULTS[call // 4 % len(FAULTS)]) for call in range(1, CALLS, 4)])
+@pytest.mark.parametrize(("call", "fault"), [(call, FAULTS[call // 5 % len(FAULTS)]) for call in range(1, CALLS, 5)])
 def test_the_end_is_the_same_whatever_happened_to_one_call(play, made, undisturbed, call, fault):
     snapshots, _ = lived(play, made, lambda inner: Faulty(inner, call, fault))
     assert snapshots == undisturbed
