@@ -31,6 +31,7 @@ class _Restarts:
     last: str = ""
 
     def add(self, status: Json) -> None:
+        """Count the restarts of one container in."""
         self.count += int(status.get("restartCount") or 0)
         self.last = max(self.last, dig(status, "lastState", "terminated", "finishedAt", default=""))
 
