@@ -3,7 +3,18 @@
 Layer: shell.
 """
 
-from kdlib.sandbox.http import Access, AccessLog, User
+from kdlib.sandbox.http import (
+    Access,
+    AccessLog,
+    Authority,
+    ExecOrder,
+    User,
+    exec_in_pod,
+    kubeconfig_text,
+    log_of_pod,
+    server_context,
+    write_private,
+)
 from kdlib.sandbox.node import ImageBuildError, build_image
 from kdlib.sandbox.sandbox import Sandbox, SandboxOptions
 from kdlib.sandbox.store import Registry
@@ -12,8 +23,10 @@ from kdlib.sandbox.streams import Containers, ContainerSession, LogRequest
 __all__ = [
     "Access",
     "AccessLog",
+    "Authority",
     "ContainerSession",
     "Containers",
+    "ExecOrder",
     "ImageBuildError",
     "LogRequest",
     "Registry",
@@ -21,4 +34,9 @@ __all__ = [
     "SandboxOptions",
     "User",
     "build_image",
+    "exec_in_pod",
+    "kubeconfig_text",
+    "log_of_pod",
+    "server_context",
+    "write_private",
 ]

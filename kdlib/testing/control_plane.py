@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from kdlib.errors import KubeDirectorError
-from kdlib.sandbox.http import Authority, kubeconfig_text, write_private
+from kdlib.sandbox import Authority, kubeconfig_text, write_private
 
 __all__ = ["ControlPlane", "ControlPlaneError", "control_plane_folder"]
 

@@ -24,6 +24,7 @@ class _Jumping(selectors.DefaultSelector):
     seconds = 0.0
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Return what is ready now; with nothing ready, the time that should be waited for has passed."""
         ready: list[tuple[selectors.SelectorKey, int]] = super().select(0)
         if ready or timeout == 0:
             return ready
@@ -39,6 +40,7 @@ class _Loop(asyncio.SelectorEventLoop):
         super().__init__(selector)
 
     def time(self) -> float:
+        """Return the virtual seconds."""
         return self._jumping.seconds
 
 

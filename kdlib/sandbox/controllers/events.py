@@ -48,6 +48,7 @@ class _Recent(OrderedDict[_Key, _Value], Generic[_Value]):
     _SIZE = 4096
 
     def remember(self, key: _Key, value: _Value) -> None:
+        """Set a value, and forget the oldest where there are too many."""
         self[key] = value
         self.move_to_end(key)
         if len(self) > self._SIZE:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from kdlib.errors import UnreachableError, api_error
 from kdlib.frozen import Json
-from kdlib.sandbox.streams import LogRequest
+from kdlib.sandbox import LogRequest
 from kdlib.testing.hollow.responder import Answer, ContainerLife, ExecCall, Responder, Stdin
 from kdlib.wire import ExecRequest
 

@@ -15,8 +15,15 @@ from aiohttp.web import BaseRequest, Response, Server, ServerRunner, SockSite, S
 from multidict import MultiMapping
 
 from kdlib.errors import ApiError, UnreachableError, api_error
-from kdlib.sandbox.http import Authority, ExecOrder, exec_in_pod, log_of_pod, server_context
-from kdlib.sandbox.streams import Containers, LogRequest
+from kdlib.sandbox import (
+    Authority,
+    Containers,
+    ExecOrder,
+    LogRequest,
+    exec_in_pod,
+    log_of_pod,
+    server_context,
+)
 from kdlib.wire import ExecRequest
 
 __all__ = ["HollowKubelet"]
