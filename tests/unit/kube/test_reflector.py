@@ -35,6 +35,7 @@ class Scripted:
     def __init__(self, lists, watches):
         self.lists, self.watches = deque(lists), deque(watches)
         self.asked = []
+        self.is_silent = False
 
     async def request(self, request):
         self.asked.append(("list", request.query.get("continue", "")))
@@ -61,6 +62,7 @@ class Scripted:
         for item in script:
             match item:
                 case "hang":
+                    self.is_silent = True
                     await asyncio.Event().wait()
                 case Exception():
                     raise item
@@ -69,11 +71,11 @@ class Scripted:
 
 
 async def followed(transport, *, optional=False, until=None):
-    """Run a reflector until its watch hangs (or `until` holds), and return its cache."""
+    """Run a reflector until the script is played and its watch is silent, or `until` holds; return its cache."""
     cache = Cache()
     reflector = Reflector(Api(transport, name="east"), Selection(POD), cache, optional=optional, settings=SETTINGS)
     task = asyncio.create_task(reflector.run())
-    done = until or (lambda: not transport.watches and transport.asked[-1:] == [("watch", cache.resource_version)])
+    done = until or (lambda: transport.is_silent)
     async with asyncio.timeout(5):
         while not done():  # noqa: ASYNC110 - the script is what is awaited
             await asyncio.sleep(0.001)
