@@ -118,7 +118,9 @@ class ContainerRun:
             self._record_refusal(prepared, str(error))
             return None
         described = {key: value for key, value in prepared.arguments.items() if key not in _FOR_STARTS}
-        self.life = life = Life(room.means.keeper, prepared.key, started, self.log, began, described)
+        self.life = life = Life(
+            room.means.keeper, prepared.key, started, self.log, began, described, prepared.image.stop_signal
+        )
         life.record()
         room.tell("Started", f"Started container {name}", container=name)
         return life
@@ -167,7 +169,7 @@ class ContainerRun:
             async with asyncio.timeout(seconds) as limit:
                 with self._room.limited_by(limit):
                     await self._pre_stop(life)
-                    await life.send(signal.SIGTERM)
+                    await life.send(life.stop_signal)
                     await ended(life.process)
         except TimeoutError:
             await life.send(signal.SIGKILL)

@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 from kdlib.errors import KubeDirectorError
+from kdlib.sandbox.node.images import LINKS
 from kdlib.sandbox.node.keeper_link import BOOT
 
 __all__ = ["ImageBuildError", "build_image", "image_digest"]
@@ -101,6 +102,17 @@ async def _build(folder: Path, work: Path, interpreter: str) -> None:
     if not (source / _SCRIPT).exists():
         return
     await _run(source, image / "layer", interpreter)
+    await asyncio.to_thread(_follow_links, image / "layer")
+
+
+def _follow_links(layer: Path) -> None:
+    """Move what lies in folders that are links on this machine to where the links lead."""
+    for name in LINKS:
+        folder, link = layer / name, Path("/", name)
+        if link.is_symlink() and folder.is_dir() and not folder.is_symlink():
+            target = layer / link.readlink().as_posix().lstrip("/")
+            shutil.copytree(folder, target, symlinks=True, dirs_exist_ok=True)
+            shutil.rmtree(folder)
 
 
 async def _run(source: Path, layer: Path, interpreter: str) -> None:

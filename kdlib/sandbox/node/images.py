@@ -1,14 +1,15 @@
 """Images without a registry: a name stands for a folder with an OCI-style config and a layer over the base.
 
 The folder holds `config.json` (`{"config": {"Entrypoint": [...], "Cmd": [...], "Env": ["A=b"], "WorkingDir": "/x",
-"User": "1000"}}`, all optional) and `layer/`, whose content lies over the machine's own folders in each container. On a
-machine where /bin, /sbin and /lib are links into /usr, a layer's programs belong below `usr/`.
+"User": "1000", "StopSignal": "SIGINT"}}`, all optional) and `layer/`, whose content lies over the machine's own folders
+in each container. On a machine where /bin, /sbin and /lib are links into /usr, a layer's programs belong below `usr/`.
 Source: https://github.com/opencontainers/image-spec/blob/main/config.md.
 
 Layer: shell.
 """
 
 import json
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,10 @@ from pathlib import Path
 from kdlib.errors import KubeDirectorError
 from kdlib.frozen import Json, digest
 
-__all__ = ["BASE", "Image", "ImageError", "Images", "full_image_name"]
+__all__ = ["LINKS", "Image", "ImageError", "Images", "full_image_name"]
+
+LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+"""Top-level folders that many machines have as links into /usr."""
 
 
 class ImageError(KubeDirectorError):
@@ -34,6 +38,7 @@ class Image:
     environment: Mapping[str, str] = field(default_factory=dict)
     working_folder: str = "/"
     user: str = ""
+    stop_signal: int = signal.SIGTERM
 
     @property
     def id(self) -> str:
@@ -42,12 +47,12 @@ class Image:
         return f"sandbox://sha256:{digest([*parts, self.working_folder, self.user])}"
 
 
-BASE = Image("base")
-"""The machine's own folders, without a command: a container of it runs an init that reaps, unless told what to run."""
-
-
 class Images:
-    """Which images the node knows. With `any_image`, an unknown name is the base."""
+    """Which images the node knows.
+
+    With `any_image`, an unknown name is the machine's own folders without a command; a container without a command
+    runs an init that reaps.
+    """
 
     def __init__(self, *, any_image: bool = False) -> None:
         self._any_image = any_image
@@ -88,6 +93,7 @@ def full_image_name(name: str) -> str:
 def _read(name: str, path: Path) -> Image:
     config = _config(path)
     layer = path / "layer"
+    _check_links(layer)
     environment = (entry.partition("=") for entry in config.get("Env") or ())
     return Image(
         name,
@@ -97,7 +103,28 @@ def _read(name: str, path: Path) -> Image:
         environment={key: value for key, _, value in environment},
         working_folder=config.get("WorkingDir") or "/",
         user=config.get("User") or "",
+        stop_signal=_signal_number(str(config.get("StopSignal") or "SIGTERM"), path),
     )
+
+
+def _signal_number(text: str, path: Path) -> int:
+    """Read a signal's number or name, such as `SIGINT`, `INT`, `2` or `SIGRTMIN+3`."""
+    if text.isdecimal():
+        return int(text)
+    name, _, offset = text.upper().removeprefix("SIG").partition("+")
+    try:
+        return signal.Signals[f"SIG{name}"] + int(offset or 0)
+    except (KeyError, ValueError) as error:
+        raise ImageError(f'"{path}/config.json" has no valid StopSignal: "{text}"') from error
+
+
+def _check_links(layer: Path) -> None:
+    """Refuse a folder that would hide a link of the machine, and with it the programs of the base."""
+    for name in LINKS:
+        if Path("/", name).is_symlink() and (layer / name).is_dir() and not (layer / name).is_symlink():
+            raise ImageError(
+                f'"{layer}/{name}" would hide the machine\'s own programs; move its content to "usr/{name}"'
+            )
 
 
 def _config(path: Path) -> Json:

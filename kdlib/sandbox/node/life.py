@@ -31,6 +31,7 @@ class Life:
     log: Logbook
     began: datetime
     program: Mapping[str, Any]
+    stop_signal: int
     unhealthy: asyncio.Future[float] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     """Done when a probe wants the container's end; the result is the grace period in seconds."""
     _execs: int = 0

@@ -19,7 +19,7 @@ from kdlib.sandbox.node.keeper.identity import enter_user_namespace
 from kdlib.sandbox.node.keeper.network import raise_network
 from kdlib.sandbox.node.keeper.refusal import Knobs, explain
 from kdlib.sandbox.node.keeper.server import Server
-from kdlib.sandbox.node.keeper.tree import become_root, bind_claims, fill
+from kdlib.sandbox.node.keeper.tree import become_root, bind_claims, fill, try_overlay
 
 __all__ = ["launch"]
 
@@ -65,6 +65,7 @@ def _keep(link: socket.socket, alive: int, settings: Message, knobs: Knobs) -> N
             return
         kernel.rename_process("sandbox-node")
         _step("mount proc", become_root, knobs)
+        _step("mount overlay", try_overlay, knobs)
         if settings["claims"]:
             bind_claims(settings["claims"])
         _step("new network", lambda: raise_network(settings["gateway"], settings["prefix"]), knobs)

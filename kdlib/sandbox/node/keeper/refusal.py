@@ -9,6 +9,9 @@ from typing import NamedTuple
 __all__ = ["Knobs", "explain"]
 
 
+_KERNEL = "Linux 5.12 or later with user namespaces, overlayfs and veth is needed"
+
+
 class Knobs(NamedTuple):
     """The settings of the host that decide about unprivileged namespaces; None where the kernel has no such setting."""
 
@@ -31,6 +34,8 @@ def explain(step: str, code: int, knobs: Knobs) -> str:
         remedy = "run `sysctl -w kernel.apparmor_restrict_unprivileged_userns=0` as root"
     elif code == errno.ENOSPC:
         remedy = "raise the limits in /proc/sys/user (such as user.max_user_namespaces) as root"
+    elif step == "mount overlay":
+        remedy = _KERNEL
     elif step == "mount proc":
         remedy = (
             "parts of /proc are hidden: start the surrounding container with `--security-opt systempaths=unconfined`"
@@ -41,5 +46,5 @@ def explain(step: str, code: int, knobs: Knobs) -> str:
             "--security-opt apparmor=unconfined`, or run outside of it"
         )
     else:
-        remedy = "Linux 5.12 or later with user namespaces, overlayfs and veth is needed"
+        remedy = _KERNEL
     return f'the kernel refuses the sandbox\'s node ("{step}": {why}); {remedy}'

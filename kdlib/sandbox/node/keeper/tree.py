@@ -12,7 +12,17 @@ from collections import deque
 
 from kdlib.sandbox.node.keeper import kernel
 
-__all__ = ["HOST", "SKELETON", "base_folders", "base_layers", "become_root", "bind_claims", "fill", "remove"]
+__all__ = [
+    "HOST",
+    "SKELETON",
+    "base_folders",
+    "base_layers",
+    "become_root",
+    "bind_claims",
+    "fill",
+    "remove",
+    "try_overlay",
+]
 
 HOST = "/host"
 SKELETON = "/skeleton"
@@ -78,6 +88,7 @@ _FILES = {
 
 _ETC = frozenset(
     {
+        *("adduser.conf", "default", "deluser.conf", "environment", "pam.conf", "pam.d", "security"),
         *("alternatives", "bash.bashrc", "bashrc", "ca-certificates", "ca-certificates.conf", "crypto-policies"),
         *("debian_version", "dpkg", "ethertypes", "fonts", "gai.conf", "host.conf", "inputrc", "ld.so.cache"),
         *("ld.so.conf", "ld.so.conf.d", "locale.alias", "locale.conf", "localtime", "login.defs", "lsb-release"),
@@ -89,6 +100,7 @@ _ETC = frozenset(
 
 _ETC_PREFIXES = ("java", "jvm", "python3", "alpine-release", "redhat-release", "system-release", "fedora-release")
 _PRIVATE = frozenset({"private"})
+_READABLE_BY_ALL = 0o004
 
 
 def become_root() -> None:
@@ -101,6 +113,18 @@ def become_root() -> None:
     os.chdir("/")
     os.umask(0o022)
     kernel.mount("proc", "/proc", "proc", flags=kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
+
+
+def try_overlay() -> None:
+    """Mount what every container needs, to learn at once whether the kernel allows it."""
+    for name in ("upper", "work"):
+        os.mkdir(f"/box/{name}")
+    kernel.mount(
+        "overlay", "/box", "overlay", data=f"lowerdir={SKELETON},upperdir=/box/upper,workdir=/box/work,userxattr"
+    )
+    kernel.unmount("/box")
+    remove("/box/upper")
+    remove("/box/work")
 
 
 def bind_claims(folder: str) -> None:
@@ -173,7 +197,7 @@ def _fill_etc() -> None:
 
 
 def _copy(source: str, target: str) -> None:
-    """Copy a tree, links as links; what cannot be read, or is private, is left out."""
+    """Copy a tree, links as links; what is private, or not for all users to read, is left out."""
     try:
         if os.path.islink(source):
             os.symlink(os.readlink(source), target)
@@ -183,7 +207,7 @@ def _copy(source: str, target: str) -> None:
             for name in entries:
                 if name not in _PRIVATE:
                     _copy(f"{source}/{name}", f"{target}/{name}")
-        elif os.path.isfile(source):
+        elif os.path.isfile(source) and os.stat(source).st_mode & _READABLE_BY_ALL:
             with open(source, "rb") as file:
                 _write(target, file.read(), os.stat(source).st_mode & 0o755)
     except PermissionError:

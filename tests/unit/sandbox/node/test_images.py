@@ -6,9 +6,11 @@ import select
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from kdlib.frozen import dig
 from kdlib.sandbox.node import ImageBuildError, ImageError, Images, build_image
 from kdlib.sandbox.node.images import full_image_name
 
@@ -40,6 +42,10 @@ def _image(folder, layer=(), **config):
 )
 def test_image_names_are_completed_as_runtimes_do(short, full):
     assert full_image_name(short) == full
+
+
+def _bin_is_a_link():
+    return Path("/bin").is_symlink()
 
 
 @in_module
@@ -78,16 +84,43 @@ def test_a_folder_that_is_no_image_is_refused(tmp_path):
     (tmp_path / "config.json").write_text("{")
     with pytest.raises(ImageError, match="is no JSON"):
         images.add("x", tmp_path)
+    (tmp_path / "config.json").write_text('{"config": {"StopSignal": "SIGNOT"}}')
+    with pytest.raises(ImageError, match="StopSignal"):
+        images.add("x", tmp_path)
     assert images.find("x") is None
 
 
+def test_a_layer_that_would_hide_the_machines_programs_is_refused(tmp_path):
+    made = _image(tmp_path, [("bin/x", "")])
+
+    if Path("/bin").is_symlink():
+        with pytest.raises(ImageError, match='move its content to "usr/bin"'):
+            Images().add("x", made)
+
+
 @in_module
+async def test_a_container_is_stopped_by_its_images_signal(world, tmp_path):
+    world.images.add(
+        "stops",
+        _image(tmp_path, StopSignal="SIGUSR1", Cmd=["sh", "-c", "trap 'exit 9' USR1; echo ready; sleep 99 & wait"]),
+    )
+    world.run("stops", container={"image": "stops"})
+    await world.says("stops", "ready")
+    seen = world.last_seen("stops")
+
+    world.delete("stops")
+    await world.gone("stops")
+
+    assert dig(seen, "status", "containerStatuses", 0, "state", "terminated", "exitCode") == 9
+
+
 async def test_an_image_is_built_once_for_each_content(tmp_path):
     source = tmp_path / "app" / "image"
     source.mkdir(parents=True)
     (source / "config.json").write_text('{"config": {"Cmd": ["x"]}}')
     (source / "file").write_text("1")
-    script = f"echo run >> {tmp_path}/runs; mkdir $LAYER/opt; cat file > $LAYER/opt/file; $PYTHON -V > $LAYER/version"
+    begin = f"echo run >> {tmp_path}/runs; mkdir $LAYER/opt $LAYER/bin; touch $LAYER/bin/moved; "
+    script = begin + "cat file > $LAYER/opt/file; $PYTHON -V > $LAYER/version"
     (source / "sandbox.sh").write_text(script)
 
     first = await build_image(source, tmp_path / "cache")
@@ -98,6 +131,8 @@ async def test_an_image_is_built_once_for_each_content(tmp_path):
     assert first == again != second
     assert (tmp_path / "runs").read_text() == "run\nrun\n"
     assert [(each / "layer/opt/file").read_text() for each in (first, second)] == ["1", "2"]
+    assert [each.name for each in first.rglob("moved")] == ["moved"]
+    assert (first / "layer/usr/bin/moved").exists() == _bin_is_a_link()
     assert (first / "layer/version").read_text().startswith("Python 3")
     assert Images(any_image=False).find("x") is None
     assert sorted(each.name for each in (tmp_path / "cache").iterdir()) == sorted([first.name, second.name])

@@ -130,6 +130,7 @@ async def test_many_requests_at_once_are_all_answered():
         (Knobs(apparmor_restricts=1), "mount proc", 13, "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0"),
         (Knobs(), "new user namespace", 1, "--security-opt seccomp=unconfined"),
         (Knobs(), "mount proc", 1, "--security-opt systempaths=unconfined"),
+        (Knobs(), "mount overlay", 1, "Linux 5.12 or later"),
         (Knobs(), "new network", 95, "Linux 5.12 or later"),
     ],
 )
