@@ -7,17 +7,18 @@ import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
-from kdlib.errors import AlreadyExistsError
 from kdlib.frozen import Json
 from kdlib.sandbox.controllers.addresses import Addresses
 from kdlib.sandbox.controllers.binding import admitted_claim, protected_volume
 from kdlib.sandbox.controllers.deployments import Deployments
 from kdlib.sandbox.controllers.desk import Desk
+from kdlib.sandbox.controllers.expiry import EventExpiry
 from kdlib.sandbox.controllers.garbage import GarbageCollector
 from kdlib.sandbox.controllers.index import Index
 from kdlib.sandbox.controllers.initial import initial_objects
 from kdlib.sandbox.controllers.kinds import PERSISTENT_VOLUME, STORAGE_CLASS
 from kdlib.sandbox.controllers.namespaces import Namespaces
+from kdlib.sandbox.controllers.objects import kind_of
 from kdlib.sandbox.controllers.queue import Item, Queue
 from kdlib.sandbox.controllers.replicas import ReplicaSets
 from kdlib.sandbox.controllers.scheduler import Scheduler
@@ -93,6 +94,7 @@ class Controllers:
             ReplicaSets(desk, queue),
             Scheduler(desk),
             ServiceEndpoints(desk),
+            EventExpiry(desk, queue),
         ]
         self._install(controllers)
         for kind in (SERVICE, PERSISTENT_VOLUME_CLAIM, PERSISTENT_VOLUME):
@@ -102,10 +104,9 @@ class Controllers:
             for obj in self._registry.list(resource.kind):
                 self._told("ADDED", obj)
         for each in initial_objects(self.addresses.first, self._host, self._port):
-            try:
+            metadata = each["metadata"]
+            if self._index.get(kind_of(each), metadata.get("namespace", ""), metadata["name"]) is None:
                 self._registry.create(each)
-            except AlreadyExistsError:
-                continue
 
     async def close(self) -> None:
         """Stop; nothing is written afterwards."""
@@ -119,8 +120,10 @@ class Controllers:
         """Return an object with what a cluster gives it as it is stored; `old` is the stored one, None for a create.
 
         Services get their address and node ports, claims the default class, claims and volumes their protection.
-        Raises ApiError where that cannot be.
+        Raises ApiError where that cannot be. Once these controllers are closed, others see to it.
         """
+        if self._unsubscribe is None:
+            return obj
         match obj["apiVersion"], obj["kind"]:
             case "v1", "Service":
                 return self.addresses.admit(obj, old)

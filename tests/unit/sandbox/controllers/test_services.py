@@ -170,11 +170,11 @@ def test_slices_hold_a_hundred_endpoints_each_and_one_pod_changes_one_slice(play
     async def scenario(house):
         await house.start()
         house.create(SERVICE, "web", HTTP)
-        for number in range(250):
+        for number in range(210):
             pod(house, f"p{number}", ready=True)
         await house.settle()
         slices = [each for each in house.registry.list(SLICE) if each["metadata"]["name"].startswith("web-")]
-        assert sorted(len(each["endpoints"]) for each in slices) == [50, 100, 100]
+        assert sorted(len(each["endpoints"]) for each in slices) == [10, 100, 100]
         house.run("p7", ready=False)
         await house.settle()
         after = {each["metadata"]["name"]: each for each in house.registry.list(SLICE)}

@@ -301,7 +301,7 @@ def test_settled_means_silent(play):
         house.create(STATEFUL_SET, "web", spec(10, podManagementPolicy="Parallel"))
         await house.settle()
         before = house.commits
-        await house.settle(3600)
+        await house.settle(3000)
         assert house.commits == before
         assert house.controllers.idle
 
