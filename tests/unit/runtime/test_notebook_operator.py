@@ -2,16 +2,12 @@
 
 import asyncio
 import sys
-import uuid
-from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from kdlib.kube import Kind
 from kdlib.packages import load
-from kdlib.sandbox.controllers import Controllers
-from kdlib.sandbox.http import Authority, Front, kubeconfig_text
-from kdlib.sandbox.store import LocalTransport, Registry
+from kdlib.sandbox import Sandbox, SandboxOptions
 from kdlib.testing.hollow import HollowContainers, HollowNode, HollowSettings
 from kdlib.wire import STATEFUL_SET
 
@@ -22,19 +18,11 @@ POOL = Kind("example.org/v1", "NotebookPool")
 
 @asynccontextmanager
 async def served(kubeconfig, members):
-    registry, authority = Registry(lambda: datetime.now(UTC), lambda: str(uuid.uuid4())), Authority("test")
-    async with AsyncExitStack() as stack:
-        controllers = Controllers(registry)
-        await controllers.start()
-        stack.push_async_callback(controllers.close)
-        containers = HollowContainers(members)
-        settings = HollowSettings(heartbeat_seconds=0)
-        await stack.enter_async_context(HollowNode(LocalTransport(registry), containers, settings))
-        front = await Front(registry, authority, containers=containers).start()
-        stack.push_async_callback(front.close)
-        client = authority.issue("admin", ("system:masters",))
-        kubeconfig.write_text(kubeconfig_text("test", front.url, authority=authority.certificate, client=client))
-        yield registry
+    containers = HollowContainers(members)
+    async with Sandbox(SandboxOptions(node=False, containers=containers)) as sandbox:
+        async with HollowNode(sandbox.transport, containers, HollowSettings(heartbeat_seconds=0)):
+            sandbox.write_kubeconfig(kubeconfig)
+            yield sandbox.registry
 
 
 @asynccontextmanager

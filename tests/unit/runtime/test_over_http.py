@@ -1,9 +1,7 @@
 """The same operator over real HTTPS, and on several Kubernetes clusters at once."""
 
 import asyncio
-import uuid
-from contextlib import AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
+from contextlib import asynccontextmanager
 from functools import partial
 
 import yaml
@@ -14,36 +12,21 @@ from kdlib.manifests import build
 from kdlib.model import Cluster, crd
 from kdlib.rules import related, resolve
 from kdlib.runtime import Controller, Related, Settings, Site, run_fleet
-from kdlib.sandbox.controllers import Controllers
-from kdlib.sandbox.http import Authority, Front, kubeconfig_text
-from kdlib.sandbox.store import LocalTransport, Registry
+from kdlib.sandbox import Sandbox, SandboxOptions
 from kdlib.testing.hollow import HollowContainers, HollowNode, HollowSettings, echo
 from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG
 
 
-def now():
-    return datetime.now(UTC)
-
-
 @asynccontextmanager
-async def served(path, responder=echo):
-    """An embedded cluster over HTTPS, its kubeconfig written to the path."""
-    registry, authority = Registry(now, lambda: str(uuid.uuid4())), Authority("test")
-    async with AsyncExitStack() as stack:
-        controllers = Controllers(registry)
-        await controllers.start()
-        stack.push_async_callback(controllers.close)
+async def served(path):
+    """An embedded cluster over HTTPS with hollow members, its kubeconfig written to the path."""
+    containers = HollowContainers(echo)
+    async with Sandbox(SandboxOptions(node=False, containers=containers)) as sandbox:
         for kind in (KD_APP, KD_CLUSTER, KD_CONFIG):
-            registry.create(crd(kind.name))
-        settings = HollowSettings(heartbeat_seconds=0)
-        containers = HollowContainers(responder)
-        node = await stack.enter_async_context(HollowNode(LocalTransport(registry), containers, settings))
-        front = Front(registry, authority, containers=node.containers)
-        await front.start()
-        stack.push_async_callback(front.close)
-        client = authority.issue("admin", ("system:masters",))
-        path.write_text(kubeconfig_text("test", front.url, authority=authority.certificate, client=client))
-        yield registry, front
+            sandbox.registry.create(crd(kind.name))
+        async with HollowNode(sandbox.transport, containers, HollowSettings(heartbeat_seconds=0)):
+            sandbox.write_kubeconfig(path)
+            yield sandbox.registry, sandbox.access_log
 
 
 def controllers(api):
@@ -77,15 +60,15 @@ async def operating(*kubeconfigs):
 
 
 async def test_a_cluster_lives_over_https_and_settled_means_silent(tmp_path, made):
-    async with served(tmp_path / "a") as (registry, front):
+    async with served(tmp_path / "a") as (registry, access_log):
         async with operating(tmp_path / "a"):
             registry.create(made.app())
             registry.create(made.cluster())
             await until(lambda: state(registry, "c1") == "configured")
             await asyncio.sleep(0.5)
-            front.access_log.clear()
+            access_log.clear()
             await asyncio.sleep(1.5)
-            assert front.access_log.matching(user_agent="kubedirector") == ()
+            assert access_log.matching(user_agent="kubedirector") == ()
             registry.delete(KD_CLUSTER, "default", "c1")
             await until(lambda: not registry.list(KD_CLUSTER, "default"))
 
