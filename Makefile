@@ -4,7 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CACHE := $(or $(KUBEDIRECTOR_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kubedirector)
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Whatever pip keeps or puts aside stays in the cache folder and in this clone.
+export PIP_CACHE_DIR := $(CACHE)/pip
+PIP := TMPDIR=$(CURDIR)/$(VENV)/tmp $(BIN)/python -m pip --disable-pip-version-check --quiet
 KEEP ?=
 TESTS ?= tests
 
@@ -27,6 +29,7 @@ help:
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "KubeDirector needs Python 3.11 or newer; $(PYTHON) is %d.%d: set PYTHON=" % sys.version_info[:2])'
 	@$(PYTHON) -m venv $(VENV) || { echo "cannot make a virtual environment with $(PYTHON): install its venv module (Debian: python3-venv)" >&2; rm -rf $(VENV); exit 1; }
+	@mkdir -p $(VENV)/tmp
 
 $(VENV)/.run: pyproject.toml requirements.txt | $(BIN)/python
 	@echo "installing into $(VENV) ..."

@@ -116,9 +116,12 @@ def _follow_links(layer: Path) -> None:
 
 
 async def _run(source: Path, layer: Path, interpreter: str) -> None:
+    # What installers put aside goes away with the workshop, even if they are killed.
+    scratch = source.with_name("tmp")
+    scratch.mkdir()
     process = await asyncio.create_subprocess_exec(
         *(*BOOT, "confined", str(os.getpid())),
-        *("env", f"LAYER={layer}", f"PYTHON={interpreter}", "sh", _SCRIPT),
+        *("env", f"LAYER={layer}", f"PYTHON={interpreter}", f"TMPDIR={scratch}", "sh", _SCRIPT),
         cwd=source,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
