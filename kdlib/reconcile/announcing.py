@@ -10,8 +10,8 @@ import logging
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from kdlib.errors import AlreadyExistsError, WorldError
-from kdlib.frozen import Json
+from kdlib.errors import AlreadyExistsError, ApiError, WorldError
+from kdlib.frozen import Json, dig
 from kdlib.kube import Api
 
 __all__ = ["Announcer"]
@@ -63,7 +63,14 @@ class Announcer:
         except AlreadyExistsError:
             return
         except WorldError as error:
-            _log.warning("event %r of %s could not be announced: %s", event.get("reason"), _key(event), error)
+            level = logging.DEBUG if _is_ending(error) else logging.WARNING
+            _log.log(level, "event %r of %s could not be announced: %s", event.get("reason"), _key(event), error)
+
+
+def _is_ending(error: WorldError) -> bool:
+    """Tell whether the Event's namespace is on its way out, and takes no more objects."""
+    causes = dig(error.status, "details", "causes", default=[]) if isinstance(error, ApiError) else []
+    return any(cause.get("reason") == "NamespaceTerminating" for cause in causes)
 
 
 def _key(event: Json) -> tuple[str, str]:

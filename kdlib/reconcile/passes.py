@@ -117,7 +117,8 @@ class Passes:
         """Take the finalizer off a root that is to be deleted; its children go after it (RC-07)."""
         if not has_finalizer(root):
             return Passed(gone=True)
-        self.announcer.announce(report.farewell(self._seen(root, ())))
+        # Nothing but the root is looked at, so that it goes however wrong it is.
+        self.announcer.announce(report.farewell(Seen(now=self._settings.clock(), root=root)))
         left = await remove_finalizer(self._api, ref, root)
         _log.info("%s: let go", ref)
         return Passed(gone=True, facts=(written(ref, left),) if left else ())

@@ -53,6 +53,15 @@ async def test_an_event_that_cannot_be_told_stops_nothing(caplog):
     assert "could not be announced: cut" in caplog.text
 
 
+async def test_the_end_of_a_namespace_is_no_trouble(caplog):
+    causes = [{"reason": "NamespaceTerminating", "message": "namespace ns is being terminated"}]
+    with caplog.at_level(logging.WARNING):
+        server = Server(a=api_error(403, "Forbidden", "forbidden", details={"causes": causes}))
+        await announced(server, "a", "b")
+    assert server.names == ["a", "b"]
+    assert caplog.records == []
+
+
 async def test_too_many_events_are_dropped_not_kept_for_ever(caplog):
     server = Server()
     await announced(server, *(f"e{index}" for index in range(1100)))

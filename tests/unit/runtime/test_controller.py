@@ -198,6 +198,9 @@ def test_roots_may_refer_to_one_another_and_a_defect_in_that_stops_only_its_root
             assert passes[0][1]["spec"]["roles"][1]["members"] == 2
             assert {name for name, _ in passes} >= {"c1", "c2"}
 
+            world.registry.delete(KD_CLUSTER, "default", "bad")
+            await world.until(lambda: len(world.registry.list(KD_CLUSTER, "default")) == 2)
+
     with caplog.at_level(logging.ERROR):
         play(scenario)
     assert "unexpected ZeroDivisionError" in caplog.text
