@@ -66,12 +66,12 @@ def new_revision(owner: Json, number: int, collision_count: int) -> Json:
     template, metadata = owner["spec"]["template"], owner["metadata"]
     data = recorded(template)
     labels = dict((template.get("metadata") or {}).get("labels") or {})
-    labels["controller.kubernetes.io/hash"] = revision_hash(data, collision_count)
+    letters = labels["controller.kubernetes.io/hash"] = revision_hash(data, collision_count)
     made: Json = {
         "apiVersion": "apps/v1",
         "kind": "ControllerRevision",
         "metadata": {
-            "name": f"{metadata['name'][:_LONGEST_PREFIX]}-{revision_hash(data, collision_count)}",
+            "name": f"{metadata['name'][:_LONGEST_PREFIX]}-{letters}",
             "namespace": metadata["namespace"],
             "labels": labels,
             "ownerReferences": [controller_reference(owner)],

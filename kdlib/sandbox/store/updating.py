@@ -30,9 +30,9 @@ class Stale(Exception):  # noqa: N818 - a signal to begin again, never shown
 def begin_update(core: Core, target: Target, body: Any, options: WriteOptions) -> Draft:
     """Read what is to replace an object; raises ApiError."""
     resource, key = target.resource, target.key
-    obj, warnings = read_body(resource, body, core.reading(), options)
-    check_place(resource, obj, *key)
     live = core.live(resource, *key)
+    obj, warnings = read_body(resource, body, core.reading(live), options)
+    check_place(resource, obj, *key)
     if live is None:
         if resource.behaviour.creates_on_update and not target.subresource and not obj["metadata"].get("uid"):
             return begin_create(core, target, body, options)

@@ -163,6 +163,9 @@ _IMMUTABLE = (
 
 def stateful_set_update_errors(new: Json, old: Json) -> Iterator[FieldError]:
     """Yield what an update of a StatefulSet may not say."""
+    if new["spec"] is old["spec"]:
+        # It was checked when it was stored, and a status is written often.
+        return
     yield from stateful_set_errors(new)
     after, before = ({k: v for k, v in one["spec"].items() if k not in _MAY_CHANGE} for one in (new, old))
     if after != before:
@@ -171,6 +174,8 @@ def stateful_set_update_errors(new: Json, old: Json) -> Iterator[FieldError]:
 
 def selector_update_errors(new: Json, old: Json) -> Iterator[FieldError]:
     """Yield what an update of a Deployment or ReplicaSet may not say."""
+    if new["spec"] is old["spec"]:
+        return
     yield from (deployment_errors if new["kind"] == "Deployment" else replica_set_errors)(new)
     if new["spec"].get("selector") != old["spec"].get("selector"):
         yield invalid_value("spec.selector", new["spec"].get("selector"), "field is immutable")
