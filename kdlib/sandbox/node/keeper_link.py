@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from kdlib.errors import KubeDirectorError
 from kdlib.sandbox.node.keeper import Message, receive, send
@@ -25,6 +25,8 @@ BOOT = (sys.executable, "-I", "-S", str(Path(__file__).parent / "keeper" / "boot
 """Starts the keeper's own script, which needs no site packages and no environment."""
 _START_SECONDS = 20.0
 _END_SECONDS = 10.0
+
+_Answer: TypeAlias = asyncio.Future[tuple[Any, list[int]]]
 
 
 class NodeRefusedError(KubeDirectorError):
@@ -65,7 +67,7 @@ class Keeper:
         self._program = program
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[None] = self._loop.create_future()
-        self._answers: dict[int, asyncio.Future[tuple[Any, list[int]]]] = {}
+        self._answers: dict[int, _Answer] = {}
         self._unsent: deque[tuple[Message, Sequence[int]]] = deque()
         self._processes: dict[str, Process] = {}
         self._last_id = 0
@@ -95,33 +97,47 @@ class Keeper:
         Assumes: the descriptors stay open until the call returns.
         Raises: OSError for what the kernel refused, NodeEndedError.
         """
-        if self._link.fileno() < 0:
-            raise NodeEndedError("the sandbox's node has ended")
-        self._last_id += 1
-        answer: asyncio.Future[tuple[Any, list[int]]] = self._loop.create_future()
-        self._answers[self._last_id] = answer
-        order = ({**arguments, "op": op, "id": self._last_id}, descriptors)
-        self._unsent.append(order)
-        self._say()
-        try:
-            return await asyncio.shield(answer)
-        except asyncio.CancelledError:
-            # The keeper may answer yet, with descriptors that must not stay open.
-            if order in self._unsent:
-                self._unsent.remove(order)
-            answer.add_done_callback(_close_given)
-            raise
+        return await self._answered(self._order(op, arguments, descriptors))
 
     async def start_process(self, op: str, arguments: Mapping[str, Any], *, descriptors: Sequence[int]) -> Process:
         """Have the keeper start a process, by `run` or `exec`; `arguments` hold its `key`."""
+        answer = self._order(op, arguments, descriptors)
         process = Process(str(arguments["key"]), self._loop.create_future())
         self._processes[process.key] = process
-        try:
-            await self.call(op, arguments, descriptors=descriptors)
-        except OSError:
-            del self._processes[process.key]
-            raise
+        answer.add_done_callback(lambda done: self._forget_refused(done, process.key))
+        await self._answered(answer)
         return process
+
+    def _order(self, op: str, arguments: Mapping[str, Any], descriptors: Sequence[int]) -> _Answer:
+        if self._link.fileno() < 0:
+            raise NodeEndedError("the sandbox's node has ended")
+        self._last_id += 1
+        answer: _Answer = self._loop.create_future()
+        self._answers[self._last_id] = answer
+        self._unsent.append(({**arguments, "op": op, "id": self._last_id}, descriptors))
+        self._say()
+        return answer
+
+    async def _answered(self, answer: _Answer) -> tuple[Any, list[int]]:
+        try:
+            return await asyncio.shield(answer)
+        except asyncio.CancelledError:
+            self._withdraw(answer)
+            raise
+
+    def _withdraw(self, answer: _Answer) -> None:
+        """Drop an order that was not sent yet; of one that was, drop the descriptors that come."""
+        unsent = {message["id"] for message, _ in self._unsent}
+        number = next((each for each, future in self._answers.items() if future is answer), 0)
+        if number in unsent:
+            self._unsent = deque(order for order in self._unsent if order[0]["id"] != number)
+            self._answers.pop(number).cancel()
+        else:
+            answer.add_done_callback(_close_given)
+
+    def _forget_refused(self, answer: _Answer, key: str) -> None:
+        if answer.cancelled() or answer.exception() is not None:
+            self._processes.pop(key, None)
 
     async def close(self) -> None:
         """End the keeper, and with it every process, mount and link of the node; returns when it has gone."""
@@ -231,7 +247,7 @@ def _start(settings: KeeperSettings) -> tuple[socket.socket, subprocess.Popen[by
     return ours, program
 
 
-def _close_given(answer: asyncio.Future[tuple[Any, list[int]]]) -> None:
+def _close_given(answer: _Answer) -> None:
     if not answer.cancelled() and answer.exception() is None:
         for descriptor in answer.result()[1]:
             os.close(descriptor)
