@@ -42,14 +42,19 @@ Blobs: TypeAlias = Mapping[str, bytes]
 class _Inside:
     """What is known inside one life of one container."""
 
-    results: dict[str, Finished] = field(default_factory=dict)
+    runs: dict[str, EmulatedRun] = field(default_factory=dict)
     containers: dict[int, str] = field(default_factory=dict)
     adopted: set[int] = field(default_factory=set)
-    output: dict[str, EmulatedRun] = field(default_factory=dict)
     has_package: bool = False
     sent: int = 0
     held: int = 0
+    held_by: str = ""
+    epoch: str = ""
     configmeta: bytes = b""
+
+    def counted(self) -> int:
+        """Return the generation of the configmeta that is there; 0 where another one counted it than who asks."""
+        return self.held if self.held_by == self.epoch else 0
 
 
 class Emulation:
@@ -86,15 +91,14 @@ class Emulation:
         except FrameError as error:
             return (*encode_answer(Refused(str(error))), 65)
         inside = self._inside(request)
+        inside.epoch = frame.variables["epoch"]
         if mode == "set-up":
             self._set_up(request, inside, frame.variables, frame.blobs)
             return (*encode_answer(Accepted()), 0)
         return self._notified(request, inside, frame.variables, frame.blobs)
 
     def _told(self, request: ExecRequest, operation: str, tail_bytes: int) -> tuple[bytes, bytes, int]:
-        inside = self._inside(request)
-        result = inside.results.get(operation)
-        return _answer(Absent() if result is None else _with_tails(result, inside.output.get(operation), tail_bytes))
+        return _answer(_result(self._inside(request), operation, tail_bytes))
 
     def _inside(self, request: ExecRequest) -> _Inside:
         member, life = (request.namespace, request.pod), self._life(request)
@@ -108,10 +112,10 @@ class Emulation:
         attempt, operation = int(variables["attempt"]), f"setup-{variables['attempt']}"
         if attempt in inside.containers:
             return
-        result = _compared(inside, attempt, variables["container"])
+        followed = _followed(inside, attempt, variables["container"])
         inside.containers[attempt] = variables["container"]
-        if result is not None:
-            inside.results[operation] = result
+        if followed:
+            inside.runs[operation] = inside.runs[f"setup-{followed}"]
             return
         _write_configmeta(inside, variables, blobs)
         run = EmulatedRun()
@@ -119,8 +123,7 @@ class Emulation:
             inside.has_package = True
             if variables["run_configure"] == "1":
                 run = self._script(request, ("--configure",))
-        inside.results[operation] = Finished(run.exit_code, generation=inside.held)
-        inside.output[operation] = run
+        inside.runs[operation] = run
 
     def _notified(
         self, request: ExecRequest, inside: _Inside, variables: Variables, blobs: Blobs
@@ -130,13 +133,11 @@ class Emulation:
             return _answer(Absent())
         _write_configmeta(inside, variables, blobs)
         if not arguments:
-            return _answer(Finished(0, generation=inside.held))
-        if operation not in inside.results:
+            return _answer(Finished(0, generation=inside.counted()))
+        if operation not in inside.runs:
             run = self._script(request, tuple(arguments.split()))
-            inside.results[operation] = Finished(run.exit_code, generation=inside.held)
-            inside.output[operation] = run
-        tail_bytes = int(variables["tail_bytes"])
-        return _answer(_with_tails(inside.results[operation], inside.output.get(operation), tail_bytes))
+            inside.runs[operation] = run
+        return _answer(_result(inside, operation, int(variables["tail_bytes"])))
 
 
 def emulated(*, script: Script | None = None, life: Life | None = None) -> Emulation:
@@ -144,33 +145,32 @@ def emulated(*, script: Script | None = None, life: Life | None = None) -> Emula
     return Emulation(script=script, life=life)
 
 
-def _compared(inside: _Inside, attempt: int, container: str) -> Finished | None:
-    """Return the result that an attempt gets from others of this life, None where it is to be made."""
+def _followed(inside: _Inside, attempt: int, container: str) -> int:
+    """Return the attempt of this life whose result is that of this one too; 0 where it is to be made."""
+    highest = max(inside.containers, default=0)
+    if highest > attempt:
+        return highest
     for other in sorted(inside.containers, key=str):
-        if other > attempt:
-            return Finished(71, detail="a later attempt was made in this container")
         if inside.containers[other] != container and other not in inside.adopted:
             inside.adopted.add(other)
-            return inside.results[f"setup-{other}"]
-    return None
+            return other
+    return 0
 
 
 def _write_configmeta(inside: _Inside, variables: Variables, blobs: Blobs) -> None:
     if "configmeta" in blobs and int(variables["stamp"]) >= inside.sent:
         inside.sent, inside.held = int(variables["stamp"]), int(variables["generation"])
+        inside.held_by = variables["epoch"]
         inside.configmeta = blobs["configmeta"]
 
 
-def _with_tails(result: Finished, run: EmulatedRun | None, tail_bytes: int) -> Finished:
-    if result.exit_code == 0 or run is None or not tail_bytes:
-        return result
-    return Finished(
-        result.exit_code,
-        stdout_tail=run.stdout[-tail_bytes:].decode("utf-8", "replace"),
-        stderr_tail=run.stderr[-tail_bytes:].decode("utf-8", "replace"),
-        detail=result.detail,
-        generation=result.generation,
-    )
+def _result(inside: _Inside, operation: str, tail_bytes: int) -> Finished | Absent:
+    run = inside.runs.get(operation)
+    if run is None:
+        return Absent()
+    shown = tail_bytes if run.exit_code else 0
+    tails = [output[-shown:].decode("utf-8", "replace") if shown else "" for output in (run.stdout, run.stderr)]
+    return Finished(run.exit_code, tails[0], tails[1], generation=inside.counted())
 
 
 def _answer(answer: Answer) -> tuple[bytes, bytes, int]:

@@ -38,7 +38,7 @@ class SetUpWork:
     """Set one member up: files, configcli, package, `startscript --configure`.
 
     `configmeta` is None for a role without setup package, which may have file injections all the same.
-    `from_scratch` in the action says that results of earlier container lives are not relied upon.
+    `epoch` is the UID of who counts generations: those that another one counted are not told as ours.
     """
 
     namespace: str
@@ -51,6 +51,7 @@ class SetUpWork:
     run_configure: bool = True
     install_configcli: bool = True
     systemd: bool = False
+    epoch: str = ""
     file_injections: tuple[FileInjection, ...] = ()
     limits: Limits = Limits()
     max_log_size: int = DEFAULT_LOG_LENGTH
@@ -66,6 +67,7 @@ class NotifyWork:
     action: Notify
     configmeta: bytes
     new_layout: bool = False
+    epoch: str = ""
     limits: Limits = Limits()
     max_log_size: int = DEFAULT_LOG_LENGTH
 
@@ -88,6 +90,7 @@ def set_up_work(resolved: Resolved, action: SetUp, configmeta: bytes, *, limits:
         new_layout=bool(package and package.use_new_setup_layout),
         run_configure=events is None or "configure" in events,
         systemd=resolved.app.systemd_required,
+        epoch=resolved.uid,
         file_injections=role.spec.file_injections if role.spec else (),
         limits=limits or Limits(),
         max_log_size=_log_size(role.app.max_log_size_dump),
@@ -105,6 +108,7 @@ def notify_work(resolved: Resolved, action: Notify, configmeta: bytes, *, limits
         action=action,
         configmeta=configmeta,
         new_layout=bool(package and package.use_new_setup_layout),
+        epoch=resolved.uid,
         limits=limits or Limits(),
         max_log_size=_log_size(role.app.max_log_size_dump),
     )
@@ -153,6 +157,7 @@ def _common(work: Work, stamp: int, generation: int) -> dict[str, str]:
         "container": work.container,
         "generation": str(generation),
         "stamp": str(stamp),
+        "epoch": work.epoch,
         "layout": "new" if work.new_layout else "old",
         "limit_seconds": str(work.limits.script),
         "grace_seconds": str(work.limits.grace),

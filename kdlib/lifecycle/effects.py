@@ -72,12 +72,15 @@ def _set_up(member: MemberStatus, around: Circumstances) -> StateDetail:
     if not has_package(around.role):
         without: StateDetail = detail.changed(config_error_detail=None)
         return without
-    generation = fact.generation or detail.configuring_generation or around.generation
+    known = _counted(fact, around)
+    # Where the container cannot say which configmeta of ours it has, it is brought the present one, and counts as
+    # knowing what was so when the attempt was reserved.
+    generation = known or detail.configuring_generation or around.generation
     # Changes that this set-up's configmeta already told of are moot.
     queue = tuple(entry for entry in detail.pending_notify_cmds or () if (entry.generation or 0) > generation)
     recorded: StateDetail = detail.changed(
         config_error_detail=None,
-        last_config_data_generation=generation,
+        last_config_data_generation=known,
         last_setup_generation=generation if subscribed(around.role, "configure") else None,
         configured_generation=generation,
         pending_notify_cmds=queue or None,
@@ -85,10 +88,14 @@ def _set_up(member: MemberStatus, around: Circumstances) -> StateDetail:
     return recorded
 
 
+def _counted(fact: Finished, around: Circumstances) -> int:
+    """Return the generation of the configmeta written, 0 where it is none that this status has counted."""
+    return fact.generation if fact.generation <= around.generation else 0
+
+
 def _taken_up(member: MemberStatus, around: Circumstances) -> StateDetail:
     detail, fact = member.state_detail, _set_up_result(member, around)
-    generation = fact.generation or detail.last_config_data_generation
-    changed: StateDetail = detail.changed(config_error_detail=None, last_config_data_generation=generation)
+    changed: StateDetail = detail.changed(config_error_detail=None, last_config_data_generation=_counted(fact, around))
     return changed
 
 
@@ -98,7 +105,7 @@ def _failure(member: MemberStatus, around: Circumstances) -> StateDetail:
         "config_error_detail": fact.detail or f"the start script's configure ended with exit status {fact.exit_code}",
         "retry_handled": handled(around.annotations, member.pod, detail.retry_handled),
     }
-    if fact.generation and has_package(around.role):
+    if _counted(fact, around) and has_package(around.role):
         values["last_config_data_generation"] = fact.generation
     limit = around.role.app.max_log_size_dump
     limit = DEFAULT_LOG_LENGTH if limit is None else limit
@@ -131,20 +138,18 @@ def _unchanged(member: MemberStatus, _: Circumstances) -> StateDetail:
 
 
 def _refreshed(member: MemberStatus, around: Circumstances) -> StateDetail:
-    return _holding(member, around.generation)
+    changed: StateDetail = member.state_detail.changed(last_config_data_generation=around.generation)
+    return changed
 
 
 def _notified(member: MemberStatus, around: Circumstances) -> StateDetail:
-    """Record the configmeta that came with the change at the head of the queue."""
-    head = (member.state_detail.pending_notify_cmds or ())[0]
-    fact = around.finished_notify(member, change_name(head))
-    return _holding(member, fact.generation if fact else 0)
-
-
-def _holding(member: MemberStatus, generation: int) -> StateDetail:
+    """Record the configmeta that came with the change at the head of the queue, unless a later one came since."""
     detail = member.state_detail
+    head = (detail.pending_notify_cmds or ())[0]
+    fact = around.finished_notify(member, change_name(head))
+    written, held = _counted(fact, around) if fact else 0, detail.last_config_data_generation or 0
     changed: StateDetail = detail.changed(
-        last_config_data_generation=max(generation, detail.last_config_data_generation or 0)
+        last_config_data_generation=written if held > around.generation else max(written, held)
     )
     return changed
 

@@ -103,18 +103,26 @@ put() {
     blob "$1" >"$2.kd$$" && chmod "$3" "$2.kd$$" && mv -f "$2.kd$$" "$2"
 }
 
-# Replace configmeta.json, unless a frame that was sent later has done so; `held` is the generation then there.
+# Replace configmeta.json, unless a frame that was sent later has done so.
 write_configmeta() {
-    held=0
     [ -n "${blob_configmeta-}" ] || return 0
     mkdir -p "$lived" || return 1
     sent=0
-    [ ! -r "$lived/held" ] || read -r sent held <"$lived/held"
+    [ ! -r "$lived/held" ] || read -r sent there <"$lived/held"
     if [ "$stamp" -ge "$sent" ]; then
         put configmeta "$meta/configmeta.json" 644 || return 1
-        held=$generation
-        printf '%s %s\n' "$stamp" "$held" >"$lived/held.$$" && mv -f "$lived/held.$$" "$lived/held"
+        printf '%s %s %s\n' "$stamp" "$generation" "$epoch" >"$lived/held.$$" && mv -f "$lived/held.$$" "$lived/held"
     fi
+}
+
+# Print the generation of the configmeta that is there; 0 for none, or where another one counted it than who asks.
+held() {
+    counted=0
+    if [ -r "$lived/held" ]; then
+        read -r sent counted by <"$lived/held"
+        [ "$by" = "$(cat "$lived/epoch" 2>/dev/null)" ] || counted=0
+    fi
+    printf '%s' "$counted"
 }
 
 # --- results
@@ -122,7 +130,7 @@ write_configmeta() {
 # Record how an operation ended, as the last thing that is done.
 finish() {
     rm -rf "$spool"
-    printf '%s %s %s\n%s\n' "$1" "${held:-0}" "$2" "$3" >"$guard/result.$$"
+    printf '%s %s\n%s\n' "$1" "$2" "$3" >"$guard/result.$$"
     mv -f "$guard/result.$$" "$guard/result"
     exit 0
 }
@@ -145,23 +153,30 @@ at_work() {
 
 # --- set-up
 
-# Look at the attempts that this life has seen. A lower one for another container was meant for this life, which began
-# between the operator's look and its call: it is adopted, not repeated. A lower one for this container failed, and
-# this one was asked for.
+# Look at the attempts that this life has seen. A higher one tells what is true here, whoever counts anew. A lower one
+# for another container was meant for this life, which began between the operator's look and its call: it is adopted,
+# not repeated. A lower one for this container failed, and this one was asked for.
 compare_attempts() {
+    highest=$attempt
     for other in "$lived"/setup-*; do
-        number=${other##*/setup-}
-        if [ "$number" = '*' ] || [ "$number" = "$attempt" ]; then continue; fi
-        if [ "$number" -gt "$attempt" ]; then
-            failed 71 "a later attempt was made in this container"
-        elif [ "$(cat "$other/container" 2>/dev/null)" != "$container" ] && [ ! -e "$other/adopted" ]; then
-            printf '%s\n' "setup-$number" >"$guard/follow"
+        [ "${other##*/setup-}" -le "$highest" ] || highest=${other##*/setup-}
+    done
+    [ "$highest" = "$attempt" ] || follow "$highest"
+    for other in "$lived"/setup-*; do
+        [ "$other" != "$guard" ] || continue
+        if [ "$(cat "$other/container" 2>/dev/null)" != "$container" ] && [ ! -e "$other/adopted" ]; then
             : >"$other/adopted"
-            finish 0 0 ""
+            follow "${other##*/setup-}"
         elif [ ! -e "$other/result" ] && at_work "$other"; then
             failed 72 "an earlier attempt is still at work in this container"
         fi
     done
+}
+
+# End this attempt with whatever comes of another one.
+follow() {
+    printf '%s\n' "setup-$1" >"$guard/follow"
+    finish 0 0 ""
 }
 
 clean_up() {
@@ -425,7 +440,6 @@ run_notify() {
     find_life
     guard=$lived/notify-$change
     take || { rm -rf "$spool"; exit 0; }
-    [ ! -r "$lived/held" ] || read -r sent held <"$lived/held"
     script=$(start_script) || failed 75 "$script"
     set -f
     run_limited "$limit_seconds" "$script" $arguments \
@@ -435,8 +449,6 @@ run_notify() {
 }
 
 notify() {
-    open_frame "$1"
-    find_life
     started=$2
     if [ -n "$arguments" ] && ! start_script >/dev/null; then
         rm -rf "$spool"
@@ -446,7 +458,7 @@ notify() {
     write_configmeta || { rm -rf "$spool"; echo "KD1 refused configmeta.json cannot be written"; exit 0; }
     if [ -z "$arguments" ]; then
         rm -rf "$spool"
-        printf 'KD1 finished 0 %s 0\n\n' "$held"
+        printf 'KD1 finished 0 %s 0\n\n' "$(held)"
         exit 0
     fi
     operation=notify-$change seconds=$wait_seconds bytes=$tail_bytes
@@ -491,8 +503,8 @@ interrupted() {
 
 # Print the result; after it the last of standard output, and on standard error the last of that, if it failed.
 answer() {
-    { read -r code held resumed; read -r detail; } <"$asked/result"
-    printf 'KD1 finished %s %s %s\n%s\n' "$code" "$held" "$resumed" "$detail"
+    { read -r code resumed; read -r detail; } <"$asked/result"
+    printf 'KD1 finished %s %s %s\n%s\n' "$code" "$(held)" "$resumed" "$detail"
     if [ "$code" != 0 ] && [ "$bytes" -gt 0 ]; then
         case $asked in
         */setup-*) output=$package/configure.std ;;
@@ -509,6 +521,9 @@ answer() {
 act() {
     head -c "$3" "$2/frame" >"$base/guest.$$" && mv -f "$base/guest.$$" "$base/guest"
     tail -c "+$(($3 + 1))" "$2/frame" | head -c "$4" >"$2/vars"
+    open_frame "$2"
+    find_life
+    mkdir -p "$lived" && printf '%s\n' "$epoch" >"$lived/epoch.$$" && mv -f "$lived/epoch.$$" "$lived/epoch"
     case $1 in
     set-up)
         detach "$self" run-set-up "$2" "$5"

@@ -77,6 +77,9 @@ async def test_an_emulated_member_answers_as_a_real_one(make_container, make_pac
         lambda api: set_up(api, make_set_up(3, "containerd://b", generation=13, from_scratch=True)),
         lambda api: set_up(api, make_set_up(1)),
         lambda api: set_up(api, make_set_up(2, "containerd://b")),
+        lambda api: set_up(api, make_set_up(2, "containerd://b", epoch="another")),
+        lambda api: notify(api, make_notify("y", "--fail", generation=2, epoch="another")),
+        lambda api: notify(api, make_notify("z", "--fail", generation=2, epoch="another")),
     ]
     for number, step in enumerate(steps):
         assert (number, await step(hollow)) == (number, await step(box))

@@ -254,12 +254,34 @@ async def test_an_attempt_meant_for_the_container_before_is_adopted(make_contain
     assert box.events() == ["--configure"] * 2
 
 
-async def test_an_old_attempt_comes_too_late(make_container, make_package, make_set_up):
+async def test_an_attempt_with_a_number_of_before_tells_what_is_true_here(make_container, make_package, make_set_up):
+    """The status was lost, and its attempts are counted anew, while the container lives on."""
+    box = make_container()
+    make_package(box, '[ -e "$GUEST_ROOT/good" ]\n')
+    assert (await set_up(box, make_set_up(2))).result.exit_code == 1
+    (box.root / "good").touch()
+    assert (await set_up(box, make_set_up(10, from_scratch=True))).result.exit_code == 0
+    assert (await set_up(box, make_set_up(1))).result == Finished(0, generation=7)
+    assert box.events() == ["--configure"] * 2
+
+
+async def test_a_generation_that_another_counted_is_not_told(make_container, make_package, make_set_up):
     box = make_container()
     make_package(box)
-    await set_up(box, make_set_up(3))
-    fact = await set_up(box, make_set_up(2))
-    assert fact.result.detail == "a later attempt was made in this container"
+    assert (await set_up(box, make_set_up(epoch="first"))).result.generation == 7
+    assert (await set_up(box, make_set_up(epoch="second"))).result == Finished(0, generation=0)
+    assert box.events() == ["--configure"]
+
+
+async def test_connections_lost_at_any_time_lose_nothing(make_container, make_package, make_set_up):
+    box = make_container()
+    make_package(box)
+    for milliseconds in (0, 5, 10, 20, 40, 80, 120):
+        begun = asyncio.create_task(set_up(box, make_set_up()))
+        await asyncio.wait([begun], timeout=milliseconds / 1000)
+        begun.cancel()
+        await asyncio.wait([begun])
+    assert (await set_up(box, make_set_up())).result == Finished(0, generation=7)
     assert box.events() == ["--configure"]
 
 

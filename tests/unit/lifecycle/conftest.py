@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import pytest
@@ -228,14 +228,16 @@ class World:
         if container is None or container.name != task.container or task.pod in self.unreachable:
             self.fact(task, Stalled("cannot be reached"))
             return
+        if isinstance(task, Notify):
+            container.held = task.generation
         if task.key not in container.operations:
             container.operations[task.key] = self.run(container, task)
-        self.fact(task, container.operations[task.key])
+        self.fact(task, replace(container.operations[task.key], generation=container.held))
 
     def run(self, container: Container, task: SetUp | Notify) -> Finished:
         code = self.exit_codes.get(task.pod, 0)
         output = {"stdout_tail": "first line\nlast words", "stderr_tail": "oops\n"} if code else {}
-        container.held = max(container.held, task.generation)
+        container.held = task.generation
         if isinstance(task, SetUp):
             if self.volumes.get(f"p-{task.pod}") == "done" and not task.from_scratch:
                 return Finished(0, generation=task.generation, resumed=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from kdlib import lifecycle
-from kdlib.model import MemberState, MemberStatus, StateDetail
+from kdlib.model import ClusterStatus, MemberState, MemberStatus, StateDetail
 
 DOMAIN = "kdhs-1.ns.svc.cluster.local"
 
@@ -570,3 +570,22 @@ def test_a_status_of_an_older_operator_is_gone_on_with(make_world):
     world.start("set-head-1")
     world.settle()
     assert world.events("set-head-0") == [("--configure",)]
+
+
+def test_a_lost_status_is_read_back_from_the_containers(make_world):
+    """Names are found again; nothing runs twice, though attempts and generations are counted anew."""
+    world = make_world({"head": 1}).settle()
+    for count in (3, 2):
+        world.wanted["head"] = count
+        world.settle()
+    events = {pod: list(container.events) for pod, container in world.pods.items()}
+    world.status = ClusterStatus()
+    world.crash()
+    world.settle()
+    assert set(world.states().values()) == {"configured"}
+    assert {pod: container.events for pod, container in world.pods.items()} == events
+    assert {member.state_detail.last_config_data_generation for member in world.members()} == {1}
+    assert {container.held for container in world.pods.values()} == {1}
+    world.wanted["head"] = 3
+    world.settle()
+    assert world.events("set-head-0")[-1] == arguments("addnodes", "head", "set-head-2")
