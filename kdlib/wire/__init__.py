@@ -3,6 +3,7 @@
 Layer: pure.
 """
 
+from kdlib.wire.elements import ShapeError
 from kdlib.wire.fieldset import FieldSet
 from kdlib.wire.kinds import (
     CONFIG_MAP,
@@ -51,7 +52,6 @@ from kdlib.wire.transport import (
     Transport,
     WatchEvent,
 )
-from kdlib.wire.typed import ShapeError
 
 __all__ = [
     "APPLY",

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from kdlib.frozen import Json
+from kdlib.wire.elements import ShapeError, item_element
 from kdlib.wire.fieldset import element_text
 from kdlib.wire.schema import Schema
-from kdlib.wire.typed import ShapeError, item_element
 
 __all__ = ["check"]
 
@@ -100,22 +100,25 @@ def _list_problems(schema: Schema, value: list[Any], path: str) -> Iterator[tupl
 
 
 def _scalar_problem(schema: Schema, value: Any) -> str:
-    if schema.is_any and not isinstance(value, dict | list):
+    if type(value) in schema.scalar_types:
         return ""
-    shown = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
     match schema.type:
         case "object":
             return f"expected map, got &{{{value}}}"
         case "array":
             return f"expected list, got &{{{value}}}"
-        case "string" if not isinstance(value, str):
-            return f"expected string, got &value.valueUnstructured{{Value:{shown}}}"
-        case "integer" | "number" if isinstance(value, bool) or not isinstance(value, int | float):
+        case "string":
+            return f"expected string, got &value.valueUnstructured{{Value:{_shown(value)}}}"
+        case "integer" | "number":
             return f"expected numeric (int or float), got {_go_type(value)}"
-        case "boolean" if not isinstance(value, bool):
+        case "boolean":
             return f"expected boolean, got &{{{value}}}"
         case _:
             return ""
+
+
+def _shown(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _go_type(value: Any) -> str:

@@ -12,10 +12,11 @@ from typing import Any
 import orjson
 
 from kdlib.frozen import Json
+from kdlib.wire.elements import ShapeError
 from kdlib.wire.fieldset import FieldSet, difference, is_member
 from kdlib.wire.ownership import ApplyConflict, Writer, applied
 from kdlib.wire.schema import Schema
-from kdlib.wire.typed import ShapeError, compare, field_set
+from kdlib.wire.typed import compare, field_set
 
 __all__ = ["KUBECTL", "applied_by_kubectl"]
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from kdlib.frozen import Json
 from kdlib.wire.checking import check
+from kdlib.wire.elements import ShapeError
 from kdlib.wire.fieldset import (
     LEAF,
     FieldSet,
@@ -25,8 +26,9 @@ from kdlib.wire.fieldset import (
     union,
     with_named_fields,
 )
+from kdlib.wire.merging import merge, remove
 from kdlib.wire.schema import Schema
-from kdlib.wire.typed import Comparison, ShapeError, compare, field_set, merge, remove
+from kdlib.wire.typed import Comparison, compare, field_set
 
 __all__ = [
     "ApplyConflict",
@@ -183,7 +185,7 @@ def _entry(owner: Owner) -> Json:
 
 
 def _live_owners(live: Json) -> Owners:
-    return decoded_owners((live.get("metadata") or {}).get("managedFields")) or {}
+    return decoded_owners(_entries(live)) or {}
 
 
 # --- update ---------------------------------------------------------------------------------------------------------
@@ -208,15 +210,15 @@ def updated(schema: Schema, live: Json | None, new: Json, writer: Writer) -> lis
 
 
 def _starting_owners(live: Json | None, new: Json, writer: Writer) -> Owners:
-    mine = (live or {}).get("metadata", {}).get("managedFields")
-    if writer.subresource:
-        return decoded_owners(mine) or {}
-    sent = (new.get("metadata") or {}).get("managedFields")
-    if sent is mine and sent:
-        return decoded_owners(mine) or {}
-    if isinstance(sent, list) and (not sent or sent == [{}]):
+    mine = _entries(live or {})
+    sent = mine if writer.subresource else _entries(new)
+    if sent is not mine and sent in ([], [{}]):
         return {}
     return decoded_owners(sent) or decoded_owners(mine) or {}
+
+
+def _entries(obj: Json) -> Any:
+    return (obj.get("metadata") or {}).get("managedFields")
 
 
 def _bare(value: Json) -> Json:
@@ -231,7 +233,7 @@ def _after_update(schema: Schema, pair: tuple[Json, Json], owners: Owners, write
     if difference_found.is_same:
         return owners
     self_key: OwnerKey = ("Update", writer.manager, writer.api_version, writer.subresource)
-    out = _robbed(owners, difference_found, keep=None)
+    out = _robbed(owners, difference_found)
     taken = union(difference_found.modified, difference_found.added)
     taken = difference(taken, _NEVER_OWNED)
     if taken:
@@ -253,14 +255,11 @@ def _filtered(found: Comparison, ignored: FieldSet) -> Comparison:
     )
 
 
-def _robbed(owners: Owners, found: Comparison, keep: OwnerKey | None) -> dict[OwnerKey, Owner]:
-    """Return the owners without what the change removed or took from them; `keep` loses nothing."""
+def _robbed(owners: Owners, found: Comparison) -> dict[OwnerKey, Owner]:
+    """Return the owners without what the change removed or took from them."""
     lost = union(union(found.modified, found.added), found.removed)
     out: dict[OwnerKey, Owner] = {}
     for key, owner in owners.items():
-        if key == keep:
-            out[key] = owner
-            continue
         fields = difference(owner.fields, lost)
         if fields:
             out[key] = owner if fields == owner.fields else replace(owner, fields=fields)
@@ -304,11 +303,7 @@ def applied(schema: Schema, live: Json | None, intent: Json, writer: Writer, *, 
     it would change and `force` is not set.
     """
     check(schema, intent)
-    base = schema.zero if live is None else _bare(live)
-    owners = {} if live is None else _live_owners(live)
-    if live is not None and not owners:
-        first = replace(writer, manager=_BEFORE_APPLY, subresource="")
-        owners = dict(_after_update(schema, (schema.zero, base), {}, first))
+    base, owners = _starting_point(schema, live, writer)
     merged: Json = merge(schema, base, intent)
     self_key: OwnerKey = ("Apply", writer.manager, "", writer.subresource)
     last = owners.get(self_key)
@@ -321,13 +316,31 @@ def applied(schema: Schema, live: Json | None, intent: Json, writer: Writer, *, 
     conflicts = _conflicts(owners, union(found.modified, found.added))
     if conflicts and not force:
         raise ApplyConflict(conflicts)
-    owners = _robbed(owners, found, keep=None)
+    owners = _robbed(owners, found)
     if fields:
-        # Who applies what is there already changes nothing, so the entry keeps its time, or gets none.
-        time = writer.time if not found.is_same else last.time if last is not None else ""
-        kept = last.fields if last is not None and last.fields == fields else sorted_fields(fields)
-        owners[self_key] = Owner(writer.manager, "Apply", writer.api_version, kept, time, writer.subresource)
+        owners[self_key] = _applier(writer, fields, last, changes=not found.is_same)
     return merged, encoded_owners(owners)
+
+
+def _starting_point(schema: Schema, live: Json | None, writer: Writer) -> tuple[Json, Owners]:
+    """Return what is applied to, and its owners; what nobody owns yet was there before the first apply."""
+    if live is None:
+        return schema.zero, {}
+    base, owners = _bare(live), _live_owners(live)
+    if not owners:
+        first = replace(writer, manager=_BEFORE_APPLY, subresource="")
+        owners = _after_update(schema, (schema.zero, base), {}, first)
+    return base, owners
+
+
+def _applier(writer: Writer, fields: FieldSet, last: Owner | None, *, changes: bool) -> Owner:
+    """Return the entry of an applier.
+
+    Who applies what is there already changes nothing: then the entry keeps its time, or gets none.
+    """
+    time = writer.time if changes else last.time if last is not None else ""
+    kept = last.fields if last is not None and last.fields == fields else sorted_fields(fields)
+    return Owner(writer.manager, "Apply", writer.api_version, kept, time, writer.subresource)
 
 
 def _all_fields(owners: Owners, fields: FieldSet) -> FieldSet:

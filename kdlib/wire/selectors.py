@@ -7,7 +7,7 @@ Layer: pure.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,25 +135,26 @@ _MARKS = frozenset({"==", "=", "!=", "!", ">", "<", "(", ")", ","})
 
 
 def _requirement(words: list[str], position: int) -> tuple[Requirement, int]:
-    if words[position] == "!":
-        key = words[position + 1] if position + 1 < len(words) else ""
-        if key in _MARKS or not key:
-            raise _unparsable(f"found '{key}', expected: identifier")
-        return Requirement(key, "!"), position + 2
     key = words[position]
+    if key == "!":
+        return _missing(words, position + 1)
     if key in _MARKS:
         raise SelectorError(f"found '{key}', expected: !, identifier, or 'end of string'")
     operator = words[position + 1] if position + 1 < len(words) else ","
-    position += 1
-    match operator:
-        case ",":
-            return Requirement(key, "exists"), position
-        case "=" | "==" | "!=" | ">" | "<":
-            return _one_value(key, operator, words, position + 1)
-        case "in" | "notin":
-            return _several_values(key, operator, words, position + 1)
-        case _:
-            raise _unparsable(f"found '{operator}', expected: in, notin, =, ==, !=, gt, lt")
+    if operator == ",":
+        return Requirement(key, "exists"), position + 1
+    if operator in {"=", "==", "!=", ">", "<"}:
+        return _one_value(key, operator, words, position + 2)
+    if operator in {"in", "notin"}:
+        return _several_values(key, operator, words, position + 2)
+    raise _unparsable(f"found '{operator}', expected: in, notin, =, ==, !=, gt, lt")
+
+
+def _missing(words: list[str], position: int) -> tuple[Requirement, int]:
+    key = words[position] if position < len(words) else ""
+    if key in _MARKS or not key:
+        raise _unparsable(f"found '{key}', expected: identifier")
+    return Requirement(key, "!"), position + 1
 
 
 def _one_value(key: str, operator: str, words: list[str], position: int) -> tuple[Requirement, int]:
@@ -173,24 +174,25 @@ def _several_values(key: str, operator: str, words: list[str], position: int) ->
     if position >= len(words) or words[position] != "(":
         found = words[position] if position < len(words) else ""
         raise _unparsable(f"found '{found}' expected: '('")
-    values: list[str] = []
-    expects_value = True
-    for index in range(position + 1, len(words)):
-        word = words[index]
-        if word == ")":
-            if expects_value:
-                values.append("")
-            return Requirement(key, operator, tuple(sorted(set(values)))), index + 1
-        if word == ",":
-            if expects_value:
-                values.append("")
-            expects_value = True
-        elif word in _MARKS or not expects_value:
+    if ")" not in words[position:]:
+        raise _unparsable("found '', expected: ',' or ')'")
+    end = words.index(")", position)
+    return Requirement(key, operator, tuple(sorted(set(_listed(words[position + 1 : end]))))), end + 1
+
+
+def _listed(words: list[str]) -> Iterator[str]:
+    """Yield the values between brackets; nothing between two commas is an empty value."""
+    last = ","
+    for word in words:
+        if word == "," and last == ",":
+            yield ""
+        elif word != "," and (word in _MARKS or last != ","):
             raise _unparsable(f"found '{word}', expected: ',', or ')'")
-        else:
-            values.append(word)
-            expects_value = False
-    raise _unparsable("found '', expected: ',' or ')'")
+        elif word != ",":
+            yield word
+        last = word
+    if last == ",":
+        yield ""
 
 
 _NAME = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]")

@@ -78,14 +78,10 @@ def _merge_field(out: Json, name: str, sent: tuple[Any, Any], schema: Schema | N
     value, order = sent
     here = out.get(name)
     strategies = schema.patch_strategies if schema is not None else ()
-    if isinstance(value, dict):
-        if "replace" in strategies and _PATCH not in value:
-            out[name] = _without_directives(value)
-            return
-        merged = _merged_map(here if isinstance(here, dict) else {}, value, schema)
-        out[name] = merged
-        if value.get(_PATCH) == "delete":
-            out.pop(name, None)
+    if isinstance(value, dict) and value.get(_PATCH) == "delete":
+        out.pop(name, None)
+    elif isinstance(value, dict) and (_PATCH in value or "replace" not in strategies):
+        out[name] = _merged_map(here if isinstance(here, dict) else {}, value, schema)
     elif isinstance(value, list) and schema is not None and "merge" in strategies:
         out[name] = _merged_list(here if isinstance(here, list) else [], value, order, schema)
     else:

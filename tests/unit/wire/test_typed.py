@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 
 from kdlib.wire import ShapeError, structural_schema
 from kdlib.wire.checking import check
+from kdlib.wire.elements import item_element
 from kdlib.wire.fieldset import difference, members, union
-from kdlib.wire.typed import compare, field_set, full_set, item_element, merge, remove
+from kdlib.wire.merging import merge, remove
+from kdlib.wire.typed import compare, field_set, full_set
 
 TEXT = {"type": "string"}
 SCHEMA = structural_schema(
