@@ -150,18 +150,26 @@ def _carry_over(spec: Json, old: Json) -> None:
     """Keep what the stored Service holds where the new one does not say; drop what its new type has not."""
     if not old:
         return
-    new_type, old_type = spec.get("type", "ClusterIP"), old.get("type", "ClusterIP")
-    if new_type == "ExternalName":
-        _drop(spec, old, _ADDRESS_FIELDS)
-    elif old_type != "ExternalName" and not spec.get("clusterIP") and not spec.get("clusterIPs"):
-        spec.update({field: old[field] for field in ("clusterIP", "clusterIPs") if old.get(field)})
-    if new_type not in _WITH_NODE_PORTS:
-        _drop(spec, old, ("externalTrafficPolicy",))
-        _drop_ports(spec.get("ports") or (), old)
-    elif old_type in _WITH_NODE_PORTS:
-        _carry_ports(spec.get("ports") or (), old.get("ports") or ())
-    if new_type != "LoadBalancer":
+    _carry_addresses(spec, old)
+    _carry_node_ports(spec, old)
+    if spec.get("type") != "LoadBalancer":
         _drop(spec, old, ("allocateLoadBalancerNodePorts", "loadBalancerClass"))
+
+
+def _carry_addresses(spec: Json, old: Json) -> None:
+    if spec.get("type") == "ExternalName":
+        _drop(spec, old, _ADDRESS_FIELDS)
+    elif old.get("type") != "ExternalName" and not spec.get("clusterIP") and not spec.get("clusterIPs"):
+        spec.update({field: old[field] for field in ("clusterIP", "clusterIPs") if old.get(field)})
+
+
+def _carry_node_ports(spec: Json, old: Json) -> None:
+    ports = spec.get("ports") or ()
+    if spec.get("type", "ClusterIP") not in _WITH_NODE_PORTS:
+        _drop(spec, old, ("externalTrafficPolicy",))
+        _drop_ports(ports, old)
+    elif old.get("type", "ClusterIP") in _WITH_NODE_PORTS:
+        _carry_ports(ports, old.get("ports") or ())
 
 
 def _drop(spec: Json, old: Json, fields: Sequence[str]) -> None:

@@ -34,15 +34,20 @@ def claim(
     for each in candidates:
         controller = controller_uid(each)
         wanted = selector.matches(each["metadata"].get("labels")) and accepts(each)
-        if controller not in ("", uid):
-            continue
         if controller == uid and wanted:
             owned.append(each)
-        elif leaving or (not controller and (not wanted or is_terminating(each))):
             continue
-        elif changed := _owned(desk, owner, each, adopt=not controller):
+        to_release = controller == uid
+        to_adopt = wanted and _is_free(each)
+        if leaving or not (to_release or to_adopt):
+            continue
+        if changed := _owned(desk, owner, each, adopt=to_adopt):
             owned.append(changed)
     return owned
+
+
+def _is_free(candidate: Json) -> bool:
+    return not controller_uid(candidate) and not is_terminating(candidate)
 
 
 def _owned(desk: Desk, owner: Json, obj: Json, *, adopt: bool) -> Json | None:

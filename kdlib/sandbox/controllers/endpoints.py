@@ -31,6 +31,14 @@ class SliceChange:
     wanted: Json | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Endpoints with the same ports, by the UIDs of their pods."""
+
+    ports: list[Json]
+    members: dict[str, Json]
+
+
 def has_endpoints(service: Json) -> bool:
     """Tell whether the Service's endpoints are kept for it: it selects pods and is no mere name."""
     spec = service["spec"]
@@ -66,31 +74,35 @@ def slice_changes(service: Json, pods: Iterable[Json], slices: Sequence[Json]) -
 
     An endpoint stays in the slice where it is; new ones fill slices with room, then new slices of 100.
     """
-    groups: dict[bytes, tuple[list[Json], dict[str, Json]]] = {}
-    for pod in pods:
-        if _belongs(pod):
-            ports = [{"name": "", **each} for each in _ports(service, pod)]
-            _, members = groups.setdefault(canonical(ports), (ports, {}))
-            members[pod["metadata"]["uid"]] = _endpoint(service, pod)
-    if not groups:
-        groups[canonical([])] = ([], {})
+    groups = _groups(service, pods)
     changes = []
-    left = {key: dict(members) for key, (_, members) in groups.items()}
     roomy: dict[bytes, list[tuple[Json, list[Json]]]] = {}
     for known in sorted(slices, key=lambda each: str(each["metadata"]["name"])):
         key = canonical(known.get("ports") or [])
-        if key not in left:
+        if key in groups:
+            roomy.setdefault(key, []).append((known, _taken_out(groups[key].members, known)))
+        else:
             changes.append(SliceChange(known, None))
-            continue
-        kept = [
-            left[key].pop(uid)
-            for each in known.get("endpoints") or ()
-            if (uid := dig(each, "targetRef", "uid")) in left[key]
-        ]
-        roomy.setdefault(key, []).append((known, kept))
-    for key, (ports, _) in sorted(groups.items()):
-        changes += _filled(service, ports, list(left[key].values()), roomy.get(key, []))
+    for key, group in sorted(groups.items()):
+        changes += _filled(service, group.ports, list(group.members.values()), roomy.get(key, []))
     return _recycled(changes)
+
+
+def _groups(service: Json, pods: Iterable[Json]) -> dict[bytes, _Group]:
+    """Group the endpoints of the pods by their ports; there is at least one group."""
+    groups: dict[bytes, _Group] = {}
+    for pod in pods:
+        if _belongs(pod):
+            ports = [{"name": "", **each} for each in _ports(service, pod)]
+            group = groups.setdefault(canonical(ports), _Group(ports, {}))
+            group.members[pod["metadata"]["uid"]] = _endpoint(service, pod)
+    return groups or {canonical([]): _Group([], {})}
+
+
+def _taken_out(members: dict[str, Json], known: Json) -> list[Json]:
+    """Take the endpoints that a slice lists already out of those to be placed."""
+    listed = (dig(each, "targetRef", "uid") for each in known.get("endpoints") or ())
+    return [members.pop(uid) for uid in listed if uid in members]
 
 
 def _recycled(changes: list[SliceChange]) -> list[SliceChange]:
@@ -123,15 +135,18 @@ def _filled(
             changes.append(SliceChange(there, None))
             continue
         wanted = _slice(service, ports, held)
-        if (
-            any(there.get(field) != wanted[field] for field in ("endpoints", "ports"))
-            or dig(there, "metadata", "labels") != wanted["metadata"]["labels"]
-        ):
+        if _differs(there, wanted):
             changes.append(SliceChange(there, _rewritten(there, wanted)))
     while new or (not known and not changes):
         changes.append(SliceChange(None, _slice(service, ports, new[:_IN_ONE_SLICE])))
         new = new[_IN_ONE_SLICE:]
     return changes
+
+
+def _differs(there: Json, wanted: Json) -> bool:
+    if dig(there, "metadata", "labels") != wanted["metadata"]["labels"]:
+        return True
+    return any(there.get(field) != wanted[field] for field in ("endpoints", "ports"))
 
 
 def _slice(service: Json, ports: list[Json], endpoints: list[Json]) -> Json:

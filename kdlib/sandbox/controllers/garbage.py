@@ -5,7 +5,7 @@ Source: https://kubernetes.io/docs/concepts/architecture/garbage-collection/.
 Layer: shell.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from kdlib.errors import NotFoundError
 from kdlib.frozen import Json
@@ -33,12 +33,13 @@ class GarbageCollector:
         uid, references = metadata["uid"], metadata.get("ownerReferences")
         if event == "DELETED":
             yield from (each["metadata"]["uid"] for each in self._desk.index.all_dependents(uid))
-            yield from (each["uid"] for each in references or ())
+            yield from _uids(references)
             return
-        if references and (old is None or old["metadata"].get("ownerReferences") != references):
-            yield uid
-        if old is not None and references != old["metadata"].get("ownerReferences"):
-            yield from (each["uid"] for each in old["metadata"].get("ownerReferences") or ())
+        former = None if old is None else old["metadata"].get("ownerReferences")
+        if references != former:
+            if references:
+                yield uid
+            yield from _uids(former)
         if metadata.get("deletionTimestamp") and _awaited(obj):
             yield uid
 
@@ -67,14 +68,16 @@ class GarbageCollector:
         if solid:
             self._desk.update_metadata(obj, ownerReferences=solid)
             return
+        self._desk.delete(obj, propagation=self._propagation(obj, is_awaited=bool(alive)))
+
+    def _propagation(self, obj: Json, *, is_awaited: bool) -> str:
+        """Choose how the object's own dependents go; an object that an owner awaits goes after them."""
         finalizers = obj["metadata"].get("finalizers") or ()
         if _ORPHAN in finalizers:
-            propagation = "Orphan"
-        elif _FOREGROUND in finalizers or (alive and self._desk.index.all_dependents(obj["metadata"]["uid"])):
-            propagation = "Foreground"
-        else:
-            propagation = "Background"
-        self._desk.delete(obj, propagation=propagation)
+            return "Orphan"
+        if _FOREGROUND in finalizers or (is_awaited and self._desk.index.all_dependents(obj["metadata"]["uid"])):
+            return "Foreground"
+        return "Background"
 
     def _is_alive(self, obj: Json, reference: Json) -> bool:
         """Tell whether the owner is there: of this UID, and in the same namespace or in none."""
@@ -119,6 +122,10 @@ class GarbageCollector:
     def _lift(self, obj: Json, finalizer: str) -> None:
         finalizers = [each for each in obj["metadata"].get("finalizers") or () if each != finalizer]
         self._desk.update_metadata(obj, finalizers=finalizers)
+
+
+def _uids(references: Iterable[Json] | None) -> list[str]:
+    return [each["uid"] for each in references or ()]
 
 
 def _awaited(obj: Json) -> bool:

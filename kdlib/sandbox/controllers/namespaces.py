@@ -46,14 +46,15 @@ class Namespaces:
                 yield obj["metadata"]["name"]
             return
         place = obj["metadata"].get("namespace")
-        if not place:
-            return
+        if place and self._concerns(place, event, obj):
+            yield place
+
+    def _concerns(self, place: str, event: str, obj: Json) -> bool:
+        """Tell whether the namespace has to restore the object, or waits for its end."""
         if event == "DELETED" and obj["kind"] in ("ServiceAccount", "ConfigMap"):
-            yield place
-            return
+            return True
         namespace = self._desk.index.get(NAMESPACE, "", place)
-        if namespace is not None and is_terminating(namespace):
-            yield place
+        return namespace is not None and is_terminating(namespace)
 
     def sync(self, key: str) -> int:
         """Look at one namespace."""

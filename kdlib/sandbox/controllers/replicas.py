@@ -92,10 +92,8 @@ class ReplicaSets:
     def _record(self, live: Json, pods: list[Json], *, terminating: int) -> None:
         seconds = live["spec"].get("minReadySeconds") or 0
         waits = [available_in_seconds(each, seconds, self._desk.now()) for each in pods]
-        labels = dig(live, "spec", "template", "metadata", "labels", default={})
-        labelled = sum(labels.items() <= (each["metadata"].get("labels") or {}).items() for each in pods)
         counts = {
-            "fullyLabeledReplicas": labelled,
+            "fullyLabeledReplicas": _labelled(live, pods),
             "readyReplicas": sum(is_ready(each) for each in pods),
             "availableReplicas": sum(wait == 0 for wait in waits),
         }
@@ -109,9 +107,14 @@ class ReplicaSets:
             self._desk.update_status(live, status)
         later = [wait for wait in waits if wait]
         if later:
-            self._queue.add_after(
-                (self.name, f"{live['metadata']['namespace']}/{live['metadata']['name']}"), min(later)
-            )
+            key = f"{live['metadata']['namespace']}/{live['metadata']['name']}"
+            self._queue.add_after((self.name, key), min(later))
+
+
+def _labelled(live: Json, pods: list[Json]) -> int:
+    """Return how many pods have all labels of the template."""
+    labels = dig(live, "spec", "template", "metadata", "labels", default={})
+    return sum(labels.items() <= (each["metadata"].get("labels") or {}).items() for each in pods)
 
 
 def _dispensable(pod: Json) -> tuple[bool, bool, str]:

@@ -5,7 +5,7 @@ Source: https://kubernetes.io/docs/concepts/configuration/manage-resources-conta
 Layer: pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias
@@ -59,22 +59,29 @@ def pod_requests(pod: Json) -> dict[str, Fraction]:
     total: dict[str, Fraction] = {}
     for container in spec.get("containers") or ():
         _add(total, _requests(container))
+    most, sidecars = _init_requests(spec.get("initContainers") or ())
+    _add(total, sidecars)
+    _raise_to(total, most)
+    _add(total, {name: _amount(amount) for name, amount in (spec.get("overhead") or {}).items()})
+    return {name: amount for name, amount in total.items() if amount}
+
+
+def _init_requests(containers: Iterable[Json]) -> tuple[dict[str, Fraction], dict[str, Fraction]]:
+    """Return the most that is asked for at once while the pod starts, and what all sidecars ask for.
+
+    A sidecar runs on, so what it asks for is added to what the init containers after it ask for.
+    """
     most: dict[str, Fraction] = {}
     sidecars: dict[str, Fraction] = {}
-    for container in spec.get("initContainers") or ():
+    for container in containers:
         asked = _requests(container)
         if container.get("restartPolicy") == "Always":
             _add(sidecars, asked)
             asked = sidecars
         else:
             asked = {name: amount + sidecars.get(name, Fraction(0)) for name, amount in asked.items()}
-        for name, amount in asked.items():
-            most[name] = max(most.get(name, Fraction(0)), amount)
-    _add(total, sidecars)
-    for name, amount in most.items():
-        total[name] = max(total.get(name, Fraction(0)), amount)
-    _add(total, {name: _amount(amount) for name, amount in (spec.get("overhead") or {}).items()})
-    return {name: amount for name, amount in total.items() if amount}
+        _raise_to(most, asked)
+    return most, sidecars
 
 
 def host_ports(pod: Json) -> frozenset[tuple[str, str, int]]:
@@ -117,3 +124,8 @@ def _requests(container: Json) -> dict[str, Fraction]:
 def _add(total: dict[str, Fraction], more: Amounts) -> None:
     for name, amount in more.items():
         total[name] = total.get(name, Fraction(0)) + amount
+
+
+def _raise_to(total: dict[str, Fraction], least: Amounts) -> None:
+    for name, amount in least.items():
+        total[name] = max(total.get(name, Fraction(0)), amount)

@@ -31,18 +31,28 @@ def owners_due(claim: Json, stateful_set: Json, pod: Json, *, condemned: bool) -
     others = [each for each in owners if each not in ours]
     if any(each["uid"] not in (_uid(stateful_set), _uid(pod)) for each in ours):
         return None
-    scaled, deleted = _policy(stateful_set)
-    if (scaled, deleted) != ("Retain", "Retain") and any(each.get("controller") for each in others):
+    if not keeps_all(stateful_set) and _has_controller(others):
         return others if ours else None
-    due = []
+    due = _due(stateful_set, pod, condemned=condemned)
+    return None if _are_right(ours, due) else [*others, *due]
+
+
+def _due(stateful_set: Json, pod: Json, *, condemned: bool) -> list[Json]:
+    """Return the references that the policy asks for: to the condemned pod, or to the set."""
+    scaled, deleted = _policy(stateful_set)
     if scaled == "Delete" and condemned:
-        due.append(controller_reference(pod))
-    elif deleted == "Delete":
-        due.append(controller_reference(stateful_set))
-    right = [each["uid"] for each in due] == [each["uid"] for each in ours] and all(
+        return [controller_reference(pod)]
+    return [controller_reference(stateful_set)] if deleted == "Delete" else []
+
+
+def _are_right(ours: list[Json], due: list[Json]) -> bool:
+    return [each["uid"] for each in due] == [each["uid"] for each in ours] and all(
         each.get("controller") for each in ours
     )
-    return None if right else [*others, *due]
+
+
+def _has_controller(references: list[Json]) -> bool:
+    return any(each.get("controller") for each in references)
 
 
 def _policy(stateful_set: Json) -> tuple[str, str]:

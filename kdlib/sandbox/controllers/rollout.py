@@ -110,28 +110,35 @@ def superfluous(deployment: Json, old: Sequence[Json]) -> list[Json]:
 
 def status_of(deployment: Json, replica_sets: Sequence[Json], now: str, *, has_new: bool) -> Json:
     """Return the Deployment's status; the new ReplicaSet is the first, where there is one."""
-    wanted = _wanted(deployment)
-    counts = {
-        "replicas": sum(dig(each, "status", "replicas", default=0) for each in replica_sets),
-        "updatedReplicas": dig(replica_sets[0], "status", "replicas", default=0) if has_new else 0,
-        "readyReplicas": sum(dig(each, "status", "readyReplicas", default=0) for each in replica_sets),
-        "availableReplicas": sum(_available(each) for each in replica_sets),
-    }
-    total = sum(_size(each) for each in replica_sets)
-    counts["unavailableReplicas"] = max(0, total - counts["availableReplicas"])
+    counts = _counts(replica_sets, has_new=has_new)
+    wanted, replicas, available = _wanted(deployment), counts["replicas"], counts["availableReplicas"]
+    conditions = [_availability(enough=available >= wanted - _limits(deployment)[1])]
+    if has_new:
+        complete = counts["updatedReplicas"] == replicas == available == wanted
+        conditions.append(_progress(replica_sets[0]["metadata"]["name"], complete=complete))
     old = deployment.get("status") or {}
-    enough = counts["availableReplicas"] >= wanted - _limits(deployment)[1]
-    complete = counts["updatedReplicas"] == counts["replicas"] == counts["availableReplicas"] == wanted
     status: Json = {"observedGeneration": deployment["metadata"].get("generation", 1)}
     status |= {key: count for key, count in counts.items() if count}
-    status["terminatingReplicas"] = sum(dig(each, "status", "terminatingReplicas", default=0) for each in replica_sets)
-    conditions = [_availability(enough=enough)]
-    if has_new:
-        conditions.append(_progress(replica_sets[0]["metadata"]["name"], complete=complete))
+    status["terminatingReplicas"] = _total(replica_sets, "terminatingReplicas")
     status["conditions"] = [_dated(each, old.get("conditions") or (), now) for each in conditions]
     if old.get("collisionCount"):
         status["collisionCount"] = old["collisionCount"]
     return status
+
+
+def _counts(replica_sets: Sequence[Json], *, has_new: bool) -> dict[str, int]:
+    available = sum(_available(each) for each in replica_sets)
+    return {
+        "replicas": _total(replica_sets, "replicas"),
+        "updatedReplicas": _total(replica_sets[:1], "replicas") if has_new else 0,
+        "readyReplicas": _total(replica_sets, "readyReplicas"),
+        "availableReplicas": available,
+        "unavailableReplicas": max(0, sum(_size(each) for each in replica_sets) - available),
+    }
+
+
+def _total(replica_sets: Sequence[Json], count: str) -> int:
+    return sum(dig(each, "status", count, default=0) for each in replica_sets)
 
 
 def _availability(*, enough: bool) -> Json:

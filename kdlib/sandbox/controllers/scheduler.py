@@ -35,19 +35,22 @@ class Scheduler:
         """Yield the pods that a commit gives a new chance, by UID."""
         match obj["kind"]:
             case "Pod":
-                uid = obj["metadata"]["uid"]
-                if self._count(event, obj):
-                    yield from self._waiting
-                if event == "DELETED" or not _is_ours(obj):
-                    self._forget(obj)
-                elif old is None or old.get("spec") != obj.get("spec"):
-                    self._await(obj)
-                    yield uid
+                yield from self._pod_keys(event, obj, old)
             case "Node" if event != "DELETED" and (old is None or _chances(old) != _chances(obj)):
                 yield from self._waiting
             case "PersistentVolumeClaim":
                 metadata = obj["metadata"]
                 yield from self._by_claim.get((metadata["namespace"], metadata["name"]), ())
+
+    def _pod_keys(self, event: str, pod: Json, old: Json | None) -> Iterator[str]:
+        """Yield the pod while it wants a node, and those that wait where it gives something back."""
+        if self._count(event, pod):
+            yield from self._waiting
+        if event == "DELETED" or not _is_ours(pod):
+            self._forget(pod)
+        elif old is None or old.get("spec") != pod.get("spec"):
+            self._await(pod)
+            yield pod["metadata"]["uid"]
 
     def sync(self, key: str) -> int:
         """Look at one pod."""

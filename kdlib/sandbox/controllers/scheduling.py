@@ -83,18 +83,22 @@ def _refusal(pod: Json, node: Json, used: NodeUse) -> _Refusal | None:
     cordoned = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
     if dig(node, "spec", "unschedulable") and not _tolerated(cordoned, tolerations):
         return _Refusal(("node(s) were unschedulable",))
-    ready = condition(node, "Ready")
-    taints = list(dig(node, "spec", "taints", default=()))
-    if ready is None or ready["status"] != "True":
-        taints.append(_NOT_READY)
-    hard = [each for each in taints if each.get("effect") in ("NoSchedule", "NoExecute")]
-    if not all(_tolerated(each, tolerations) for each in hard):
+    if not all(_tolerated(each, tolerations) for each in _hard_taints(node)):
         return _Refusal(("node(s) had untolerated taint(s)",))
     if not _selected(pod, node):
         return _Refusal(("node(s) didn't match Pod's node affinity/selector",))
     if host_ports(pod) & used.ports:
         return _Refusal(("node(s) didn't have free ports for the requested pod ports",), lasting=False)
     return _short(pod, node, used)
+
+
+def _hard_taints(node: Json) -> list[Json]:
+    """Return the taints that keep pods away; a node that is not ready has one more."""
+    ready = condition(node, "Ready")
+    taints = list(dig(node, "spec", "taints", default=()))
+    if ready is None or ready["status"] != "True":
+        taints.append(_NOT_READY)
+    return [each for each in taints if each.get("effect") in ("NoSchedule", "NoExecute")]
 
 
 def _short(pod: Json, node: Json, used: NodeUse) -> _Refusal | None:

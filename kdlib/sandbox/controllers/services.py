@@ -11,6 +11,7 @@ from kdlib.sandbox.controllers.desk import Desk
 from kdlib.sandbox.controllers.endpoints import (
     MANAGED_LABEL,
     SLICE_CONTROLLER,
+    SliceChange,
     endpoints_of,
     has_endpoints,
     slice_changes,
@@ -65,13 +66,17 @@ class ServiceEndpoints:
         owned = self._desk.index.dependents(service["metadata"]["uid"], ENDPOINT_SLICE)
         slices = [each for each in owned if dig(each, "metadata", "labels", MANAGED_LABEL) == SLICE_CONTROLLER]
         for change in slice_changes(service, pods, slices):
-            if change.wanted is None and change.known is not None:
-                self._desk.delete(change.known)
-            elif change.known is not None and change.wanted is not None:
-                self._desk.update(change.wanted)
-            elif change.wanted is not None:
-                self._desk.create(change.wanted)
+            self._write_slice(change)
         return _COST_PER_POD * len(pods)
+
+    def _write_slice(self, change: SliceChange) -> None:
+        if change.wanted is None:
+            if change.known is not None:
+                self._desk.delete(change.known)
+        elif change.known is None:
+            self._desk.create(change.wanted)
+        else:
+            self._desk.update(change.wanted)
 
     def _write_endpoints(self, there: Json | None, wanted: Json) -> None:
         if there is None:

@@ -106,11 +106,11 @@ class StatefulSets:
         version = (metadata["uid"], metadata.get("generation"))
         members, unknown = [], []
         for pod in index.dependents(metadata["uid"], POD):
-            known = self._members.get(pod["metadata"]["uid"])
-            if known is not None and known.version == version and known.member.pod is pod:
-                members.append(known.member)
-            else:
+            known = self._known(pod, version)
+            if known is None:
                 unknown.append(pod)
+            else:
+                members.append(known)
         name = metadata["name"]
         candidates = [*unknown, *index.orphans(POD, metadata["namespace"])]
         pods = claim(self._desk, live, candidates, accepts=lambda pod: ordinal_of(pod["metadata"]["name"])[0] == name)
@@ -121,6 +121,13 @@ class StatefulSets:
             if lasting and made.consistent and not made.pending and not made.available_in:
                 self._members[pod["metadata"]["uid"]] = _Known(version, made)
         return members
+
+    def _known(self, pod: Json, version: tuple[str, int | None]) -> Member | None:
+        """Return what was worked out for this very pod at this version of the set, None where that is nothing."""
+        known = self._members.get(pod["metadata"]["uid"])
+        if known is None or known.version != version or known.member.pod is not pod:
+            return None
+        return known.member
 
     def _member(self, live: Json, order: Order, pod: Json) -> Member:
         made = member(pod, order.min_ready_seconds, self._desk.now())

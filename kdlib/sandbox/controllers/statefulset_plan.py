@@ -169,17 +169,26 @@ def _steps(order: Order, members: Sequence[Member], update: str) -> Iterator[Ste
 def _keep(order: Order, wanted: Sequence[Member | None]) -> Blocking:
     """Create what is missing, replace what ended, mend what differs, in the order of ordinals."""
     for index, each in enumerate(wanted):
-        settled = each is not None and not each.ended and each.ready and each.healthy
         if each is None:
             ordinal = order.start + index
             yield Create(ordinal, updated=ordinal >= order.start + order.partition or order.on_delete)
-        elif each.ended and not each.terminating:
-            yield Delete(each.pod)
-        elif not each.ended and not each.consistent:
-            yield Mend(each.pod)
-        if not settled and not order.parallel:
+        else:
+            yield from _kept(each)
+        if not order.parallel and not _is_settled(each):
             return True
     return False
+
+
+def _kept(pod: Member) -> Iterator[Step]:
+    if pod.ended:
+        if not pod.terminating:
+            yield Delete(pod.pod)
+    elif not pod.consistent:
+        yield Mend(pod.pod)
+
+
+def _is_settled(pod: Member | None) -> bool:
+    return pod is not None and not pod.ended and pod.ready and pod.healthy
 
 
 def _shrink(order: Order, wanted: Sequence[Member | None], condemned: Sequence[Member]) -> Blocking:

@@ -52,26 +52,29 @@ class Volumes:
 
     def keys(self, event: str, obj: Json, old: Json | None) -> Iterator[str]:
         """Yield claims as claim/namespace/name and volumes as volume//name."""
-        metadata = obj["metadata"]
         match obj["kind"]:
             case "Pod":
                 yield from self._pod_keys(event, obj)
             case "PersistentVolumeClaim":
-                key = f"claim/{metadata['namespace']}/{metadata['name']}"
-                if event == "DELETED" or dig(obj, "spec", "volumeName"):
-                    self._unbound.pop(key, None)
-                else:
-                    self._unbound[key] = None
-                yield key
-                if dig(obj, "spec", "volumeName"):
-                    yield f"volume//{obj['spec']['volumeName']}"
+                yield from self._claim_keys(event, obj)
             case "PersistentVolume":
-                yield f"volume//{metadata['name']}"
+                yield f"volume//{obj['metadata']['name']}"
                 yield from self._claim_of(obj)
                 if old is None or event == "DELETED" or not dig(obj, "spec", "claimRef"):
                     yield from self._unbound
             case _:
                 yield from self._unbound
+
+    def _claim_keys(self, event: str, claim: Json) -> Iterator[str]:
+        metadata, volume = claim["metadata"], dig(claim, "spec", "volumeName")
+        key = f"claim/{metadata['namespace']}/{metadata['name']}"
+        if event == "DELETED" or volume:
+            self._unbound.pop(key, None)
+        else:
+            self._unbound[key] = None
+        yield key
+        if volume:
+            yield f"volume//{volume}"
 
     def sync(self, key: str) -> int:
         """Look at one claim or volume."""
