@@ -192,9 +192,9 @@ def shell_image(tmp_path_factory):
 
 
 @asynccontextmanager
-async def opened_world(image, folder):
-    """Open a sandbox with a node, the CRDs and the shell app's image."""
-    options = SandboxOptions(images={"test/shell:1": image})
+async def opened_world(images, folder):
+    """Open a sandbox with a node, the CRDs and images."""
+    options = SandboxOptions(images=images)
     async with Sandbox(options) as sandbox:
         kubeconfig = folder / "kubeconfig"
         sandbox.write_kubeconfig(kubeconfig)
@@ -205,7 +205,7 @@ async def opened_world(image, folder):
 
 @pytest.fixture
 async def world(shell_image, tmp_path):
-    async with opened_world(shell_image, tmp_path) as opened:
+    async with opened_world({"test/shell:1": shell_image}, tmp_path) as opened:
         yield opened
 
 
@@ -226,8 +226,8 @@ def shell():
 
 @pytest.fixture
 def open_world(shell_image):
-    """Return how to open a further world, in a folder."""
-    return lambda folder: opened_world(shell_image, folder)
+    """Return how to open a further world, in a folder, with further images."""
+    return lambda folder, images: opened_world({"test/shell:1": shell_image, **images}, folder)
 
 
 @pytest.fixture
