@@ -123,8 +123,8 @@ async def test_a_wrong_cluster_makes_nothing_and_is_mended_by_correcting_it(worl
     await world.until_configured(cluster, 3)
 
 
-def any_config_error(world):
-    return lambda found: any(item["state"] == "config error" for item in world.members_of(found))
+def all_failed(world):
+    return lambda found: {item["state"] for item in world.members_of(found)} == {"config error"}
 
 
 async def test_a_setup_package_that_cannot_be_fetched_is_named(world, shell, cluster):
@@ -132,7 +132,7 @@ async def test_a_setup_package_that_cannot_be_fetched_is_named(world, shell, clu
         shell / "app.yaml", defaultConfigPackage={"packageURL": "file:///opt/test/none.tgz", "useNewSetupLayout": True}
     )
     await world.apply(shell / "cluster.yaml")
-    found = await world.until(cluster, any_config_error(world))
+    found = await world.until(cluster, all_failed(world))
     detail = world.members_of(found)[0]["stateDetail"]["configErrorDetail"]
     assert "/opt/test/none.tgz" in detail
 
@@ -142,7 +142,7 @@ async def test_a_failing_start_script_is_told_and_retried_on_request(world, shel
     resources = {"requests": {"memory": "16Mi", "cpu": "10m"}, "limits": {"memory": "64Mi", "cpu": "100m"}}
     failing = [{"id": "head", "resources": resources, "env": [{"name": "SHELL_FAIL", "value": "1"}]}]
     await world.apply(shell / "cluster.yaml", roles=failing)
-    found = await world.until(cluster, any_config_error(world))
+    found = await world.until(cluster, all_failed(world))
     member = world.members_of(found)[0]
     assert "7" in member["stateDetail"]["configErrorDetail"]
     assert "asked to fail by SHELL_FAIL" in member["stateDetail"]["startScriptStderrMessage"]
