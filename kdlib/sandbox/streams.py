@@ -49,7 +49,7 @@ class Containers(Protocol):
     """The containers of the node, as the API front reaches them."""
 
     def exec(self, request: ExecRequest, *, tty: bool = False) -> AbstractAsyncContextManager[ContainerSession]:
-        """Start a command; leaving the context kills it if it still runs.
+        """Start a command; leaving the context closes its streams, and what goes on without them goes on.
 
         With a terminal there is no stderr: all output is (1, bytes). Opening raises ApiError, worded as a kubelet
         words it, where the pod or container is not there or does not run.
