@@ -34,6 +34,8 @@ from kdlib.wire import POD
 __all__ = ["Front"]
 
 _BACKLOG = 512
+# Commands are part of an exec's address, and may be whole scripts.
+_LONGEST_HEAD_BYTES = 1 << 20
 _NO_CACHE = {"Cache-Control": "no-cache, private"}
 _PUBLIC = ("/healthz", "/livez", "/readyz", "/version")
 _NOWHERE = "404 page not found"
@@ -67,7 +69,13 @@ class Front:
         address = f"{host}:{listener.getsockname()[1]}"
         self._documents = Documents(self._registry, address)
         self._lines = Lines(self._documents, self._registry)
-        server = Server(self._handle, handler_cancellation=True, access_log=None)
+        server = Server(
+            self._handle,
+            handler_cancellation=True,
+            access_log=None,
+            max_line_size=_LONGEST_HEAD_BYTES,
+            max_field_size=_LONGEST_HEAD_BYTES,
+        )
         self._runner = ServerRunner(server, shutdown_timeout=1.0)
         await self._runner.setup()
         context = server_context(self._authority, host)

@@ -53,6 +53,12 @@ async def test_stdin_stdout_and_stderr_have_channels_and_the_exit_code_comes_las
     assert run.order.container == "app"
 
 
+async def test_a_command_may_be_a_whole_script(session, containers):
+    script = "echo line; " * 20_000
+    async with session.ws_connect(f"{EXEC}?command=sh&stdout=true", params={"command": script}, protocols=[V5]):
+        assert script in containers.sessions[0].order.command
+
+
 async def test_a_terminal_is_resized(session, containers):
     async with session.ws_connect(f"{EXEC}?{STREAMS}&tty=true", protocols=[V5]) as socket:
         await socket.send_bytes(b'\x04{"Width": 80, "Height": 24}')
