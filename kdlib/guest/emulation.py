@@ -6,6 +6,7 @@ which tests compare.
 Layer: shell.
 """
 
+import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -27,12 +28,11 @@ class EmulatedRun:
     stderr: bytes = b""
 
 
-Script = Callable[[ExecRequest, tuple[str, ...]], EmulatedRun]
+Script: TypeAlias = Callable[[ExecRequest, tuple[str, ...]], EmulatedRun]
 """Runs the start script of the member that the request is for, with arguments such as `--configure`."""
 
-Life = Callable[[ExecRequest], str]
+Life: TypeAlias = Callable[[ExecRequest], str]
 """Names the present life of the container that the request is for: another name is a fresh container."""
-
 
 Variables: TypeAlias = Mapping[str, str]
 Blobs: TypeAlias = Mapping[str, bytes]
@@ -50,7 +50,8 @@ class _Inside:
     held: int = 0
     held_by: str = ""
     epoch: str = ""
-    configmeta: bytes = b""
+    packed: bytes = b""
+    """configmeta.json, compressed: in a large cluster it is long, and everybody has one."""
 
     def counted(self) -> int:
         """Return the generation of the configmeta that is there; 0 where another one counted it than who asks."""
@@ -78,7 +79,7 @@ class Emulation:
     def configmeta(self, namespace: str, pod: str) -> bytes:
         """Return the configmeta.json that the member holds; empty for none."""
         known = self._members.get((namespace, pod))
-        return known[1].configmeta if known else b""
+        return zlib.decompress(known[1].packed) if known and known[1].packed else b""
 
     def forget(self, namespace: str, pod: str) -> None:
         """Drop all that is known of a member, as when its pod is gone."""
@@ -161,7 +162,7 @@ def _write_configmeta(inside: _Inside, variables: Variables, blobs: Blobs) -> No
     if "configmeta" in blobs and int(variables["stamp"]) >= inside.sent:
         inside.sent, inside.held = int(variables["stamp"]), int(variables["generation"])
         inside.held_by = variables["epoch"]
-        inside.configmeta = blobs["configmeta"]
+        inside.packed = zlib.compress(blobs["configmeta"], 1)
 
 
 def _result(inside: _Inside, operation: str, tail_bytes: int) -> Finished | Absent:
