@@ -47,7 +47,9 @@ class HollowKubelet:
         self.port: int = self._listener.getsockname()[1]
 
     async def __aenter__(self) -> Self:
-        self._runner = ServerRunner(Server(self._handle, handler_cancellation=True, access_log=None))
+        # The command is part of the address, and may be a whole script.
+        server = Server(self._handle, handler_cancellation=True, access_log=None, max_line_size=1 << 20)
+        self._runner = ServerRunner(server)
         await self._runner.setup()
         await SockSite(self._runner, self._listener, ssl_context=self._context).start()
         return self
