@@ -131,8 +131,8 @@ def env(container):
     ("resources", "hidden"),
     [
         ({"limits": {}}, True),
-        ({"limits": {}, "requests": {"nvidia.com/gpu": "0"}}, True),
-        ({"limits": {}, "requests": {"nvidia.com/gpu": "1"}}, False),
+        ({"limits": {"nvidia.com/gpu": "0"}, "requests": {"nvidia.com/gpu": "0"}}, True),
+        ({"limits": {"nvidia.com/gpu": "1"}, "requests": {"nvidia.com/gpu": "1"}}, False),
         ({"limits": {"nvidia.com/gpu": "2"}}, False),
         ({"limits": {"nvidia.com/mig-1g.5gb": "1"}}, False),
         ({"limits": {"amd.com/gpu": "1"}}, True),
