@@ -22,12 +22,12 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "imagePullSecrets": ("name",),
     "initContainers": ("name",),
     "ownerReferences": ("uid",),
+    "ports": ("containerPort", "port", "protocol"),
     "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
     "volumeDevices": ("devicePath",),
     "volumeMounts": ("mountPath",),
     "volumes": ("name",),
 }
-_PORT_KEYS = ("containerPort", "port", "protocol")
 _KEY_DEFAULTS = {"protocol": "TCP"}
 _SETS = frozenset({"finalizers"})
 _QUANTITY_MAPS = frozenset({"capacity", "hard", "limits", "requests"})
@@ -40,35 +40,39 @@ def contained(intent: Any, live: Any, field: str = "") -> bool:
     An intended None says nothing; a value that is empty, zero or False equals one that is absent, since servers
     drop such values.
     """
-    if intent is None:
-        return True
     match intent, live:
-        case dict(), dict():
-            if field in _QUANTITY_MAPS:
-                return all(contained(value, live.get(key), "sizeLimit") for key, value in intent.items())
-            return all(
-                value == (there := live.get(key)) or contained(value, there, key) for key, value in intent.items()
-            )
+        case None, _:
+            return True
+        case dict(), dict() | None:
+            return _map_contained(intent, live or {}, field)
         case list() | tuple(), list() | tuple():
             return _list_contained(list(intent), list(live), field)
-        case dict(), None:
-            return all(contained(value, None, key) for key, value in intent.items())
         case _, None:
             return not intent
         case _:
             return intent == live or (field in _QUANTITIES and _amount(intent) == _amount(live) is not None)
 
 
+def _map_contained(intent: dict[str, Any], live: dict[str, Any], field: str) -> bool:
+    if field in _QUANTITY_MAPS:
+        return all(contained(value, live.get(key), "sizeLimit") for key, value in intent.items())
+    return all(value == (there := live.get(key)) or contained(value, there, key) for key, value in intent.items())
+
+
 def _list_contained(intent: list[Any], live: list[Any], field: str) -> bool:
     if field in _SETS:
         return all(item in live for item in intent)
-    keys = _PORT_KEYS if field == "ports" else _KEYS.get(field)
+    keys = _KEYS.get(field)
     if keys and all(isinstance(item, dict) for item in [*intent, *live]):
-        found = {_key(item, keys): item for item in live}
-        return all(contained(item, found.get(_key(item, keys), {})) for item in intent)
+        return _keyed_contained(intent, live, keys)
     if not intent:
         return True
     return len(intent) == len(live) and all(contained(*pair) for pair in zip(intent, live, strict=True))
+
+
+def _keyed_contained(intent: list[Any], live: list[Any], keys: tuple[str, ...]) -> bool:
+    found = {_key(item, keys): item for item in live}
+    return all(contained(item, found.get(_key(item, keys), {})) for item in intent)
 
 
 def _key(item: dict[str, Any], keys: tuple[str, ...]) -> tuple[Any, ...]:

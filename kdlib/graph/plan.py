@@ -115,23 +115,24 @@ def plan(graph: ObjectGraph, observed: Iterable[Json], *, root: Json, deletable:
     adopts, applies, blocked = [], [], []
     for ref, target in graph.by_ref.items():
         there = live.get(ref)
-        hold = Hold.FREE if there is None else ownership.hold(there)
-        if there is not None and hold is Hold.FOREIGN:
-            blocked.append((ref, _foreign_words(there)))
-            continue
-        if there is not None and hold is Hold.FORMER and not _is_going(there):
-            adopts.append(_adopt(ref, there, root))
+        if there is not None:
+            hold = ownership.hold(there)
+            if hold is Hold.FOREIGN:
+                blocked.append((ref, _foreign_words(there)))
+                continue
+            if hold is Hold.FORMER and not _is_going(there):
+                adopts.append(_adopt(ref, there, root))
         step = _apply(ref, target, there)
         if step is not None:
             applies.append(step)
     first = set(graph.first)
-    waves = (
+    waves: tuple[tuple[Step, ...], ...] = (
         tuple(adopts),
         tuple(step for step in applies if step.ref in first),
         tuple(step for step in applies if step.ref not in first),
         tuple(_deletes(graph, live, ownership, frozenset(deletable))),
     )
-    return Plan(tuple(wave for wave in waves if wave), tuple(blocked))
+    return Plan(tuple(filter(None, waves)), tuple(blocked))
 
 
 def _apply(ref: Ref, target: Json, live: Json | None) -> Apply | None:
