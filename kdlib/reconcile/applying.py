@@ -58,6 +58,10 @@ async def carry_out(api: Api, plan: Plan, observed: Iterable[Json]) -> Applied:
     for wave in plan.waves:
         failed = any(isinstance(result, _Failure) for result in results)
         results += await _together(api, [step for step in wave if not (failed and step.irreversible)], versions)
+    return _summary(plan, results)
+
+
+def _summary(plan: Plan, results: list[_Result]) -> Applied:
     failures = sorted((result for result in results if isinstance(result, _Failure)), key=lambda failure: failure.ref)
     outcome = Outcome(
         applied=tuple(sorted(result.ref for result in results if isinstance(result, Written))),

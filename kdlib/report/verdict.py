@@ -19,8 +19,7 @@ def verdict(resolved: Resolved, life: Life, outcome: Outcome, tally: Tally) -> I
     """Yield what the conditions say; Ready is False if a member failed, even where all others are settled."""
     stuck = _stuck(resolved, life, tally)
     busy = _failures(outcome) or _moving(life, tally)
-    down = (Reason.MEMBERS_DOWN, f"down: {list_members(tally.down)}") if tally.down else None
-    trouble = stuck or busy or down
+    trouble = stuck or busy or _down(tally)
     done = (Reason.CONFIGURED, f"all members are configured: {tally.fraction}")
     yield Claim("Ready", FALSE if trouble else TRUE, *(trouble or done))
     yield Claim("Reconciling", TRUE if busy else FALSE, *(busy or (Reason.SETTLED, "nothing is left to do")))
@@ -28,6 +27,11 @@ def verdict(resolved: Resolved, life: Life, outcome: Outcome, tally: Tally) -> I
         yield Claim("Stalled", TRUE, *stuck)
     else:
         yield Claim("Stalled", FALSE, Reason.NOT_STALLED, "nothing waits for a person")
+    yield from _hints(resolved)
+
+
+def _hints(resolved: Resolved) -> Iterator[Claim]:
+    """Yield what is said only where there is something to say."""
     if resolved.unused_fields:
         listed = ", ".join(resolved.unused_fields)
         yield Claim("FieldsNotUsedYet", TRUE, Reason.FIELDS_NOT_USED, f"accepted, and without effect yet: {listed}")
@@ -63,6 +67,10 @@ def _packages(resolved: Resolved, life: Life, tally: Tally) -> str:
 def _failures(outcome: Outcome) -> tuple[Reason, str] | None:
     named = [f"{ref}: {what}" for ref, what in sorted(outcome.failures)]
     return (Reason.OBJECTS_FAILED, f"will be tried again: {_first(named)}") if named else None
+
+
+def _down(tally: Tally) -> tuple[Reason, str] | None:
+    return (Reason.MEMBERS_DOWN, f"down: {list_members(tally.down)}") if tally.down else None
 
 
 def _moving(life: Life, tally: Tally) -> tuple[Reason, str] | None:

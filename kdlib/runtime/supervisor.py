@@ -76,11 +76,8 @@ class TaskSupervisor(Generic[K]):
                 return
             limiter = anyio.CapacityLimiter(self._settings.tasks_per_cluster)
             cluster = self._clusters[key] = _Cluster(limiter)
-        for work_id in [known for known in cluster.tasks if known not in wanted]:
-            task = cluster.tasks[work_id]
-            if recorded or task.fact is None or isinstance(task.fact.result, Stalled):
-                task.scope.cancel()
-                del cluster.tasks[work_id]
+        unwanted = [work_id for work_id in cluster.tasks if work_id not in wanted]
+        self._cancel(cluster, unwanted, recorded=recorded)
         for work_id, work in wanted.items():
             self._start(key, cluster, work_id, work)
         if not cluster.tasks:
@@ -100,6 +97,14 @@ class TaskSupervisor(Generic[K]):
         """Return the number of operations that run or wait."""
         tasks = [task for cluster in self._clusters.values() for task in cluster.tasks.values()]
         return sum(1 for task in tasks if task.fact is None or isinstance(task.fact.result, Stalled))
+
+    def _cancel(self, cluster: _Cluster, unwanted: Iterable[WorkId], *, recorded: bool) -> None:
+        """End operations; one whose result still has to be recorded stays."""
+        for work_id in unwanted:
+            task = cluster.tasks[work_id]
+            if recorded or task.fact is None or isinstance(task.fact.result, Stalled):
+                task.scope.cancel()
+                del cluster.tasks[work_id]
 
     def _start(self, key: K, cluster: _Cluster, work_id: WorkId, work: Work) -> None:
         known = cluster.tasks.get(work_id)
