@@ -4,7 +4,7 @@ Layer: shell.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -145,13 +145,15 @@ def _duplicates(data: bytes) -> list[str]:
 def _paths_to(value: Any, owner: Any, key: str, prefix: str = "") -> Sequence[str]:
     if value is owner:
         return [f"{prefix}.{key}" if prefix else key]
+    return [path for where, item in _inside(value, prefix) for path in _paths_to(item, owner, key, where)]
+
+
+def _inside(value: Any, prefix: str) -> Iterable[tuple[str, Any]]:
+    """Return what a value holds, with the paths to it."""
     match value:
         case dict():
-            parts = [
-                _paths_to(item, owner, key, f"{prefix}.{name}" if prefix else name) for name, item in value.items()
-            ]
+            return [(f"{prefix}.{name}" if prefix else name, item) for name, item in value.items()]
         case list():
-            parts = [_paths_to(item, owner, key, f"{prefix}[{index}]") for index, item in enumerate(value)]
+            return [(f"{prefix}[{index}]", item) for index, item in enumerate(value)]
         case _:
-            return []
-    return [path for part in parts for path in part]
+            return ()

@@ -32,6 +32,14 @@ _LIST = (
     "watch",
 )
 _DELETE = ("dryRun", "gracePeriodSeconds", "orphanDependents", "propagationPolicy")
+_PARAMETERS = {
+    "list": _LIST,
+    "deletecollection": {*_LIST, *_DELETE},
+    "create": _WRITE,
+    "update": _WRITE,
+    "patch": (*_WRITE, "force"),
+    "delete": _DELETE,
+}
 _PARAMETER_TYPES = {
     "allowWatchBookmarks": "boolean",
     "force": "boolean",
@@ -211,14 +219,6 @@ def _parameter(name: str) -> Json:
 
 
 def _operation(resource: Resource, method: str, verb: str, subresource: Subresource | None) -> Json:
-    parameters = {
-        "list": _LIST,
-        "deletecollection": (*_LIST, *_DELETE),
-        "create": _WRITE,
-        "update": _WRITE,
-        "patch": (*_WRITE, "force"),
-        "delete": _DELETE,
-    }.get(verb, ())
     schema = _reference(schema_name(resource))
     word = {"list": "list", "deletecollection": "deleteCollection"}.get(verb, _VERBS[method])
     suffix = re.sub(r"\W", "", subresource.name.title()) if subresource else ""
@@ -226,17 +226,27 @@ def _operation(resource: Resource, method: str, verb: str, subresource: Subresou
         "tags": [_tag(resource)],
         "operationId": f"{word}{_tag(resource).title().replace('_', '')}{resource.kind}{suffix}",
         "responses": {"200": {"description": "OK", "content": {"application/json": {"schema": schema}}}},
-        "x-kubernetes-action": "post" if verb == "create" else "put" if verb == "update" else verb,
+        "x-kubernetes-action": {"create": "post", "update": "put"}.get(verb, verb),
         "x-kubernetes-group-version-kind": _kind_of(resource, subresource),
     }
-    if parameters:
-        operation["parameters"] = [_parameter(name) for name in sorted(set(parameters))]
-    if verb == "patch":
-        kinds = [each for each in _PATCH_TYPES if not (resource.is_custom and "strategic" in each)]
-        operation["requestBody"] = {"content": {each: {"schema": _reference(f"{_META}.Patch")} for each in kinds}}
-    elif verb in ("create", "update"):
-        operation["requestBody"] = {"content": {"*/*": {"schema": schema}}}
+    if verb in _PARAMETERS:
+        operation["parameters"] = [_parameter(name) for name in sorted(_PARAMETERS[verb])]
+    content = _request_content(resource, verb)
+    if content:
+        operation["requestBody"] = {"content": content}
     return operation
+
+
+def _request_content(resource: Resource, verb: str) -> Json:
+    """Return the schemas of the body by its content types, empty for a verb that takes none."""
+    match verb:
+        case "patch":
+            kinds = [each for each in _PATCH_TYPES if not (resource.is_custom and "strategic" in each)]
+            return {each: {"schema": _reference(f"{_META}.Patch")} for each in kinds}
+        case "create" | "update":
+            return {"*/*": {"schema": _reference(schema_name(resource))}}
+        case _:
+            return {}
 
 
 def _kind_of(resource: Resource, subresource: Subresource | None) -> Json:

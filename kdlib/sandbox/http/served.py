@@ -168,29 +168,33 @@ def _builtin_subresources(plural: str, entries: Iterable[Json]) -> Iterable[Subr
 
 def _custom(definitions: Iterable[Json]) -> Iterable[Resource]:
     for definition in definitions:
-        conditions = dig(definition, "status", "conditions", default=[])
-        if not any(each.get("type") == "Established" and each.get("status") == "True" for each in conditions):
-            continue
-        spec = definition["spec"]
-        names = spec["names"]
-        for version in spec["versions"]:
-            if not version.get("served"):
-                continue
-            yield Resource(
-                group=spec["group"],
-                version=version["name"],
-                kind=names["kind"],
-                plural=names["plural"],
-                singular=names.get("singular") or names["kind"].lower(),
-                namespaced=spec["scope"] == "Namespaced",
-                verbs=_CUSTOM_VERBS,
-                schema=dig(version, "schema", "openAPIV3Schema", default={}),
-                list_kind=names.get("listKind") or f"{names['kind']}List",
-                short_names=tuple(names.get("shortNames") or ()),
-                categories=tuple(names.get("categories") or ()),
-                subresources=tuple(_custom_subresources(names["kind"], version.get("subresources") or {})),
-                columns=custom_columns(version.get("additionalPrinterColumns")),
-            )
+        if _is_established(definition):
+            spec = definition["spec"]
+            yield from (_custom_resource(spec, version) for version in spec["versions"] if version.get("served"))
+
+
+def _is_established(definition: Json) -> bool:
+    conditions = dig(definition, "status", "conditions", default=[])
+    return any(each.get("type") == "Established" and each.get("status") == "True" for each in conditions)
+
+
+def _custom_resource(spec: Json, version: Json) -> Resource:
+    names = spec["names"]
+    return Resource(
+        group=spec["group"],
+        version=version["name"],
+        kind=names["kind"],
+        plural=names["plural"],
+        singular=names.get("singular") or names["kind"].lower(),
+        namespaced=spec["scope"] == "Namespaced",
+        verbs=_CUSTOM_VERBS,
+        schema=dig(version, "schema", "openAPIV3Schema", default={}),
+        list_kind=names.get("listKind") or f"{names['kind']}List",
+        short_names=tuple(names.get("shortNames") or ()),
+        categories=tuple(names.get("categories") or ()),
+        subresources=tuple(_custom_subresources(names["kind"], version.get("subresources") or {})),
+        columns=custom_columns(version.get("additionalPrinterColumns")),
+    )
 
 
 def _custom_subresources(kind: str, subresources: Json) -> Iterable[Subresource]:

@@ -87,11 +87,16 @@ def _container_words(word: str, statuses: Iterable[Json], *, pod_is_ready: bool)
             failed = word if state["terminated"].get("exitCode") else failed
         elif status.get("ready") and state.get("running") is not None:
             running += 1
-    if word != "Completed":
-        return word, running
+    if word == "Completed":
+        word = _completed_word(running, failed, pod_is_ready=pod_is_ready)
+    return word, running
+
+
+def _completed_word(running: int, failed: str, *, pod_is_ready: bool) -> str:
+    """Return what a pod says of which a container is done, by what its other containers do."""
     if running and pod_is_ready:
-        return "Running", running
-    return failed or ("NotReady" if running else word), running
+        return "Running"
+    return failed or ("NotReady" if running else "Completed")
 
 
 def _story(pod: Json) -> _Story:

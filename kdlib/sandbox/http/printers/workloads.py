@@ -25,18 +25,21 @@ def selector_text(selector: Json | None) -> str:
     if not selector:
         return "<none>"
     parts = [f"{key}={value}" for key, value in (selector.get("matchLabels") or {}).items()]
-    for each in selector.get("matchExpressions") or []:
-        key, values = each["key"], ",".join(sorted(each.get("values") or []))
-        match each.get("operator"):
-            case "In":
-                parts.append(f"{key} in ({values})")
-            case "NotIn":
-                parts.append(f"{key} notin ({values})")
-            case "Exists":
-                parts.append(key)
-            case _:
-                parts.append(f"!{key}")
+    parts += [_expression_text(each) for each in selector.get("matchExpressions") or []]
     return ",".join(sorted(parts)) or "<none>"
+
+
+def _expression_text(expression: Json) -> str:
+    key, values = expression["key"], ",".join(sorted(expression.get("values") or []))
+    match expression.get("operator"):
+        case "In":
+            return f"{key} in ({values})"
+        case "NotIn":
+            return f"{key} notin ({values})"
+        case "Exists":
+            return str(key)
+        case _:
+            return f"!{key}"
 
 
 def _ready(obj: Json, _now: datetime) -> str:
