@@ -64,21 +64,25 @@ def _records(name: str, table: ServiceTable) -> Records | None:
     """Return the records of a name, empty where it is only a step on the way, None where it does not exist."""
     if name.endswith(_REVERSE):
         return _reverse(".".join(reversed(name.removesuffix(_REVERSE).split("."))), table)
+    if not f".{name}".endswith(f".{CLUSTER_DOMAIN}"):
+        return None
     match f".{name}".removesuffix(f".{CLUSTER_DOMAIN}").split("."):
-        case _ if not f".{name}".endswith(f".{CLUSTER_DOMAIN}"):
-            return None
         case [""] | ["", "svc" | "pod"]:
             return []
         case ["", "dns-version"]:
             return [TXT("1.1.0")]
         case ["", namespace, "svc"]:
-            return [] if any(each == namespace for each, _ in table.services) else None
+            return _step(namespace, table)
         case ["", address, _, "pod"]:
             return _address(address.replace("-", "."))
         case ["", *rest, service, namespace, "svc"] if (namespace, service) in table.services:
             return _service(rest, (namespace, service), table)
         case _:
             return None
+
+
+def _step(namespace: str, table: ServiceTable) -> Records | None:
+    return [] if any(each == namespace for each, _ in table.services) else None
 
 
 def _service(rest: list[str], key: Key, table: ServiceTable) -> Records | None:

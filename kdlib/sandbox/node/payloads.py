@@ -6,7 +6,7 @@ Layer: pure.
 """
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from kdlib.frozen import Json, dig
@@ -68,11 +68,16 @@ def _selected(kind: str, wanted: Json, sources: Sources, mode: int) -> dict[str,
     if found is None and not is_optional:
         raise ConfigurationError(f'{kind.lower()} "{name}" not found')
     data = _contents(kind, found or {})
-    items = wanted.get("items") or [{"key": key, "path": key} for key in sorted(data)]
+    items = _items(wanted, data)
     missing = [item["key"] for item in items if item["key"] not in data]
     if missing and not is_optional:
         raise ConfigurationError(f"references non-existent {kind.lower()} key: {missing[0]}")
     return {item["path"]: File(data[item["key"]], item.get("mode", mode)) for item in items if item["key"] in data}
+
+
+def _items(wanted: Json, data: Iterable[str]) -> list[Json]:
+    """Return which keys become files, and where: all of them under their own names, if nothing is said."""
+    return wanted.get("items") or [{"key": key, "path": key} for key in sorted(data)]
 
 
 def _contents(kind: str, found: Json) -> dict[str, bytes]:

@@ -128,8 +128,12 @@ def _phase(pod: Json, statuses: Sequence[ContainerStatus], facts: PodFacts) -> s
         return "Failed" if facts.ended or _gave_up(statuses, policy) else "Pending"
     phase = _phase_of_mains([each for each in statuses if each.kind == "main"], policy, ended=facts.ended)
     # A pod has not ended before its sidecars have.
-    still_runs = not facts.ended and any(each.is_running for each in statuses)
+    still_runs = not facts.ended and _some_run(statuses)
     return "Running" if still_runs and phase in ("Succeeded", "Failed") else phase
+
+
+def _some_run(statuses: Sequence[ContainerStatus]) -> bool:
+    return any(each.is_running for each in statuses)
 
 
 def _gave_up(statuses: Sequence[ContainerStatus], policy: str) -> bool:
@@ -148,7 +152,7 @@ def _phase_of_mains(mains: Sequence[ContainerStatus], policy: str, *, ended: boo
         return verdict
     if not all(each.was_started for each in mains):
         return "Pending"
-    if policy == "Always" or any(each.is_running for each in mains):
+    if policy == "Always" or _some_run(mains):
         return "Running"
     return "Running" if verdict == "Failed" and policy == "OnFailure" else verdict
 
