@@ -79,10 +79,7 @@ class Answering:
 
     async def _answer(self, target: Target, request: Request, caller: Caller, duplicates: tuple[str, ...]) -> Answer:
         verb = _verb(request, target)
-        if target.resource.kind.namespaced and not target.namespace and verb != "list":
-            raise method_not_allowed()
-        if target.subresource in _WITHOUT_OBJECT or (not target.subresource and verb not in target.resource.verbs):
-            raise method_not_allowed()
+        _check_verb(verb, target)
         match verb:
             case "get":
                 return await self._get(target, request)
@@ -94,11 +91,10 @@ class Answering:
                 return await self._delete_collection(target, request, caller)
             case "create" if target.subresource or target.resource.kind.group == _REVIEWS:
                 return Answer(201, self._done(target, request, caller))
-            case _:
-                options = write_options(request.query, caller, duplicates)
-                check_options(verb, request.content_type, options)
-                answer = await self._write(self._beginning(verb, target, request, options))
-                return answer if not target.subresource else replace(answer, body=self._part(target, answer.body))
+        options = write_options(request.query, caller, duplicates)
+        check_options(verb, request.content_type, options)
+        answer = await self._write(self._beginning(verb, target, request, options))
+        return answer if not target.subresource else replace(answer, body=self._part(target, answer.body))
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -244,6 +240,15 @@ _VERBS = {
     ("POST", "collection"): "create",
     ("DELETE", "collection"): "deletecollection",
 }
+
+
+def _check_verb(verb: str, target: Target) -> None:
+    """Raise a 405 for a verb that the target does not know."""
+    kind = target.resource.kind
+    needs_namespace = kind.namespaced and not target.namespace and verb != "list"
+    is_unknown = not target.subresource and verb not in target.resource.verbs
+    if needs_namespace or is_unknown or target.subresource in _WITHOUT_OBJECT:
+        raise method_not_allowed()
 
 
 def _verb(request: Request, target: Target) -> str:

@@ -48,20 +48,22 @@ def begin_delete(core: Core, resource: Resource, key: tuple[str, str], options: 
     if resource.storage == "namespaces" and key[1] in _PROTECTED:
         raise forbidden(resource.kind, key[1], "this namespace may not be deleted")
     _check_preconditions(resource, live, options)
-    metadata = live["metadata"]
+    return Deletion(resource, key, live, options, _begun(core, resource, live, options))
+
+
+def _begun(core: Core, resource: Resource, live: Json, options: DeleteOptions) -> Json | None:
+    """Return the object with its deletion begun; None where it goes at once."""
+    if resource.storage == "namespaces":
+        return _terminating(core, live)
     if resource.behaviour.is_graceful:
         marked = _graceful(core, live, options)
         if marked is not None:
-            return Deletion(resource, key, live, options, marked)
-    if resource.kind.name == "Namespace" and not resource.kind.group:
-        return Deletion(resource, key, live, options, _terminating(core, live))
-    finalizers = _finalizers(metadata, options)
+            return marked
+    finalizers = _finalizers(live["metadata"], options)
     own = resource.behaviour.deletion_finalizer
-    if own and not metadata.get("deletionTimestamp") and own not in finalizers:
-        finalizers = [*finalizers, own]
-    if not finalizers:
-        return Deletion(resource, key, live, options)
-    return Deletion(resource, key, live, options, _pending(core, live, finalizers))
+    if own and not live["metadata"].get("deletionTimestamp"):
+        finalizers = [*(name for name in finalizers if name != own), own]
+    return _pending(core, live, finalizers) if finalizers else None
 
 
 def _check_options(options: DeleteOptions) -> None:
@@ -95,12 +97,13 @@ def _check_preconditions(resource: Resource, live: Json, options: DeleteOptions)
 
 def _finalizers(metadata: Json, options: DeleteOptions) -> list[str]:
     """Return the finalizers that hold the object back, with those that the propagation policy asks for."""
-    kept = [name for name in metadata.get("finalizers") or () if name not in {_ORPHAN, _FOREGROUND}]
-    had = set(metadata.get("finalizers") or ())
-    explicit = bool(options.propagation) or options.orphan is not None
-    orphans = options.propagation == "Orphan" or options.orphan is True or (not explicit and _ORPHAN in had)
-    waits = options.propagation == "Foreground" or (not explicit and _FOREGROUND in had)
-    return [*kept, *([_ORPHAN] if orphans else []), *([_FOREGROUND] if waits else [])]
+    had = metadata.get("finalizers") or []
+    kept = [name for name in had if name not in {_ORPHAN, _FOREGROUND}]
+    policy = options.propagation or {True: "Orphan", False: "Background", None: ""}[options.orphan]
+    asked = {"Orphan": [_ORPHAN], "Foreground": [_FOREGROUND], "Background": []}.get(policy)
+    if asked is None:
+        asked = [name for name in (_ORPHAN, _FOREGROUND) if name in had]
+    return [*kept, *asked]
 
 
 def _marked(live: Json, **fields: object) -> Json:

@@ -122,17 +122,17 @@ def _read(resource: Resource, body: Json, reading: Reading) -> Json:
 def check_kind(resource: Resource, body: Json) -> None:
     """Raise a 400 where a body is of another kind or version than the path."""
     kind = resource.kind
-    version, name = body.get("apiVersion") or "", body.get("kind") or ""
     if resource.custom is not None:
         _check_custom_kind(kind, body)
         return
-    if version and version != kind.api_version and name in {"", kind.name}:
-        what = f'no kind "{kind.name}" is registered for version "{version}" in scheme "pkg/runtime/scheme.go:111"'
-        raise bad_request(_cannot_handle(kind.name, version, kind) + what)
-    if name and name != kind.name:
-        own = version.rpartition("/")[2] or kind.version
-        what = f"converting ({own}.{name}) to ({kind.group.partition('.')[0] or 'core'}.{kind.name})"
-        raise bad_request(f"{_cannot_handle(name, version or kind.version, kind)}{what}: unknown conversion")
+    version, name = body.get("apiVersion") or kind.api_version, body.get("kind") or kind.name
+    if name != kind.name:
+        found = f"{version.rpartition('/')[2]}.{name}"
+        what = f"converting ({found}) to ({kind.group.partition('.')[0] or 'core'}.{kind.name}): unknown conversion"
+        raise bad_request(_cannot_handle(name, version, kind) + what)
+    if version != kind.api_version:
+        what = f'no kind "{name}" is registered for version "{version}" in scheme "pkg/runtime/scheme.go:111"'
+        raise bad_request(_cannot_handle(name, version, kind) + what)
 
 
 def _check_custom_kind(kind: Kind, body: Json) -> None:

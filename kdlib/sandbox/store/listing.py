@@ -47,6 +47,11 @@ class Query:
     version: str = ""
     match: str = ""
 
+    @property
+    def is_everything(self) -> bool:
+        """Tell whether no selector chooses."""
+        return self.labels.is_everything and not self.fields.terms
+
 
 def read_query(resource: Resource, query: Mapping[str, str]) -> Query:
     """Read the query of a list or watch; raises ApiError 400."""
@@ -100,18 +105,19 @@ def listed(core: Core, resource: Resource, namespace: str, query: Query) -> tupl
         objects = core.shelves.history(resource.storage).rewound(objects, version)
     keys = sorted(key for key in objects if (not namespace or key[0] == namespace) and key > start)
     found: list[Json] = []
-    metadata: Json = {"resourceVersion": str(version)}
-    everything = query.labels.is_everything and not query.fields.terms
     for index, key in enumerate(keys):
         if query.limit and len(found) == query.limit:
-            metadata["continue"] = _token(version, keys[index - 1])
-            if everything:
-                metadata["remainingItemCount"] = len(keys) - index
-            break
+            return found, _page_metadata(version, query, keys, index)
         obj = resource.shown(objects[key])
-        if everything or selected(query, obj):
+        if query.is_everything or selected(query, obj):
             found.append(obj)
-    return found, metadata
+    return found, {"resourceVersion": str(version)}
+
+
+def _page_metadata(version: int, query: Query, keys: list[tuple[str, str]], index: int) -> Json:
+    """Return the metadata of a page that ends before the key at the index."""
+    metadata: Json = {"resourceVersion": str(version), "continue": _token(version, keys[index - 1])}
+    return {**metadata, "remainingItemCount": len(keys) - index} if query.is_everything else metadata
 
 
 def _starting_point(core: Core, resource: Resource, query: Query) -> tuple[tuple[str, str], int]:

@@ -3,7 +3,7 @@
 Layer: pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -97,38 +97,41 @@ def write_options(query: Mapping[str, str], caller: Caller, duplicates: tuple[st
 
 def check_options(verb: str, content_type: str, options: WriteOptions) -> None:
     """Raise a 422 for options that make no sense."""
-    errors = []
-    if content_type == APPLY and not options.manager:
-        errors.append(required("fieldManager", "is required for apply patch"))
-    if verb == "patch" and content_type != APPLY and options.force:
-        errors.append(forbidden_field("force", "may not be specified for non-apply patch"))
-    if len(options.manager) > 128:
-        errors.append(FieldError("fieldManager", "FieldValueTooLong", "may not be more than 128 bytes"))
-    if not options.manager.isprintable():
-        errors.append(invalid_value("fieldManager", options.manager, "should only contain printable characters"))
-    if options.validation not in {"Strict", "Warn", "Ignore"}:
-        errors.append(unsupported("fieldValidation", options.validation, ("", "Ignore", "Strict", "Warn")))
-    if options.dry_run_text not in {"", "All"}:
-        errors.append(unsupported("dryRun", [options.dry_run_text], ("All",)))
+    is_apply = content_type == APPLY
+    errors = list(_option_errors(options, is_apply=is_apply, is_patch=verb == "patch"))
     if errors:
         raise invalid_options({"create": "CreateOptions", "patch": "PatchOptions"}.get(verb, "UpdateOptions"), errors)
 
 
+def _option_errors(options: WriteOptions, *, is_apply: bool, is_patch: bool) -> Iterator[FieldError]:
+    if is_apply and not options.manager:
+        yield required("fieldManager", "is required for apply patch")
+    if is_patch and not is_apply and options.force:
+        yield forbidden_field("force", "may not be specified for non-apply patch")
+    if len(options.manager) > 128:
+        yield FieldError("fieldManager", "FieldValueTooLong", "may not be more than 128 bytes")
+    if not options.manager.isprintable():
+        yield invalid_value("fieldManager", options.manager, "should only contain printable characters")
+    if options.validation not in {"Strict", "Warn", "Ignore"}:
+        yield unsupported("fieldValidation", options.validation, ("", "Ignore", "Strict", "Warn"))
+    if options.dry_run_text not in {"", "All"}:
+        yield unsupported("dryRun", [options.dry_run_text], ("All",))
+
+
 def delete_options(query: Mapping[str, str], body: Any, caller: Caller) -> DeleteOptions:
     """Read the query and the body of a deletion; the body's options win. Raises ApiError 400."""
-    sent: Json = body if isinstance(body, dict) else {}
+    words = {**query, "dryRun": [query["dryRun"]] if query.get("dryRun") else []}
+    sent: Json = {**words, **(body if isinstance(body, dict) else {})}
     preconditions = sent.get("preconditions") or {}
-    grace = sent.get("gracePeriodSeconds", query.get("gracePeriodSeconds"))
-    orphan = sent.get("orphanDependents", query.get("orphanDependents"))
-    dry_run = sent.get("dryRun") or ([query["dryRun"]] if query.get("dryRun") else [])
+    grace, orphan = sent.get("gracePeriodSeconds"), sent.get("orphanDependents")
     return DeleteOptions(
         grace_seconds=None if grace in {None, ""} else _number(grace),
-        propagation=sent.get("propagationPolicy") or query.get("propagationPolicy") or "",
+        propagation=sent.get("propagationPolicy") or "",
         uid=preconditions.get("uid") or "",
         version=preconditions.get("resourceVersion") or "",
-        dry_run=bool(dry_run),
-        dry_run_text=next((str(word) for word in dry_run if word != "All"), ""),
-        orphan=None if orphan is None else orphan is True or orphan == "true",
+        dry_run=bool(sent["dryRun"]),
+        dry_run_text=next((str(word) for word in sent["dryRun"] or () if word != "All"), ""),
+        orphan=None if orphan is None else orphan in {True, "true"},
         caller=caller,
     )
 

@@ -3,7 +3,7 @@
 Layer: pure.
 """
 
-from kdlib.frozen import Json
+from kdlib.frozen import Json, dig
 from kdlib.sandbox.store.resources import Resource
 from kdlib.wire import FieldSet
 
@@ -14,20 +14,23 @@ def confined(resource: Resource, new: Json, live: Json, subresource: str) -> Jso
     """Return the new object with everything that the endpoint may not change as it was."""
     match subresource:
         case "":
-            if not resource.has_status:
-                return new
-            return _with(new, live, "status")
-        case "status" if resource.is_custom or resource.kind.name == "CustomResourceDefinition":
+            return _with(new, live, "status") if resource.has_status else new
+        case "status" if _keeps_metadata(resource):
             metadata = {**live["metadata"], "managedFields": new["metadata"].get("managedFields")}
-            out = {**live, "metadata": metadata}
-            return _with(out, new, "status")
+            return _with({**live, "metadata": metadata}, new, "status")
         case "status":
             return _with_status(resource, new, live)
         case "finalize":
-            spec = {**(live.get("spec") or {}), "finalizers": (new.get("spec") or {}).get("finalizers") or []}
+            finalizers = dig(new, "spec", "finalizers", default=[])
+            spec = {**(live.get("spec") or {}), "finalizers": finalizers}
             return {**live, "metadata": dict(live["metadata"]), "spec": spec}
         case _:
             return {**new, "metadata": dict(new["metadata"])}
+
+
+def _keeps_metadata(resource: Resource) -> bool:
+    """Tell whether the status endpoint leaves all metadata as it is."""
+    return resource.is_custom or resource.kind.name == "CustomResourceDefinition"
 
 
 def _with(obj: Json, other: Json, part: str) -> Json:
@@ -58,7 +61,7 @@ def owned_nowhere(resource: Resource, subresource: str) -> FieldSet:
     """Return the fields that nobody comes to own by writing to the endpoint, because it resets them."""
     if subresource == "status":
         resets: FieldSet = {"f:spec": {}}
-        if resource.is_custom or resource.kind.name == "CustomResourceDefinition":
+        if _keeps_metadata(resource):
             resets["f:metadata"] = {}
         for field in _KEPT_BY_STATUS.get(resource.kind.name, ()):
             resets["f:metadata"] = {**resets.get("f:metadata", {}), f"f:{field}": {}}

@@ -4,7 +4,7 @@ Layer: pure.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -107,26 +107,28 @@ def builtin_resources(schemas: Schemas, behaviour_of: Callable[[Kind], Behaviour
     """Yield the built-in resources that the table of kinds lists."""
     for api_version, entries in schemas.resources.items():
         for entry in entries:
-            plural = entry["name"]
             schema = schemas.kind(api_version, entry["kind"])
-            if "/" in plural or schema is None:
-                continue
-            kind = Kind(api_version, entry["kind"], plural, namespaced=entry["namespaced"])
-            is_other_event = kind.api_version == _OTHER_EVENTS and plural == "events"
-            yield Resource(
-                kind,
-                schema,
-                behaviour_of(kind),
-                singular=entry["singularName"],
-                short_names=tuple(entry.get("shortNames") or ()),
-                categories=tuple(entry.get("categories") or ()),
-                verbs=tuple(entry["verbs"]),
-                subresources=tuple(_subresources(plural, entries)),
-                list_kind=f"{entry['kind']}List",
-                storage="events" if is_other_event else f"{kind.group}/{plural}" if kind.group else plural,
-                to_storage=as_core_event if is_other_event else None,
-                from_storage=as_regarding_event if is_other_event else None,
-            )
+            if "/" not in entry["name"] and schema is not None:
+                kind = Kind(api_version, entry["kind"], entry["name"], namespaced=entry["namespaced"])
+                made = _builtin_resource(kind, schema, entry, behaviour_of(kind))
+                yield replace(made, subresources=tuple(_subresources(kind.plural, entries)))
+
+
+def _builtin_resource(kind: Kind, schema: Schema, entry: Json, behaviour: Behaviour) -> Resource:
+    is_other_event = kind.api_version == _OTHER_EVENTS
+    return Resource(
+        kind,
+        schema,
+        behaviour,
+        singular=entry["singularName"],
+        short_names=tuple(entry.get("shortNames") or ()),
+        categories=tuple(entry.get("categories") or ()),
+        verbs=tuple(entry["verbs"]),
+        list_kind=f"{kind.name}List",
+        storage=f"{kind.group}/{kind.plural}" if kind.group and not is_other_event else kind.plural,
+        to_storage=as_core_event if is_other_event else None,
+        from_storage=as_regarding_event if is_other_event else None,
+    )
 
 
 def _subresources(plural: str, entries: list[Json]) -> Iterator[str]:

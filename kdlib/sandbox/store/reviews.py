@@ -49,20 +49,10 @@ def check_review(review: Json) -> None:
 def answered_review(review: Json, caller: Caller, allows: Reviewer) -> Json:
     """Return a review with its answer; one about oneself is about whoever asks."""
     spec = review.get("spec") or {}
+    user, groups = str(spec.get("user") or ""), tuple(spec.get("groups") or ())
     if review.get("kind") == "SelfSubjectAccessReview":
         user, groups = caller.name, caller.groups
-    else:
-        user, groups = str(spec.get("user") or ""), tuple(spec.get("groups") or ())
-    wanted, other = spec.get("resourceAttributes") or {}, spec.get("nonResourceAttributes") or {}
-    access = Access(
-        user,
-        groups,
-        verb=str(wanted.get("verb") or other.get("verb") or ""),
-        group=str(wanted.get("group") or ""),
-        resource=str(wanted.get("resource") or ""),
-        subresource=str(wanted.get("subresource") or ""),
-        namespace=str(wanted.get("namespace") or ""),
-        name=str(wanted.get("name") or ""),
-        path=str(other.get("path") or ""),
-    )
-    return {**review, "status": {"allowed": True} if allows(access) else {"allowed": False}}
+    wanted = {**(spec.get("nonResourceAttributes") or {}), **(spec.get("resourceAttributes") or {})}
+    fields = ("verb", "group", "resource", "subresource", "namespace", "name", "path")
+    access = Access(user, groups, **{field: str(wanted.get(field) or "") for field in fields})
+    return {**review, "status": {"allowed": allows(access)}}

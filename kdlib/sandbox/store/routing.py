@@ -21,20 +21,24 @@ def target_of(resources: Resources, path: str) -> Target:
     """Return the target of a path; raises ApiError 404 where nothing is served there."""
     parts = [unquote(part) for part in path.split("?", 1)[0].strip("/").split("/")]
     api_version, rest = _api_version(parts)
-    namespace = ""
-    if len(rest) > 2 and rest[0] == "namespaces" and (rest[2] not in _OF_NAMESPACES or len(rest) > 3):
-        namespace, rest = rest[1], rest[2:]
-    if not api_version or not rest or len(rest) > 3:
+    namespace, rest = _namespace(rest)
+    if not api_version or not 1 <= len(rest) <= 3:
         raise _nothing_here()
     resource = resources.at(api_version, rest[0])
     if resource is None:
         raise _nothing_here(plain=not resources.has_version(api_version))
     name, subresource = (*rest[1:], "", "")[:2]
-    if subresource and subresource not in resource.subresources:
-        raise _nothing_here()
-    if bool(namespace) and not resource.kind.namespaced:
+    is_served = not subresource or subresource in resource.subresources
+    if not is_served or (namespace and not resource.kind.namespaced):
         raise _nothing_here()
     return Target(resource, namespace, name, subresource)
+
+
+def _namespace(rest: list[str]) -> tuple[str, list[str]]:
+    """Split the namespace off; the parts of a namespace object itself stay with it."""
+    if len(rest) < 3 or rest[0] != "namespaces" or (rest[2] in _OF_NAMESPACES and len(rest) == 3):
+        return "", rest
+    return rest[1], rest[2:]
 
 
 def _api_version(parts: list[str]) -> tuple[str, list[str]]:

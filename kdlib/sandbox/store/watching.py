@@ -38,6 +38,7 @@ class _Feed:
     overrun: bool = False
 
     def push(self, change: Change) -> None:
+        """Take in a change that this watch is about."""
         if (self.namespace and change.key[0] != self.namespace) or (self.name and change.key[1] != self.name):
             return
         if len(self.waiting) >= _MOST_WAITING:
@@ -79,22 +80,22 @@ class Watching:
     def _first(self, target: Target, asked: Query, query: Mapping[str, str], name: str) -> Iterator[WatchEvent]:
         """Yield what a watch is told before anything happens."""
         initial = query.get("sendInitialEvents", "").lower()
-        from_start = initial in {"true", "1"} or (not initial and asked.version in {"", "0"})
-        if from_start:
-            everything = Query(asked.labels, asked.fields)
-            found, _ = listed(self._core, target.resource, target.namespace, everything)
+        is_initial = initial in {"true", "1"}
+        if is_initial or (not initial and asked.version in {"", "0"}):
+            found, _ = listed(self._core, target.resource, target.namespace, Query(asked.labels, asked.fields))
             yield from (WatchEvent("ADDED", obj) for obj in found if not name or obj["metadata"]["name"] == name)
-            if initial:
+            if is_initial:
                 yield self._bookmark(target, is_initial_end=True)
-            return
-        if not asked.version or asked.version == "0":
-            return
+        elif asked.version not in {"", "0"}:
+            yield from self._since(target, asked, _Feed(target.namespace, name))
+
+    def _since(self, target: Target, asked: Query, feed: _Feed) -> Iterator[WatchEvent]:
+        """Yield what happened since a version."""
         version = int(asked.version)
         history = self._core.shelves.history(target.resource.storage)
         if version < history.floor:
             yield WatchEvent("ERROR", expired(f"too old resource version: {version} ({history.floor})").status)
             return
-        feed = _Feed(target.namespace, name)
         for change in history.after(version):
             feed.push(change)
         for change in feed.waiting:
@@ -109,7 +110,7 @@ class Watching:
         if first and first[-1].type == "ERROR":
             return
         end = asyncio.get_running_loop().time() + seconds
-        pause = self._bookmark_seconds if query.get("allowWatchBookmarks", "").lower() in {"true", "1"} else 0.0
+        pause = self._bookmark_seconds if query.get("allowWatchBookmarks", "").lower() in {"true", "1"} else seconds
         while not feed.overrun:
             while feed.waiting:
                 for event in self._told(target, asked, feed.waiting.popleft()):
@@ -117,17 +118,15 @@ class Watching:
             left = end - asyncio.get_running_loop().time()
             if left <= 0:
                 return
-            if not await _has_more(feed, min(left, pause or left)) and pause:
+            if not await _has_more(feed, min(left, pause)) and pause < left:
                 yield self._bookmark(target)
 
     def _told(self, target: Target, asked: Query, change: Change) -> Iterator[WatchEvent]:
         """Yield what a change means to a watch: entering or leaving its selection counts as coming or going."""
         show = target.resource.shown
-        everything = asked.labels.is_everything and not asked.fields.terms
         old, new = change.old, change.new
-        if not everything:
-            old = old if old is not None and selected(asked, show(old)) else None
-            new = new if new is not None and selected(asked, show(new)) else None
+        if not asked.is_everything:
+            old, new = (one if one is not None and selected(asked, show(one)) else None for one in (old, new))
         if new is not None:
             yield WatchEvent("MODIFIED" if old is not None else "ADDED", show(new))
         elif old is not None:

@@ -122,14 +122,7 @@ def _resource(spec: Json, version: Json, storage_version: str, builtin: Schemas)
     names, group = spec["names"], spec["group"]
     kind = Kind(f"{group}/{version['name']}", names["kind"], names["plural"], namespaced=spec["scope"] == "Namespaced")
     raw = dig(version, "schema", "openAPIV3Schema", default={"type": "object"})
-    schema = Schema(raw, builtin)
-    custom = CustomKind(
-        schema,
-        builtin.definition(_METADATA),
-        compile_rules(schema, "")[0],
-        tuple(str(field["jsonPath"]).lstrip(".") for field in version.get("selectableFields") or ()),
-        dig(version, "subresources", "scale"),
-    )
+    custom = _custom_kind(version, Schema(raw, builtin), builtin)
     storage_api, own_api = f"{group}/{storage_version}", kind.api_version
     subresources = version.get("subresources") or {}
     return Resource(
@@ -147,6 +140,17 @@ def _resource(spec: Json, version: Json, storage_version: str, builtin: Schemas)
         columns=tuple(version.get("additionalPrinterColumns") or ()),
         to_storage=None if own_api == storage_api else lambda obj: {**obj, "apiVersion": storage_api},
         from_storage=lambda obj: obj if obj["apiVersion"] == own_api else {**obj, "apiVersion": own_api},
+    )
+
+
+def _custom_kind(version: Json, schema: Schema, builtin: Schemas) -> CustomKind:
+    selectable = version.get("selectableFields") or ()
+    return CustomKind(
+        schema,
+        builtin.definition(_METADATA),
+        compile_rules(schema, "")[0],
+        tuple(str(field["jsonPath"]).lstrip(".") for field in selectable),
+        dig(version, "subresources", "scale"),
     )
 
 

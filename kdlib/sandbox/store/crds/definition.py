@@ -91,14 +91,13 @@ def _version_errors(spec: Json) -> Iterator[FieldError]:
     if sum(bool(version.get("storage")) for version in versions) != 1:
         shown = [_internal(version) for version in versions] or None
         yield invalid_value("spec.versions", shown, "must have exactly one version marked as storage version")
-    seen: set[str] = set()
-    for index, version in enumerate(versions):
-        name, path = version.get("name") or "", f"spec.versions[{index}]"
+    names = [version.get("name") or "" for version in versions]
+    for index, (name, version) in enumerate(zip(names, versions, strict=True)):
+        path = f"spec.versions[{index}]"
         if not _LABEL.fullmatch(name):
             yield invalid_value(f"{path}.name", name, _LABEL_RULE)
-        if name in seen:
+        if name in names[:index]:
             yield invalid_value("spec.versions", name, "must contain unique version names")
-        seen.add(name)
         if dig(version, "schema", "openAPIV3Schema") is None:
             yield required(f"{path}.schema.openAPIV3Schema")
 
@@ -120,20 +119,23 @@ def _internal(version: Json) -> Json:
 
 def _name_errors(names: Json) -> Iterator[FieldError]:
     for field in ("plural", "singular", "kind", "listKind"):
-        name = names.get(field) or ""
-        path = f"spec.names.{field}"
-        if not name:
-            yield required(path)
-        elif field in {"plural", "singular"} and not _LABEL.fullmatch(name):
-            yield invalid_value(path, name, _LABEL_RULE)
-        elif not _LABEL.fullmatch(name.lower()):
-            yield invalid_value(path, name, f"may have mixed case, but should otherwise match: {_LABEL_RULE}")
+        yield from _one_name_errors(
+            f"spec.names.{field}", names.get(field) or "", is_kind=field.lower().endswith("kind")
+        )
     if names.get("kind") and names.get("kind") == names.get("listKind"):
         what = "kind and listKind may not be the same"
         yield invalid_value("spec.names.listKind", names["listKind"], what)
     for index, name in enumerate(names.get("shortNames") or ()):
         if not _LABEL.fullmatch(name):
             yield invalid_value(f"spec.names.shortNames[{index}]", name, _LABEL_RULE)
+
+
+def _one_name_errors(path: str, name: str, *, is_kind: bool) -> Iterator[FieldError]:
+    if not name:
+        yield required(path)
+    elif not _LABEL.fullmatch(name.lower() if is_kind else name):
+        what = f"may have mixed case, but should otherwise match: {_LABEL_RULE}" if is_kind else _LABEL_RULE
+        yield invalid_value(path, name, what)
 
 
 def _stored_errors(spec: Json, status: Json) -> Iterator[FieldError]:

@@ -73,25 +73,25 @@ class Registration:
         """Return the status that a definition should have."""
         spec, status = definition["spec"], definition.get("status") or {}
         problem = self._taken_name(definition)
-        was_established = self._is_established(definition)
         accepted = status.get("acceptedNames") or {}
         if not problem:
             accepted = {key: value for key, value in spec["names"].items() if value}
         stored = list(status.get("storedVersions") or ())
         stored += [one["name"] for one in spec["versions"] if one.get("storage") and one["name"] not in stored]
-        is_established = was_established or not problem
-        wanted = [
-            ("NamesAccepted", not problem, "NamesConflict", problem)
-            if problem
-            else ("NamesAccepted", True, "NoConflicts", "no conflicts found"),
-            ("Established", True, "InitialNamesAccepted", "the initial names have been accepted")
-            if is_established
-            else ("Established", False, "NotAccepted", "not all names are accepted"),
-        ]
-        known = {one["type"]: one for one in status.get("conditions") or ()}
-        conditions = [self._condition(known.get(kind), (kind, *rest)) for kind, *rest in wanted]
-        others = [one for kind, one in known.items() if kind not in {"NamesAccepted", "Established"}]
-        return {"conditions": [*conditions, *others], "acceptedNames": accepted, "storedVersions": stored}
+        conditions = self._conditions(status.get("conditions") or (), problem)
+        return {"conditions": conditions, "acceptedNames": accepted, "storedVersions": stored}
+
+    def _conditions(self, old: Iterable[Json], problem: str) -> list[Json]:
+        """Return the conditions; a kind that is established stays so, whatever becomes of its names."""
+        known = {one["type"]: one for one in old}
+        names = ("NamesAccepted", True, "NoConflicts", "no conflicts found")
+        if problem:
+            names = ("NamesAccepted", False, "NamesConflict", problem)
+        established = ("Established", True, "InitialNamesAccepted", "the initial names have been accepted")
+        if problem and known.get("Established", {}).get("status") != "True":
+            established = ("Established", False, "NotAccepted", "not all names are accepted")
+        own = [self._condition(known.pop(wanted[0], None), wanted) for wanted in (names, established)]
+        return [*own, *known.values()]
 
     def _condition(self, old: Json | None, wanted: tuple[object, ...]) -> Json:
         kind, truth, reason, message = wanted

@@ -93,16 +93,18 @@ class Rules:
         for rule in self.own:
             yield from _broken(rule, value, old, path)
         if isinstance(value, dict):
-            before = old if isinstance(old, dict) else {}
-            for name, item in sorted(value.items()):
-                inner = self.fields.get(name) or (self.additional if name not in schema.fields else None)
-                node = schema.child(name)
-                if inner is not None and node is not None:
-                    yield from inner.errors(node, item, before.get(name), f"{path}.{name}" if path else name)
+            yield from self._field_errors(schema, value, old if isinstance(old, dict) else {}, path)
         elif isinstance(value, list) and self.items is not None:
             for index, item in enumerate(value):
-                before_item = _correlated(schema, item, old)
-                yield from self.items.errors(schema.items, item, before_item, f"{path}[{index}]")
+                before = _correlated(schema, item, old)
+                yield from self.items.errors(schema.items, item, before, f"{path}[{index}]")
+
+    def _field_errors(self, schema: Schema, value: Json, old: Json, path: str) -> Iterator[FieldError]:
+        for name, item in sorted(value.items()):
+            inner = self.fields.get(name) or (self.additional if name not in schema.fields else None)
+            node = schema.child(name)
+            if inner is not None and node is not None:
+                yield from inner.errors(node, item, old.get(name), f"{path}.{name}" if path else name)
 
 
 def _correlated(schema: Schema, item: Any, old: Any) -> Any:
@@ -129,12 +131,7 @@ def _broken(rule: _Rule, value: Any, old: Any, path: str) -> Iterator[FieldError
 
 
 def _failure(rule: _Rule, value: Any, path: str, context: Any) -> FieldError:
-    message = rule.message or f"failed rule: {rule.text}"
-    if rule.message_program is not None:
-        try:
-            message = str(rule.message_program.execute(context)) or message
-        except (TypeError, ValueError, RuntimeError, KeyError, IndexError, AttributeError):
-            message = rule.message or f"failed rule: {rule.text}"
+    message = _message(rule, context)
     where = f"{path}{rule.field_path}" or "<nil>"
     match rule.reason:
         case "FieldValueRequired":
@@ -145,6 +142,17 @@ def _failure(rule: _Rule, value: Any, path: str, context: Any) -> FieldError:
             return FieldError(where, "FieldValueDuplicate", message, value)
         case _:
             return _about(where, value, message)
+
+
+def _message(rule: _Rule, context: Any) -> str:
+    """Return what a rule says that is broken; an expression that cannot be worked out leaves the plain message."""
+    plain = rule.message or f"failed rule: {rule.text}"
+    if rule.message_program is None:
+        return plain
+    try:
+        return str(rule.message_program.execute(context)) or plain
+    except (TypeError, ValueError, RuntimeError, KeyError, IndexError, AttributeError):
+        return plain
 
 
 def _about(path: str, value: Any, detail: str) -> FieldError:

@@ -94,22 +94,24 @@ def _type_errors(raw: Json, path: str, place: str) -> Iterator[FieldError]:
 
 
 def _list_errors(raw: Json, path: str) -> Iterator[FieldError]:
-    list_type, keys = raw.get("x-kubernetes-list-type"), raw.get("x-kubernetes-list-map-keys") or []
+    list_type = raw.get("x-kubernetes-list-type")
     if list_type not in {None, "atomic", "set", "map"}:
         yield unsupported(f"{path}.x-kubernetes-list-type", list_type, ("atomic", "map", "set"))
-    if list_type != "map":
-        return
+    if list_type == "map":
+        yield from _key_errors(raw.get("x-kubernetes-list-map-keys") or [], raw.get("items") or {}, path)
+
+
+def _key_errors(keys: list[str], items: Json, path: str) -> Iterator[FieldError]:
     where = f"{path}.x-kubernetes-list-map-keys"
+    properties = items.get("properties") or {}
     if not keys:
         yield required(where, "must not be empty if x-kubernetes-list-type is map")
         return
-    items = raw.get("items") or {}
-    properties = items.get("properties") or {}
     if set(keys) - set(properties):
         yield invalid_value(where, keys, "entries must all be names of item properties")
         return
-    for key in keys:
-        if key not in (items.get("required") or ()) and properties[key].get("default") is None:
+    for key in set(keys) - set(items.get("required") or ()):
+        if properties[key].get("default") is None:
             what = "this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property"
             yield required(f"{path}.items.properties[{key}].default", what)
 

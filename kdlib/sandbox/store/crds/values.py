@@ -69,16 +69,20 @@ def _type_error(schema: Schema, value: Any, path: str) -> FieldError | None:
     found = json_type(value)
     if schema.is_int_or_string:
         return None if found in {"integer", "string"} else _mismatch(path, "integer,string", found)
-    wanted = schema.type
-    if isinstance(value, float) and value.is_integer() and wanted == "integer":
-        return None
-    if not wanted or found == wanted or (wanted == "number" and found == "integer"):
+    if not schema.type or schema.type in _taken_as(value, found):
         return _format_error(schema, value, path)
     form = schema.raw.get("format")
     if form and found not in {"string", "array"}:
         shown = {"number": "float64", "integer": "int64"}.get(found, "")
         return _mismatch(path, form, shown)
-    return _mismatch(path, wanted, found)
+    return _mismatch(path, schema.type, found)
+
+
+def _taken_as(value: Any, found: str) -> tuple[str, ...]:
+    """Return the types that a value passes for: whole numbers are integers and numbers alike."""
+    if found == "integer" or (isinstance(value, float) and value.is_integer()):
+        return ("integer", "number")
+    return (found,)
 
 
 def _mismatch(path: str, wanted: str, found: str) -> FieldError:
@@ -129,15 +133,17 @@ def _plain(number: float) -> str:
 
 
 def _number_errors(raw: Json, value: float, path: str) -> Iterator[FieldError]:
-    factor, least, most = raw.get("multipleOf"), raw.get("minimum"), raw.get("maximum")
+    factor = raw.get("multipleOf")
     if factor and value % factor:
         yield invalid_value(path, value, f"{path} in body should be a multiple of {_plain(factor)}")
-    if most is not None and (value > most or (raw.get("exclusiveMaximum") and value == most)):
-        words = "less than" if raw.get("exclusiveMaximum") else "less than or equal to"
-        yield invalid_value(path, value, f"{path} in body should be {words} {_plain(most)}")
-    if least is not None and (value < least or (raw.get("exclusiveMinimum") and value == least)):
-        words = "greater than" if raw.get("exclusiveMinimum") else "greater than or equal to"
-        yield invalid_value(path, value, f"{path} in body should be {words} {_plain(least)}")
+    for limit, way, words in (("maximum", 1, "less than"), ("minimum", -1, "greater than")):
+        bound = raw.get(limit)
+        if bound is None:
+            continue
+        is_exclusive = bool(raw.get(f"exclusive{limit.capitalize()}"))
+        if (value - bound) * way > 0 or (is_exclusive and value == bound):
+            relation = words if is_exclusive else f"{words} or equal to"
+            yield invalid_value(path, value, f"{path} in body should be {relation} {_plain(bound)}")
 
 
 # --- containers -----------------------------------------------------------------------------------------------------
@@ -158,20 +164,22 @@ def _list_errors(schema: Schema, value: list[Any], path: str) -> Iterator[FieldE
 
 
 def _map_errors(schema: Schema, value: Json, path: str) -> Iterator[FieldError]:
-    raw = schema.raw
-    least, most = raw.get("minProperties"), raw.get("maxProperties")
-    if least is not None and len(value) < least:
-        yield invalid_value(path, len(value), f"{path} in body should have at least {least} properties")
-    if most is not None and len(value) > most:
-        yield FieldError(path, "FieldValueTooMany", f"must have at most {most} items", len(value))
-    extra = schema.additional if isinstance(raw.get("additionalProperties"), Mapping) else None
+    yield from _property_count_errors(schema.raw, len(value), path)
+    extra = schema.additional if isinstance(schema.raw.get("additionalProperties"), Mapping) else None
+    start = f"{path}." if path else ""
     for name in sorted(value):
         node = schema.fields.get(name) or extra
         if node is not None:
-            yield from value_errors(node, value[name], f"{path}.{name}" if path else name)
-    for name in _demanded(schema):
-        if name not in value:
-            yield required(f"{path}.{name}" if path else name)
+            yield from value_errors(node, value[name], start + name)
+    yield from (required(start + name) for name in _demanded(schema) if name not in value)
+
+
+def _property_count_errors(raw: Json, count: int, path: str) -> Iterator[FieldError]:
+    least, most = raw.get("minProperties"), raw.get("maxProperties")
+    if least is not None and count < least:
+        yield invalid_value(path, count, f"{path} in body should have at least {least} properties")
+    if most is not None and count > most:
+        yield FieldError(path, "FieldValueTooMany", f"must have at most {most} items", count)
 
 
 def _demanded(schema: Schema) -> tuple[str, ...]:

@@ -38,14 +38,18 @@ def pod_spec_errors(spec: Json, path: str) -> Iterator[FieldError]:
     if not spec.get("containers"):
         yield required(f"{path}.containers")
     yield from _all_container_errors(spec, path, {volume.get("name", "") for volume in volumes})
+    yield from _choice_errors(spec, path)
+    if (spec.get("terminationGracePeriodSeconds") or 0) < 0:
+        yield invalid_value(f"{path}.terminationGracePeriodSeconds", spec["terminationGracePeriodSeconds"], _NEGATIVE)
+
+
+def _choice_errors(spec: Json, path: str) -> Iterator[FieldError]:
     for field, allowed in _CHOICES.items():
         if spec.get(field) not in allowed:
             yield unsupported(f"{path}.{field}", spec.get(field), allowed)
     for field, rule in _NAMES.items():
         for problem in rule(spec[field]) if spec.get(field) else ():
             yield invalid_value(f"{path}.{field}", spec[field], problem)
-    if (spec.get("terminationGracePeriodSeconds") or 0) < 0:
-        yield invalid_value(f"{path}.terminationGracePeriodSeconds", spec["terminationGracePeriodSeconds"], _NEGATIVE)
 
 
 def _all_container_errors(spec: Json, path: str, volumes: set[str]) -> Iterator[FieldError]:

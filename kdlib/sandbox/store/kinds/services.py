@@ -43,8 +43,18 @@ def default_service(service: Json) -> None:
 def service_errors(service: Json) -> Iterator[FieldError]:
     """Yield what is wrong with a Service."""
     spec = service["spec"]
-    kind = spec.get("type")
-    is_headless = spec.get("clusterIP") == "None"
+    yield from _type_errors(spec)
+    yield from _port_errors(spec.get("ports") or [])
+    for _, value in sorted((spec.get("selector") or {}).items()):
+        for problem in label_value_problems(value):
+            yield invalid_value("spec.selector", value, problem)
+    affinity = spec.get("sessionAffinity")
+    if affinity not in {"ClientIP", "None"}:
+        yield unsupported("spec.sessionAffinity", affinity, ("ClientIP", "None"))
+
+
+def _type_errors(spec: Json) -> Iterator[FieldError]:
+    kind, is_headless = spec.get("type"), spec.get("clusterIP") == "None"
     if kind not in _TYPES:
         yield unsupported("spec.type", kind, _TYPES)
     if kind == "ExternalName":
@@ -53,13 +63,6 @@ def service_errors(service: Json) -> Iterator[FieldError]:
         yield required("spec.ports")
     if is_headless and kind in _REACHED_FROM_OUTSIDE:
         yield invalid_value("spec.clusterIPs[0]", "None", f"may not be set to 'None' for {kind} services")
-    yield from _port_errors(spec.get("ports") or [])
-    for _, value in sorted((spec.get("selector") or {}).items()):
-        for problem in label_value_problems(value):
-            yield invalid_value("spec.selector", value, problem)
-    affinity = spec.get("sessionAffinity")
-    if affinity not in {"ClientIP", "None"}:
-        yield unsupported("spec.sessionAffinity", affinity, ("ClientIP", "None"))
 
 
 def _external_errors(spec: Json) -> Iterator[FieldError]:
