@@ -45,7 +45,7 @@ demo: $(VENV)/.run
 	@$(BIN)/kdd demo $(if $(KEEP),--keep)
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest $(TESTS) -m "not control_plane"
+	@$(BIN)/python -m pytest $(TESTS) -n 2 -m "not control_plane"
 
 api: $(VENV)/.dev
 	@$(BIN)/python -m pytest tests/api tests/scenarios -m control_plane
