@@ -176,8 +176,10 @@ WHERE = "spec.validation.openAPIV3Schema"
         (
             bad(metadata={"type": "object", "properties": {"labels": {"type": "object"}}}),
             f"{WHERE}.properties[metadata]",
-            "Forbidden: must not specify anything other than name and generateName, "
-            "but metadata is implicitly specified",
+            (
+                "Forbidden: must not specify anything other than name and generateName, "
+                "but metadata is implicitly specified"
+            ),
         ),
         (
             bad(spec={"type": "integer", "x-kubernetes-validations": [{"message": "x"}]}),
