@@ -58,6 +58,7 @@ _NEVER_OWNED: FieldSet = {
         "f:resourceVersion": LEAF,
     },
 }
+_NEW = Comparison(added={"f:metadata": LEAF})
 _MOST_UPDATERS = 10
 _OLD_UPDATERS = "ancient-changes"
 _BEFORE_APPLY = "before-first-apply"
@@ -312,7 +313,8 @@ def applied(schema: Schema, live: Json | None, intent: Json, writer: Writer, *, 
     owners = {key: owner for key, owner in owners.items() if key != self_key}
     if last is not None and last.fields != fields:
         merged = _pruned(schema, merged, last.fields, _all_fields(owners, said))
-    found = _filtered(compare(schema, base, merged), writer.ignored)
+    # Nobody can be robbed of what is not there yet, so there the comparison is spared.
+    found = _filtered(compare(schema, base, merged), writer.ignored) if live is not None else _NEW
     conflicts = _conflicts(owners, union(found.modified, found.added))
     if conflicts and not force:
         raise ApplyConflict(conflicts)

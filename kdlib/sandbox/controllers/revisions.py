@@ -6,11 +6,10 @@ Source: https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#c
 Layer: pure.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kdlib.frozen import Json
+from kdlib.frozen import Json, canonical
 from kdlib.sandbox.controllers.objects import controller_reference
 
 __all__ = [
@@ -105,7 +104,7 @@ def safe_encoded(text: str) -> str:
 
 def _go_json(value: Json) -> bytes:
     """Encode as Go's encoding/json does: keys sorted, no blanks, and what HTML would read escaped."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = canonical(value).decode()
     for letter in "<>&\u2028\u2029":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
     return text.encode()
