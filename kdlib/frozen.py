@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-__all__ = ["Json", "canonical", "copied", "digest", "dig", "short_digest"]
+__all__ = ["Json", "canonical", "copied", "dig", "digest", "short_digest"]
 
 Json: TypeAlias = dict[str, Any]
 """A decoded JSON object. `Any` stands for JSON values: this is the edge where types end."""

@@ -11,13 +11,13 @@ from typing import NewType
 
 __all__ = [
     "ANNOTATION_PREFIX",
-    "DnsLabel",
     "GROUP",
     "LABEL_APP",
     "LABEL_CATALOG",
     "LABEL_CLUSTER",
     "LABEL_HEADLESS",
     "LABEL_ROLE",
+    "DnsLabel",
     "dns_label",
     "is_dns_label",
     "is_dns_subdomain",
