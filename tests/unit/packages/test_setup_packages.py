@@ -104,6 +104,7 @@ SCRIPT = b"#!/bin/sh\n"
         (archive(("a/startscript", SCRIPT, 0o755), ("a/l", tarfile.SYMTYPE, 0o777, "../../x")), "links to '../../x'"),
         (archive(("a/startscript", SCRIPT, 0o755), ("a/d", tarfile.CHRTYPE, 0o666, "")), "is neither file"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "package",
 )
 def test_what_a_member_could_not_use_is_told(data, words):
     assert any(words in text for text in texts(data)), texts(data)
@@ -114,7 +115,9 @@ def test_names_with_a_leading_dot_are_read():
 
 
 @pytest.mark.parametrize(
-    "data", [b"", b"no archive", gzip.compress(b"no tar" * 200), archive(("a/x", b"y" * 9, 0))[:60]]
+    "data",
+    [b"", b"no archive", gzip.compress(b"no tar" * 200), archive(("a/x", b"y" * 9, 0))[:60]],
+    ids=["empty", "text", "no tar", "half"],
 )
 def test_what_is_no_archive_is_refused(data):
     with pytest.raises(RefusedError):
