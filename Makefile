@@ -59,7 +59,7 @@ check: $(VENV)/.dev
 	@$(BIN)/mypy
 	@$(BIN)/mypy examples
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -q tests/architecture
+	@$(BIN)/python -m pytest -q tests/architecture tests/unit/model/test_schemas.py
 
 format: $(VENV)/.dev
 	@$(BIN)/ruff format .

@@ -119,6 +119,31 @@ def test_files_and_functions_keep_their_limits() -> None:
     assert (long_files, long_functions) == ([], [])
 
 
+def test_at_most_one_function_in_a_hundred_is_complex() -> None:
+    scores = {
+        f"{named(path)}:{node.name}": complexity(node)
+        for path in sources()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, FUNCTIONS)
+    }
+    beyond = sorted(name for name, score in scores.items() if score > 10)
+    assert len(beyond) <= len(scores) / 100, beyond
+
+
+def complexity(function: ast.AST) -> int:
+    """Count the ways through a function: each branch, each case, each `and` and `or`; functions inside it apart."""
+    branches = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.IfExp, ast.comprehension)
+    score, todo = 1, list(ast.iter_child_nodes(function))
+    while todo:
+        node = todo.pop()
+        if isinstance(node, (*FUNCTIONS, ast.Lambda, ast.ClassDef)):
+            continue
+        score += isinstance(node, (*branches, ast.Assert, ast.match_case))
+        score += len(node.values) - 1 if isinstance(node, ast.BoolOp) else 0
+        todo.extend(ast.iter_child_nodes(node))
+    return score
+
+
 def test_files_are_named_after_what_is_in_them() -> None:
     assert [named(path) for path in sources() if path.stem in FORBIDDEN_NAMES] == []
 
