@@ -134,9 +134,9 @@ class Front:
     async def _watch(self, call: Call) -> StreamResponse:
         line = self._lines.writer(call.form, call.query)
         request, _ = await call.request()
-        async with self._registry.watch(request, call.user) as events:
+        async with self._registry.watch_together(request, call.user) as batches:
             with self._open(call, 200, is_watch=True):
-                return await stream(call.http, StreamResponse(headers=_NO_CACHE), events, line)
+                return await stream(call.http, StreamResponse(headers=_NO_CACHE), batches, line)
 
     async def _in_pod(self, call: Call, where: PodPath) -> StreamResponse:
         pod = self._registry.get(POD, where.namespace, where.pod)

@@ -3,8 +3,8 @@
 Layer: shell.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from typing import Any
 
@@ -212,13 +212,19 @@ class Registry:
         """Do the same, and return the warnings too; `duplicates` are paths of fields that stood twice in the body."""
         return await self._answering.answer(request, user or System(), duplicates)
 
-    def watch(
-        self, request: Request, user: Caller | None = None
-    ) -> AbstractAsyncContextManager[AsyncIterator[WatchEvent]]:
+    @asynccontextmanager
+    async def watch(self, request: Request, user: Caller | None = None) -> AsyncIterator[AsyncIterator[WatchEvent]]:
         """Open a watch of a collection or of one object; iteration ends with its `timeoutSeconds`.
 
         A version that is too old comes as an ERROR event. Opening raises ApiError for a refusal.
         """
+        async with self.watch_together(request, user) as batches:
+            yield (event async for batch in batches for event in batch)
+
+    def watch_together(
+        self, request: Request, user: Caller | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[Sequence[WatchEvent]]]:
+        """Open the same watch, whose events come together where they are there at the same time."""
         del user
         target = target_of(self._core.resources, request.path)
         return self._watching.open(target, request.query)

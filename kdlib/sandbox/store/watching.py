@@ -7,7 +7,7 @@ Layer: shell.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -24,6 +24,7 @@ __all__ = ["Watching"]
 _BOOKMARK_SECONDS = 60.0
 _LONGEST_SECONDS = 3600.0
 _MOST_WAITING = 20_000
+_MOST_AT_ONCE = 64
 _INITIAL_END = "k8s.io/initial-events-end"
 
 
@@ -62,8 +63,13 @@ class Watching:
             feed.push(change)
 
     @asynccontextmanager
-    async def open(self, target: Target, query: Mapping[str, str]) -> AsyncIterator[AsyncIterator[WatchEvent]]:
-        """Open a watch; leaving the context ends it. Raises ApiError for a query that makes no sense."""
+    async def open(
+        self, target: Target, query: Mapping[str, str]
+    ) -> AsyncIterator[AsyncIterator[Sequence[WatchEvent]]]:
+        """Open a watch; leaving the context ends it. Raises ApiError for a query that makes no sense.
+
+        Events that are there at the same time come together.
+        """
         asked = read_query(target.resource, query)
         name = target.name or asked.fields.exact("metadata.name") or ""
         _check_initial(query)
@@ -103,23 +109,25 @@ class Watching:
 
     async def _events(
         self, target: Target, asked: Query, query: Mapping[str, str], start: tuple[_Feed, list[WatchEvent], float]
-    ) -> AsyncIterator[WatchEvent]:
+    ) -> AsyncIterator[Sequence[WatchEvent]]:
         feed, first, seconds = start
-        for event in first:
-            yield event
+        for begin in range(0, len(first), _MOST_AT_ONCE):
+            yield first[begin : begin + _MOST_AT_ONCE]
         if first and first[-1].type == "ERROR":
             return
         end = asyncio.get_running_loop().time() + seconds
         pause = self._bookmark_seconds if query.get("allowWatchBookmarks", "").lower() in {"true", "1"} else seconds
         while not feed.overrun:
             while feed.waiting:
-                for event in self._told(target, asked, feed.waiting.popleft()):
-                    yield event
+                changes = [feed.waiting.popleft() for _ in range(min(len(feed.waiting), _MOST_AT_ONCE))]
+                told = [event for change in changes for event in self._told(target, asked, change)]
+                if told:
+                    yield told
             left = end - asyncio.get_running_loop().time()
             if left <= 0:
                 return
             if not await _has_more(feed, min(left, pause)) and pause < left:
-                yield self._bookmark(target)
+                yield [self._bookmark(target)]
 
     def _told(self, target: Target, asked: Query, change: Change) -> Iterator[WatchEvent]:
         """Yield what a change means to a watch: entering or leaving its selection counts as coming or going."""
