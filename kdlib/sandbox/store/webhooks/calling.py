@@ -3,6 +3,7 @@
 Layer: shell.
 """
 
+import asyncio
 import ssl
 from base64 import b64decode
 from binascii import Error as Base64Error
@@ -49,29 +50,48 @@ Resolver = Callable[[str, str, int], tuple[str, int] | None]
 async def call_over_https(call: Call) -> Any:
     """Send a review over HTTPS; raises WebhookFailure when no good answer comes in time."""
     shown = f'Post "{call.endpoint.url}?timeout={call.timeout_seconds:g}s"'
-    timeout = aiohttp.ClientTimeout(total=call.timeout_seconds)
     try:
-        async with aiohttp.ClientSession(timeout=timeout) as session:
-            async with session.post(
-                call.endpoint.url,
-                params={"timeout": f"{call.timeout_seconds:g}s"},
-                data=orjson.dumps(call.review),
-                headers={"Content-Type": "application/json", "Accept": "application/json"},
-                ssl=_trust(call.endpoint),
-                server_hostname=call.endpoint.server_name or None,
-            ) as answer:
-                body = await answer.read()
+        status, body = await _in_time(call)
     except TimeoutError as error:
         raise WebhookFailure(f"{shown}: context deadline exceeded") from error
     except (aiohttp.ClientError, OSError, ssl.SSLError) as error:
         raise WebhookFailure(f"{shown}: {error}") from error
-    if answer.status >= 400:
+    if status >= 400:
         said = body.decode(errors="replace").strip()[:200]
         raise WebhookFailure(f'an error on the server ("{said}") has prevented the request from succeeding')
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise WebhookFailure(f"the answer is no JSON: {error}") from error
+
+
+async def _in_time(call: Call) -> tuple[int, bytes]:
+    """Return the answer's status and body; raises TimeoutError."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout()) as session:
+        asking = asyncio.create_task(_ask(session, call))
+        try:
+            done, _ = await asyncio.wait({asking}, timeout=call.timeout_seconds)
+        finally:
+            # In this order: closing the session drops the connection, whereas a request that is only
+            # cancelled takes leave of a peer that does not answer, and keeps its socket until it does.
+            await session.close()
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+        if not done:
+            raise TimeoutError
+        return asking.result()
+
+
+async def _ask(session: aiohttp.ClientSession, call: Call) -> tuple[int, bytes]:
+    async with session.post(
+        call.endpoint.url,
+        params={"timeout": f"{call.timeout_seconds:g}s"},
+        data=orjson.dumps(call.review),
+        headers={"Content-Type": "application/json", "Accept": "application/json"},
+        ssl=_trust(call.endpoint),
+        server_hostname=call.endpoint.server_name or None,
+    ) as answer:
+        return answer.status, await answer.read()
 
 
 def _trust(endpoint: Endpoint) -> ssl.SSLContext:

@@ -1,6 +1,7 @@
 """Admission webhooks: who is asked, what they may change and refuse, and what happens when they do not answer."""
 
 import asyncio
+import socket
 import ssl
 from base64 import b64encode
 from contextlib import asynccontextmanager
@@ -355,12 +356,39 @@ async def test_webhooks_are_called_over_https_with_their_authority(world, make, 
 async def test_a_webhook_that_takes_too_long_is_given_up(world, make, authority):
     bundle = b64encode(authority.certificate.encode()).decode()
 
-    async def sleep(review):
-        await asyncio.sleep(30)
+    over = asyncio.Event()
 
-    async with served(sleep, authority, "localhost") as port:
+    async def wait(review):
+        await over.wait()
+        return {}
+
+    async with served(wait, authority, "localhost") as port:
         client = {"url": f"https://localhost:{port}/admit", "caBundle": bundle}
         world.registry.create(configuration(clientConfig=client, timeoutSeconds=1))
         error = await world.refused("POST", MAPS, make.config_map())
+        over.set()
 
     assert "context deadline exceeded" in str(error)
+
+
+def hear_out(listening, context):
+    """Take one connection, never answer, and return what comes after the other side's goodbye: b"" for its end."""
+    accepted, _ = listening.accept()
+    with context.wrap_socket(accepted, server_side=True) as secured:
+        while secured.recv(65536):
+            pass
+        with socket.socket(fileno=secured.detach()) as plain:
+            plain.settimeout(5)
+            return plain.recv(1)
+
+
+async def test_no_connection_is_kept_to_a_webhook_that_does_not_answer(world, make, authority):
+    bundle = b64encode(authority.certificate.encode()).decode()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        hearing = asyncio.create_task(asyncio.to_thread(hear_out, listening, authority("localhost")))
+        client = {"url": f"https://localhost:{listening.getsockname()[1]}/admit", "caBundle": bundle}
+        world.registry.create(configuration(clientConfig=client, timeoutSeconds=1))
+        await world.refused("POST", MAPS, make.config_map())
+        rest = await hearing
+
+    assert rest == b""
