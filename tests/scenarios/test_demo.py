@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import uuid
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,8 @@ class Demo:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, MARK: self.mark, "COLUMNS": "120"},
+            # A runner of tests may ignore Ctrl-C, and its children would inherit that.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
 
     async def read_until(self, words):
@@ -83,14 +86,16 @@ async def test_the_demo_comes_out_as_the_story_tells(demo):
     assert demo.left() == []
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+@pytest.mark.parametrize(
+    ("how", "ended_with"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)], ids=["killed", "interrupted"]
+)
 @pytest.mark.parametrize("moment", ["embedded cluster at", "creating", "configured after"])
-async def test_a_demo_that_is_ended_leaves_nothing(demo, how, moment):
+async def test_a_demo_that_is_ended_leaves_nothing(demo, how, ended_with, moment):
     async with asyncio.timeout(120):
         await demo.read_until(moment)
         demo.process.send_signal(how)
         await demo.read_until("")
-        await demo.process.wait()
+        assert await demo.process.wait() == ended_with, "\n".join(demo.lines)
     assert demo.left() == []
 
 
