@@ -182,7 +182,9 @@ class Normal:
                 # The server goes through a map: the order of causes is none.
                 return sorted(self(value), key=lambda cause: (cause.get("field", ""), cause.get("message", "")))
             case "managedFields" if isinstance(value, list):
-                return [self(each) for each in value if each.get("manager") != "kube-controller-manager"]
+                # They stand by time before they stand by name: a second that passes in between is no difference.
+                kept = [each for each in value if each.get("manager") != "kube-controller-manager"]
+                return [self(each) for each in sorted(kept, key=owner)]
             case "cells":
                 return ["<age>" if isinstance(cell, str) and AGE.fullmatch(cell) else self(cell) for cell in value]
         return self(value, f"{path}.{key}" if path else key)
@@ -214,6 +216,11 @@ class Normal:
 
 
 NOTHING = object()
+
+
+def owner(entry):
+    """What entries stand by when they were made in one second; one without a time stands first."""
+    return [entry["operation"], "time" in entry, entry["manager"], entry["apiVersion"], entry.get("subresource", "")]
 
 
 def pruned(value, omit, only):
