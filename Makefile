@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 CACHE := $(or $(KUBEDIRECTOR_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/kubedirector)
 # Whatever pip keeps or puts aside stays in the cache folder and in this clone.
 export PIP_CACHE_DIR := $(CACHE)/pip
+# pip asks rustc for its version, and rustup's stand-in for rustc would make a folder in the user's home for that.
+export RUSTUP_HOME := $(or $(RUSTUP_HOME),$(CURDIR)/$(VENV)/tmp/rustup)
 PIP := TMPDIR=$(CURDIR)/$(VENV)/tmp $(BIN)/python -m pip --disable-pip-version-check --quiet
 KEEP ?=
 TESTS ?= tests
