@@ -49,7 +49,7 @@ def _told() -> Iterator[None]:
     try:
         yield
     except RefusedError as error:
-        sys.stderr.write(f"kdd: {error.subject} cannot be done as it is:\n")
+        sys.stderr.write(f"kdd: {error.subject} cannot be done:\n")
         sys.stderr.writelines(f"  {problem}\n" for problem in error.problems)
         raise typer.Exit(2) from None
     except KubeDirectorError as error:
@@ -71,6 +71,8 @@ def run(
     """Look after all clusters, on one or several Kubernetes clusters, until a signal says stop."""
     from kdd.run import run as command
 
+    if log_format not in ("console", "json"):
+        raise typer.BadParameter(f"{log_format!r} is neither console nor json", param_hint="--log-format")
     found = read_settings()
     settings = Settings(
         cache=found.cache,
@@ -95,7 +97,12 @@ def demo(
 @app.command()
 def sandbox(
     kubeconfig: Annotated[
-        Path | None, typer.Option("--kubeconfig", metavar="FILE", help="Write the kubeconfig to FILE once ready.")
+        Path | None,
+        typer.Option(
+            "--kubeconfig",
+            metavar="FILE",
+            help="Write the kubeconfig to this new FILE once ready; remove it at the end.",
+        ),
     ] = None,
     image: Images = [],  # noqa: B006 - typer copies it
     any_image: Annotated[bool, typer.Option("--any-image", help="Run unknown images on the base system.")] = False,

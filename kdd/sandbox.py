@@ -24,29 +24,59 @@ __all__ = ["sandbox"]
 async def sandbox(
     settings: Settings, *, kubeconfig: Path | None, images: tuple[str, ...], any_image: bool, crds: bool
 ) -> None:
-    """Run it until SIGINT or SIGTERM; the kubeconfig is written once everything is ready, and removed at the end."""
+    """Run it until SIGINT or SIGTERM; the kubeconfig is written once everything is ready, and removed at the end.
+
+    Raises RefusedError where the file is there already: a user's file is neither replaced nor removed.
+    """
+    if kubeconfig is not None:
+        _refuse_unless_free(kubeconfig)
     options = embedded.SandboxOptions(images=dict(map(_image, images)), any_image=any_image)
     path = kubeconfig or settings.cache / f"sandbox-{os.getpid()}.kubeconfig"
     path.parent.mkdir(parents=True, exist_ok=True)
     async with embedded.Sandbox(options) as running:
-        part = path.with_name(f".{path.name}.part")
+        part, written = path.with_name(f".{path.name}.{os.getpid()}.part"), None
         try:
             running.write_kubeconfig(part)
             async with kube.connect(kubeconfig=str(part)) as api:
                 if crds:
                     await install_crds(api)
-                part.rename(path)
+                _publish(part, path)
+                written = path.stat().st_ino
                 typer.echo(f"API server {running.url}\nkubeconfig {path}")
                 await _until_signal_showing_ports(api, options.host)
         finally:
             part.unlink(missing_ok=True)
-            path.unlink(missing_ok=True)
+            if path.exists() and path.stat().st_ino == written:
+                path.unlink()
+
+
+def _refuse_unless_free(path: Path) -> None:
+    if path.exists():
+        raise RefusedError(
+            "kdd sandbox", [Problem("--kubeconfig", f"{str(path)!r} is there already", "name a new file")]
+        )
+    if not path.parent.is_dir():
+        raise RefusedError(
+            "kdd sandbox", [Problem("--kubeconfig", f"there is no folder {str(path.parent)!r}", "make it")]
+        )
+
+
+def _publish(part: Path, path: Path) -> None:
+    """Give the file its name, unless somebody else took that meanwhile."""
+    try:
+        path.hardlink_to(part)
+    except FileExistsError:
+        _refuse_unless_free(path)
+    part.unlink()
 
 
 def _image(text: str) -> tuple[str, Path]:
-    name, equals, path = text.partition("=")
-    if not (name and equals and Path(path).is_dir()):
-        raise RefusedError("kdd sandbox", [Problem("--image", f"{text!r} is not NAME=PATH of a folder")])
+    name, _, path = text.partition("=")
+    if not (name and path):
+        raise RefusedError("kdd sandbox", [Problem("--image", f"{text!r} is not NAME=PATH", "name image and folder")])
+    if not any((Path(path) / part).exists() for part in ("config.json", "layer")):
+        what = f"{path!r} is no image: it has neither config.json nor layer/"
+        raise RefusedError("kdd sandbox", [Problem("--image", what, "see docs/reference/sandbox.md")])
     return name, Path(path)
 
 

@@ -128,7 +128,8 @@ def _transition_causes(seen: Seen, role: str, was: MemberStatus, member: MemberS
             reason, note = EventReason.MEMBER_CONFIGURED, f"{who} is configured"
         case _, MemberState.CONFIG_ERROR:
             field = f"spec.roles[{role}].configPackage of its app"
-            remedy = f"correct what failed ({field}), then kdd retry {dig(seen.root, 'metadata', 'name')} {member.pod}"
+            name, namespace = (dig(seen.root, "metadata", key) for key in ("name", "namespace"))
+            remedy = f"correct what failed ({field}), then kdd retry {name} {member.pod} -n {namespace}"
             reason, note = EventReason.MEMBER_FAILED, f"{who} failed: {detail.config_error_detail}; {remedy}"
         case MemberState.CONFIGURED | MemberState.CONFIG_ERROR, MemberState.CREATE_PENDING:
             reason, note = EventReason.MEMBER_RESTARTED, f"{who} lost its container, and will be set up again"

@@ -41,7 +41,8 @@ def _hints(resolved: Resolved) -> Iterator[Claim]:
 
 def _stuck(resolved: Resolved, life: Life, tally: Tally) -> tuple[Reason, str] | None:
     """Return what waits for a person: the members, the fields of the app that they were set up by, what to do."""
-    remedy = f"correct what failed ({_packages(resolved, life, tally)}), then kdd retry {resolved.root.name}"
+    retry = f"kdd retry {resolved.root.name} -n {resolved.root.namespace}"
+    remedy = f"correct what failed ({_packages(resolved, life, tally)}), then {retry}"
     if tally.failed:
         count = f"{len(tally.failed)} of {tally.wanted} members failed"
         return Reason.MEMBERS_FAILED, f"{count}: {list_members(tally.failed)}; {remedy}"
@@ -52,6 +53,8 @@ def _stuck(resolved: Resolved, life: Life, tally: Tally) -> tuple[Reason, str] |
             for member, change in refused
             if change
         ]
+        # A retry runs the package that the member has; another one reaches it with a new container only.
+        remedy = f"mend the start script inside the member, then {retry}; or mend its package and delete the pod"
         return Reason.NOTIFY_FAILED, f"{_first(named)}; {remedy}"
     return None
 

@@ -75,7 +75,7 @@ def test_a_failure_is_told_with_its_remedy(make, member) -> None:
     assert found["MemberFailed"]["type"] == "Warning"
     assert found["MemberFailed"]["note"] == (
         "member 's-a-0' of role 'a' failed: package not found; "
-        "correct what failed (spec.roles[a].configPackage of its app), then kdd retry db1 s-a-0"
+        "correct what failed (spec.roles[a].configPackage of its app), then kdd retry db1 s-a-0 -n team"
     )
 
 

@@ -104,7 +104,7 @@ def test_a_failed_member_makes_the_cluster_not_ready_and_stalled_though_configur
     }
     assert message(status, "Ready") == (
         "1 of 2 members failed: s-a-1: configure ended with exit status 3; "
-        "correct what failed (spec.roles[a].configPackage of app 'x'), then kdd retry db1"
+        "correct what failed (spec.roles[a].configPackage of app 'x'), then kdd retry db1 -n team"
     )
 
 

@@ -1,0 +1,63 @@
+"""What the commands say of a mistake: one line that names what is wrong and what to do, and exit code 2."""
+
+import pytest
+from typer.testing import CliRunner
+
+from kdd.main import app
+
+PRECIOUS = "precious: true\n"
+
+
+@pytest.fixture
+def told():
+    def run(*arguments):
+        result = CliRunner().invoke(app, [*map(str, arguments)])
+        return result.exit_code, result.output
+
+    return run
+
+
+def test_a_kubeconfig_that_is_there_is_neither_replaced_nor_removed(told, tmp_path):
+    (tmp_path / "config").write_text(PRECIOUS)
+    code, output = told("sandbox", "--kubeconfig", tmp_path / "config")
+    assert (code, "--kubeconfig" in output, "name a new file" in output) == (2, True, True)
+    assert (tmp_path / "config").read_text() == PRECIOUS
+
+
+def test_a_folder_that_is_no_image_is_refused(told, tmp_path):
+    for text in (f"a={tmp_path}", "a=", "a", f"a={tmp_path}/none"):
+        code, output = told("sandbox", "--image", text)
+        assert (code, "--image" in output) == (2, True), text
+
+
+@pytest.fixture
+def package(tmp_path):
+    script = tmp_path / "package" / "app" / "startscript"
+    script.parent.mkdir(parents=True)
+    script.write_text("#!/bin/sh\n")
+    script.chmod(0o755)
+    return tmp_path / "package"
+
+
+def test_a_package_is_packed_the_same_each_time(told, package, tmp_path):
+    assert told("pack", package, "-o", tmp_path / "one.tgz")[0] == 0
+    assert told("pack", package, "-o", tmp_path / "two.tgz")[0] == 0
+    assert (tmp_path / "one.tgz").read_bytes() == (tmp_path / "two.tgz").read_bytes()
+
+
+def test_a_package_is_written_to_a_file_outside_of_it(told, package, tmp_path):
+    for output in (tmp_path, tmp_path / "none" / "a.tgz", package / "a.tgz"):
+        code, words = told("pack", package, "-o", output)
+        assert (code, "--output" in words) == (2, True), output
+    code, words = told("pack", tmp_path / "nowhere", "-o", tmp_path / "a.tgz")
+    assert (code, "is no folder" in words) == (2, True)
+
+
+def test_a_log_has_a_known_form(told):
+    code, output = told("run", "--log-format", "xml")
+    assert (code, "console" in output) == (2, True)
+
+
+def test_a_kubeconfig_that_is_not_there_is_named(told, tmp_path):
+    code, output = told("run", "--kubeconfig", tmp_path / "none")
+    assert (code, str(tmp_path / "none") in output.replace("\n", "")) == (2, True)
