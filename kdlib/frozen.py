@@ -53,6 +53,10 @@ def short_digest(*parts: object, length: int = 5) -> str:
 def dig(value: Any, *path: str | int, default: Any = None) -> Any:
     """Return what lies at the path of keys and indexes, or `default` where a step is missing or null."""
     for step in path:
+        # Nearly every value on the way is a dict, and this is asked for in every pass and every write.
+        if isinstance(value, dict):
+            value = value.get(step)
+            continue
         match value, step:
             case Mapping(), str() if step in value:
                 value = value[step]

@@ -7,23 +7,21 @@ from collections.abc import Iterator
 from typing import Any
 
 from kdlib.frozen import Json
-from kdlib.wire.elements import ShapeError, item_element
+from kdlib.wire.elements import ShapeError, item_element, item_elements
 from kdlib.wire.fieldset import element_text
 from kdlib.wire.schema import Schema
 
-__all__ = ["check"]
+__all__ = ["check", "fits"]
 
 
 def check(schema: Schema, value: Any) -> None:
     """Raise ShapeError where an applied object has undeclared fields, wrong types or list items named twice."""
-    if _fits(schema, value):
-        return
     problems = list(_problems(schema, value, ""))
     if problems:
         raise ShapeError(problems)
 
 
-def _fits(schema: Schema, value: Any) -> bool:
+def fits(schema: Schema, value: Any) -> bool:
     """Tell quickly that a value has no problem; False where it must be looked at closely, with its paths."""
     if value is None:
         return True
@@ -42,7 +40,7 @@ def _map_fits(schema: Schema, value: Json) -> bool:
         node = fields.get(name) or additional
         if node is None:
             return False
-        if node is not deduced and type(item) not in node.scalar_types and not _fits(node, item):
+        if node is not deduced and type(item) not in node.scalar_types and not fits(node, item):
             return False
     return True
 
@@ -51,12 +49,12 @@ def _list_fits(schema: Schema, value: list[Any]) -> bool:
     items = schema.items
     if not schema.is_atomic_list:
         try:
-            elements = {item_element(schema, item) for item in value}
+            elements = set(item_elements(schema, value))
         except ShapeError:
             return False
         if len(elements) < len(value):
             return False
-    return all(_fits(items, item) for item in value)
+    return all(fits(items, item) for item in value)
 
 
 def _problems(schema: Schema, value: Any, path: str) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ import orjson
 from kdlib.frozen import Json
 from kdlib.wire.schema import Schema
 
-__all__ = ["ShapeError", "item_element"]
+__all__ = ["ShapeError", "item_element", "item_elements"]
 
 
 class ShapeError(Exception):
@@ -38,6 +38,20 @@ def item_element(schema: Schema, item: Any) -> str:
     if len(keys) == 1 and type(value) is str:
         return _keyed_element(keys[0], value)
     return _compound_element(schema, item)
+
+
+def item_elements(schema: Schema, items: list[Any]) -> list[str]:
+    """Return the path elements that name the items of a granular list; raises ShapeError like `item_element`."""
+    keys = schema.keys
+    if len(keys) == 1:
+        key = keys[0]
+        try:
+            names = [item[key] for item in items]
+        except (KeyError, TypeError):
+            names = []
+        if set(map(type, names)) == {str}:
+            return [_keyed_element(key, name) for name in names]
+    return [item_element(schema, item) for item in items]
 
 
 def _set_element(item: Any) -> str:

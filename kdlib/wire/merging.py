@@ -12,7 +12,7 @@ from operator import is_
 from typing import Any
 
 from kdlib.frozen import Json
-from kdlib.wire.elements import item_element
+from kdlib.wire.elements import item_elements
 from kdlib.wire.fieldset import FieldSet, is_member
 from kdlib.wire.schema import Schema
 from kdlib.wire.typed import is_leaf
@@ -55,11 +55,11 @@ def _merge_maps(schema: Schema, live: Json, applied: Json) -> Json:
 
 
 def _merge_lists(schema: Schema, live: list[Any], applied: list[Any]) -> list[Any]:
-    theirs = [item_element(schema, item) for item in live]
-    ours = [item_element(schema, item) for item in applied]
+    theirs, ours = item_elements(schema, live), item_elements(schema, applied)
     places = dict(zip(theirs, live, strict=True))
     if theirs == ours and len(places) == len(live):
-        merged = [merge(schema.items, mine, item) for mine, item in zip(live, applied, strict=True)]
+        items = schema.items
+        merged = [merge(items, mine, item) for mine, item in zip(live, applied, strict=True)]
         return live if all(map(is_, merged, live)) else merged
     if len(places) < len(live):
         # An item that the live list holds twice is replaced, not merged: nobody knows which of the two is meant.
@@ -102,8 +102,8 @@ def remove(schema: Schema, value: Any, fields: FieldSet) -> Any:
     if isinstance(value, dict):
         return _removed_from_map(schema, value, fields) or None
     kept = []
-    for item in value:
-        node = fields.get(item_element(schema, item))
+    for element, item in zip(item_elements(schema, value), value, strict=True):
+        node = fields.get(element)
         if node is None:
             kept.append(item)
         elif not is_member(node):

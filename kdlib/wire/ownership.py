@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from kdlib.frozen import Json
-from kdlib.wire.checking import check
 from kdlib.wire.elements import ShapeError
 from kdlib.wire.fieldset import (
     LEAF,
@@ -28,7 +27,7 @@ from kdlib.wire.fieldset import (
 )
 from kdlib.wire.merging import merge, remove
 from kdlib.wire.schema import Schema
-from kdlib.wire.typed import Comparison, compare, field_set
+from kdlib.wire.typed import Comparison, checked_set, compare, field_set
 
 __all__ = [
     "ApplyConflict",
@@ -303,12 +302,11 @@ def applied(schema: Schema, live: Json | None, intent: Json, writer: Writer, *, 
     Raises ShapeError for an intent that does not fit its schema, ApplyConflict where other managers own fields that
     it would change and `force` is not set.
     """
-    check(schema, intent)
+    said = recursive_difference(checked_set(schema, intent), writer.ignored)
     base, owners = _starting_point(schema, live, writer)
     merged: Json = merge(schema, base, intent)
     self_key: OwnerKey = ("Apply", writer.manager, "", writer.subresource)
     last = owners.get(self_key)
-    said = recursive_difference(field_set(schema, intent), writer.ignored)
     fields = difference(said, _NEVER_OWNED)
     owners = {key: owner for key, owner in owners.items() if key != self_key}
     if last is not None and last.fields != fields:

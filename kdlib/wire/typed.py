@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kdlib.frozen import Json
-from kdlib.wire.elements import item_element
+from kdlib.wire.checking import check, fits
+from kdlib.wire.elements import ShapeError, item_elements
 from kdlib.wire.fieldset import LEAF, FieldSet
 from kdlib.wire.schema import Schema
 
-__all__ = ["Comparison", "compare", "field_set", "full_set", "is_leaf"]
+__all__ = ["Comparison", "checked_set", "compare", "field_set", "full_set", "is_leaf"]
 
 
 @dataclass(slots=True)
@@ -36,23 +37,36 @@ def field_set(schema: Schema, value: Any) -> FieldSet:
     return _inner_set(schema, value) if isinstance(value, dict) else {}
 
 
-def _inner_set(schema: Schema, value: Any) -> FieldSet:
+def checked_set(schema: Schema, value: Json) -> FieldSet:
+    """Return the same, and raise ShapeError where the object has not the shape of its schema."""
+    try:
+        return _inner_set(schema, value, strict=True)
+    except ShapeError:
+        # Going once through the object tells that there is a problem; going through again tells all of them.
+        check(schema, value)
+        return field_set(schema, value)
+
+
+def _inner_set(schema: Schema, value: Any, *, strict: bool = False) -> FieldSet:
     """Return the members below a node; a node that is one value has none, and is marked by its parent."""
     if isinstance(value, dict):
-        return _map_set(schema, value)
-    return _list_set(schema, value)
+        return _map_set(schema, value, strict=strict)
+    return _list_set(schema, value, strict=strict)
 
 
-def _map_set(schema: Schema, value: Json) -> FieldSet:
+def _map_set(schema: Schema, value: Json, *, strict: bool) -> FieldSet:
     out: FieldSet = {}
     fields, additional = schema.fields, schema.additional
     for name, item in value.items():
         declared = fields.get(name)
         node = declared or additional
-        if node is None or is_leaf(node, item):
+        kind = type(item)
+        if node is None or (kind is not dict and kind is not list) or is_leaf(node, item):
+            if strict and (node is None or (kind not in node.scalar_types and not fits(node, item))):
+                raise ShapeError([])
             out["f:" + name] = LEAF
             continue
-        inner = _inner_set(node, item)
+        inner = _inner_set(node, item, strict=strict)
         if declared is None or (not inner and type(item) is dict):
             out["f:" + name] = {".": LEAF, **inner} if inner else LEAF
         elif inner:
@@ -60,16 +74,23 @@ def _map_set(schema: Schema, value: Json) -> FieldSet:
     return out
 
 
-def _list_set(schema: Schema, value: list[Any]) -> FieldSet:
+def _list_set(schema: Schema, value: list[Any], *, strict: bool) -> FieldSet:
     out: FieldSet = {}
     doubled: set[str] = set()
-    for item in value:
-        element = item_element(schema, item)
+    items = schema.items
+    for element, item in zip(item_elements(schema, value), value, strict=True):
         if element in out:
             doubled.add(element)
             continue
-        inner = {} if is_leaf(schema.items, item) else _inner_set(schema.items, item)
+        if is_leaf(items, item):
+            inner = LEAF
+            if strict and not fits(items, item):
+                raise ShapeError([])
+        else:
+            inner = _inner_set(items, item, strict=strict)
         out[element] = {".": LEAF, **inner} if inner else LEAF
+    if strict and doubled:
+        raise ShapeError([])
     for element in doubled:
         out[element] = LEAF
     return out
@@ -96,8 +117,7 @@ def full_set(schema: Schema, value: Any) -> FieldSet:
             out["f:" + name] = LEAF if node is None else full_set(node, item)
         return out
     out = {".": LEAF}
-    for item in value:
-        element = item_element(schema, item)
+    for element, item in zip(item_elements(schema, value), value, strict=True):
         out[element] = LEAF if element in out else full_set(schema.items, item)
     return out
 
@@ -118,12 +138,15 @@ _ABSENT = object()
 
 def _compare_maps(schema: Schema, pair: tuple[Json, Json], out: Comparison) -> None:
     old, new = pair
-    for name in old.keys() | new.keys():
-        before, after = old.get(name, _ABSENT), new.get(name, _ABSENT)
+    for name, after in new.items():
+        before = old.get(name, _ABSENT)
         if before is after or (before == after and type(before) is type(after)):
             continue
         node = schema.child(name) or schema.table.deduced
         _compare_nodes(node, "f:" + name, (before, after), out)
+    for name in old.keys() - new.keys():
+        node = schema.child(name) or schema.table.deduced
+        _compare_nodes(node, "f:" + name, (old[name], _ABSENT), out)
 
 
 def _compare_nodes(schema: Schema, element: str, pair: tuple[Any, Any], out: Comparison) -> None:
@@ -195,6 +218,6 @@ def _compare_doubles(schema: Schema, element: str, pair: tuple[list[Any], list[A
 
 def _by_element(schema: Schema, items: list[Any]) -> dict[str, list[Any]]:
     out: dict[str, list[Any]] = {}
-    for item in items:
-        out.setdefault(item_element(schema, item), []).append(item)
+    for element, item in zip(item_elements(schema, items), items, strict=True):
+        out.setdefault(element, []).append(item)
     return out

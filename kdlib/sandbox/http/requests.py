@@ -6,7 +6,7 @@ Layer: shell.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from urllib.parse import parse_qsl
 
 from aiohttp.web import BaseRequest
@@ -25,6 +25,12 @@ _FALSE = ("", "0", "false")
 _PRETTY_AGENTS = re.compile(r"(?:curl|Wget|Mozilla)/")
 
 
+@lru_cache(maxsize=256)
+def _first_values(text: str) -> Mapping[str, str]:
+    """Return the first value of each parameter of a query; a client's writes have the same one again and again."""
+    return dict(reversed(parse_qsl(text, keep_blank_values=True))) if text else {}
+
+
 @dataclass(frozen=True)
 class Call:
     """A request on its way through the front."""
@@ -40,12 +46,12 @@ class Call:
     def of(cls, http: BaseRequest, user: User) -> "Call":
         """Take a request apart."""
         path, _, text = http.path_qs.partition("?")
-        query = dict(reversed(parse_qsl(text, keep_blank_values=True))) if text else {}
+        query = _first_values(text)
         old = _OLD_WATCH.fullmatch(path) if "/watch/" in path else None
         if old is None:
             return cls(http, user, path, query)
-        query |= {"watch": "true"} | ({"fieldSelector": f"metadata.name={old[3]}"} if old[3] else {})
-        return cls(http, user, old[1] + old[2], query)
+        only = {"fieldSelector": f"metadata.name={old[3]}"} if old[3] else {}
+        return cls(http, user, old[1] + old[2], {**query, "watch": "true", **only})
 
     @cached_property
     def accept(self) -> str:

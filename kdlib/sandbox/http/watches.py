@@ -26,15 +26,16 @@ Line: TypeAlias = Callable[[WatchEvent], bytes]
 """Writes one event as a line, in the form that one client accepts."""
 
 
+_LINES_KEPT = 64
+
+
 class Lines:
     """Makes the writers of watches; an event that goes out to several watchers as it is gets encoded once."""
 
     def __init__(self, documents: Documents, registry: Registry) -> None:
         self._documents = documents
         self._registry = registry
-        self._type = ""
-        self._object: Json = {}
-        self._line = b""
+        self._written: dict[tuple[str, int], tuple[Json, bytes]] = {}
 
     def writer(self, form: Form, query: Mapping[str, str]) -> Line:
         """Make the writer of one watch; raises a 406 for a form that watches have not."""
@@ -56,10 +57,16 @@ class Lines:
         return write
 
     def _plain(self, event: WatchEvent) -> bytes:
-        if self._object is not event.object or self._type != event.type:
-            self._line = _line(event.type, event.object)
-            self._type, self._object = event.type, event.object
-        return self._line
+        # The object is kept with its line, so that no other one comes to have its identity.
+        key = (event.type, id(event.object))
+        found = self._written.get(key)
+        if found is not None:
+            return found[1]
+        line = _line(event.type, event.object)
+        if len(self._written) >= _LINES_KEPT:
+            del self._written[next(iter(self._written))]
+        self._written[key] = (event.object, line)
+        return line
 
 
 async def stream(

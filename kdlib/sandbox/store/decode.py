@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, TypeAlias
 
+import orjson
+
 from kdlib.frozen import Json, copied
 from kdlib.sandbox.store.pointers import SHOWN_WHEN_NULL, TELLS_ZERO
 from kdlib.sandbox.store.times import TimeError, read_micro_time, read_time
@@ -190,7 +192,8 @@ def _read_list(schema: Schema, value: Any, place: _Place, reading: Reading) -> l
 
 
 def _read_free(_schema: Schema, value: Any, _place: _Place, _reading: Reading) -> Any:
-    return copied(value)
+    # Two passes in machine code are faster than one that is not.
+    return orjson.loads(orjson.dumps(value))
 
 
 def _read_string(schema: Schema, value: Any, place: _Place, _reading: Reading) -> str:

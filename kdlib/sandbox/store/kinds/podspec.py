@@ -62,7 +62,7 @@ def _default_container(container: Json, *, is_ephemeral: bool) -> None:
     container.setdefault("terminationMessagePolicy", "File")
     container.setdefault("imagePullPolicy", _pull_policy(str(container.get("image") or "")))
     for entry in container.get("env") or ():
-        reference = dig(entry, "valueFrom", "fieldRef")
+        reference = (entry.get("valueFrom") or {}).get("fieldRef")
         if reference is not None:
             reference.setdefault("apiVersion", "v1")
     for field in _PROBES:

@@ -163,7 +163,7 @@ _IMMUTABLE = (
 
 def stateful_set_update_errors(new: Json, old: Json) -> Iterator[FieldError]:
     """Yield what an update of a StatefulSet may not say."""
-    if new["spec"] is old["spec"]:
+    if new["spec"] == old["spec"]:
         # It was checked when it was stored, and a status is written often.
         return
     yield from stateful_set_errors(new)
@@ -174,7 +174,7 @@ def stateful_set_update_errors(new: Json, old: Json) -> Iterator[FieldError]:
 
 def selector_update_errors(new: Json, old: Json) -> Iterator[FieldError]:
     """Yield what an update of a Deployment or ReplicaSet may not say."""
-    if new["spec"] is old["spec"]:
+    if new["spec"] == old["spec"]:
         return
     yield from (deployment_errors if new["kind"] == "Deployment" else replica_set_errors)(new)
     if new["spec"].get("selector") != old["spec"].get("selector"):
