@@ -189,16 +189,25 @@ def _changed_shape(schema: Schema, pair: tuple[Any, Any]) -> Comparison:
 
 
 def _compare_lists(schema: Schema, pair: tuple[list[Any], list[Any]], out: Comparison) -> None:
-    before, after = (_by_element(schema, items) for items in pair)
+    names, others = (item_elements(schema, items) for items in pair)
+    if names == others and len(set(names)) == len(names):
+        for element, old, new in zip(names, *pair, strict=True):
+            if old is not new and old != new:
+                _compare_nodes(schema.items, element, (old, new), out)
+        return
+    before, after = _by_element(names, pair[0]), _by_element(others, pair[1])
     for element in (*before, *(key for key in after if key not in before)):
-        old, new = before.get(element, []), after.get(element, [])
-        if old == new:
+        both = before.get(element, []), after.get(element, [])
+        if both[0] == both[1]:
             continue
-        if len(old) < 2 and len(new) < 2:
-            both = (old[0] if old else _ABSENT, new[0] if new else _ABSENT)
-            _compare_nodes(schema.items, element, both, out)
+        if all(len(side) < 2 for side in both):
+            _compare_nodes(schema.items, element, (_only(both[0]), _only(both[1])), out)
         else:
-            _compare_doubles(schema.items, element, (old, new), out)
+            _compare_doubles(schema.items, element, both, out)
+
+
+def _only(side: list[Any]) -> Any:
+    return side[0] if side else _ABSENT
 
 
 def _compare_doubles(schema: Schema, element: str, pair: tuple[list[Any], list[Any]], out: Comparison) -> None:
@@ -216,8 +225,8 @@ def _compare_doubles(schema: Schema, element: str, pair: tuple[list[Any], list[A
             out.removed[element] = full_set(schema, old[0])
 
 
-def _by_element(schema: Schema, items: list[Any]) -> dict[str, list[Any]]:
+def _by_element(names: list[str], items: list[Any]) -> dict[str, list[Any]]:
     out: dict[str, list[Any]] = {}
-    for element, item in zip(item_elements(schema, items), items, strict=True):
+    for element, item in zip(names, items, strict=True):
         out.setdefault(element, []).append(item)
     return out

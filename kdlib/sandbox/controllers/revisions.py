@@ -52,12 +52,9 @@ def due_revision(template: Json, revisions: Sequence[Json]) -> Due:
     """
     data = recorded(template)
     newest = revisions[-1]["revision"] if revisions else 0
-    equal = [each for each in revisions if each["data"] == data]
-    if not equal:
-        return Due(None, newest + 1)
-    if equal[-1]["revision"] == newest:
-        return Due(equal[-1], newest)
-    return Due(equal[-1], newest + 1)
+    equal = next((each for each in reversed(revisions) if each["data"] == data), None)
+    is_newest = equal is not None and equal["revision"] == newest
+    return Due(equal, newest if is_newest else newest + 1)
 
 
 def new_revision(owner: Json, number: int, collision_count: int) -> Json:

@@ -5,6 +5,7 @@ Layer: pure.
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 
 __all__ = ["TimeError", "read_micro_time", "read_time"]
 
@@ -30,6 +31,8 @@ _FRACTION = (r"\.\d{6}", ".000000")
 _ZONE = (r"Z|[+-]\d\d:\d\d", "Z07:00")
 
 
+# An object carries the same few times through all its writes.
+@lru_cache(maxsize=1024)
 def read_time(text: str) -> str:
     """Return a time in UTC, to the second; raises TimeError."""
     shown = "2006-01-02T15:04:05Z07:00"
@@ -39,6 +42,7 @@ def read_time(text: str) -> str:
     return _moment(text, _read_parts(text, shown, (_ZONE,), place)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@lru_cache(maxsize=1024)
 def read_micro_time(text: str) -> str:
     """Return a time in UTC, to the microsecond; one without all six digits is none. Raises TimeError."""
     shown = "2006-01-02T15:04:05.000000Z07:00"
