@@ -34,6 +34,7 @@ async def sandbox(
     path = kubeconfig or settings.cache / f"sandbox-{os.getpid()}.kubeconfig"
     path.parent.mkdir(parents=True, exist_ok=True)
     async with embedded.Sandbox(options) as running:
+        embedded.collect_seldom()
         part, written = path.with_name(f".{path.name}.{os.getpid()}.part"), None
         try:
             running.write_kubeconfig(part)

@@ -15,6 +15,7 @@ from kdlib.sandbox.http import (
     server_context,
     write_private,
 )
+from kdlib.sandbox.memory import collect_seldom
 from kdlib.sandbox.node import ImageBuildError, build_image
 from kdlib.sandbox.sandbox import Sandbox, SandboxOptions
 from kdlib.sandbox.store import Registry
@@ -34,6 +35,7 @@ __all__ = [
     "SandboxOptions",
     "User",
     "build_image",
+    "collect_seldom",
     "exec_in_pod",
     "kubeconfig_text",
     "log_of_pod",

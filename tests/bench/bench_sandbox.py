@@ -130,9 +130,10 @@ async def until_ended() -> None:
 
 async def serve(folder: Path) -> None:
     """Be the server: an embedded cluster without a node."""
-    from kdlib.sandbox import Sandbox, SandboxOptions
+    from kdlib.sandbox import Sandbox, SandboxOptions, collect_seldom
 
     async with Sandbox(SandboxOptions(node=False)) as sandbox:
+        collect_seldom()
         sandbox.write_kubeconfig(folder / "kubeconfig")
         say({"url": sandbox.url, "cpu": time.process_time()})
         await until_ended()
@@ -142,7 +143,7 @@ async def echo(folder: Path) -> None:
     """Be the yardstick: the same transport, and the body as the answer."""
     from aiohttp.web import Response, Server, ServerRunner, TCPSite
 
-    from kdlib.sandbox.http import Authority, User, kubeconfig_text, server_context, write_private
+    from kdlib.sandbox import Authority, User, kubeconfig_text, server_context, write_private
 
     async def handle(request):
         return Response(body=await request.read(), content_type="application/json")
