@@ -1,4 +1,4 @@
-"""resolve(): every default and every rule, one function for each, its id in its docstring.
+"""resolve() and review(): every default and every rule, one function for each, its id in its docstring.
 
 Layer: pure.
 """
@@ -7,16 +7,28 @@ from kdlib.rules.app import app_problems
 from kdlib.rules.config import config_problems
 from kdlib.rules.defaults import app_defaults, cluster_defaults, least_members, reserved_values
 from kdlib.rules.lookup import related
+from kdlib.rules.request import Access, Facts, ListNeed, Needs, Operation, Request, User, Verdict
 from kdlib.rules.resolve import cluster_problems, resolve
+from kdlib.rules.review import needs, review
 
 __all__ = [
+    "Access",
+    "Facts",
+    "ListNeed",
+    "Needs",
+    "Operation",
+    "Request",
+    "User",
+    "Verdict",
     "app_defaults",
     "app_problems",
     "cluster_defaults",
     "cluster_problems",
     "config_problems",
     "least_members",
+    "needs",
     "related",
     "reserved_values",
     "resolve",
+    "review",
 ]

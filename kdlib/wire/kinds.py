@@ -22,7 +22,9 @@ __all__ = [
     "POD",
     "SECRET",
     "SERVICE",
+    "SERVICE_ACCOUNT",
     "STATEFUL_SET",
+    "STORAGE_CLASS",
     "Kind",
     "Ref",
 ]
@@ -101,9 +103,11 @@ POD = Kind("v1", "Pod")
 SERVICE = Kind("v1", "Service")
 CONFIG_MAP = Kind("v1", "ConfigMap")
 SECRET = Kind("v1", "Secret")
+SERVICE_ACCOUNT = Kind("v1", "ServiceAccount")
 PERSISTENT_VOLUME_CLAIM = Kind("v1", "PersistentVolumeClaim")
 EVENT = Kind("events.k8s.io/v1", "Event")
 STATEFUL_SET = Kind("apps/v1", "StatefulSet")
+STORAGE_CLASS = Kind("storage.k8s.io/v1", "StorageClass", plural="storageclasses", namespaced=False)
 CONTROLLER_REVISION = Kind("apps/v1", "ControllerRevision")
 KD_APP = Kind("kubedirector.hpe.com/v1beta1", "KubeDirectorApp")
 KD_CLUSTER = Kind("kubedirector.hpe.com/v1beta1", "KubeDirectorCluster")
