@@ -45,12 +45,12 @@ def _run(work: Coroutine[Any, Any, None]) -> None:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Tell errors: one on purpose is one line (a refusal: one for each problem) and exit code 2, Ctrl-C 130."""
+    """Tell errors: one on purpose is one line (each problem of a refusal has its own) and exit code 2, Ctrl-C 130."""
     try:
         yield
     except RefusedError as error:
-        sys.stderr.write(f"kdd: {error.subject} cannot be done:\n")
-        sys.stderr.writelines(f"  {problem}\n" for problem in error.problems)
+        subject = error.subject.removeprefix("kdd ")
+        sys.stderr.writelines(f"kdd: {subject}: {problem}\n" for problem in error.problems)
         raise typer.Exit(2) from None
     except KubeDirectorError as error:
         sys.stderr.write(f"kdd: {error}\n")

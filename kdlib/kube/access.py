@@ -12,16 +12,19 @@ import binascii
 import os
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from kdlib.errors import Problem, RefusedError, UnreachableError
+from kdlib.kube.kubeconfig import check_kubeconfig
 
 __all__ = ["Access", "load_access", "refusing"]
 
 _FILES = ("certificate-authority", "client-certificate", "client-key")
+_REMEDY = "try it with kubectl cluster-info, and correct it"
 
 
 class Access:
@@ -110,9 +113,10 @@ def refusing(subject: str, path: str) -> Generator[None]:
     try:
         yield
     except (ConfigException, yaml.YAMLError, binascii.Error, OSError) as error:
-        raise RefusedError(subject, [Problem(path, str(error))]) from error
+        words = " ".join(str(error).split()) or type(error).__name__
+        raise RefusedError(subject, [Problem(path, f"cannot be used: {words}", _REMEDY)]) from error
     except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise RefusedError(subject, [Problem(path, f"is malformed: {error!r}")]) from error
+        raise RefusedError(subject, [Problem(path, f"is malformed: {error!r}", _REMEDY)]) from error
 
 
 def _service_account() -> Access:
@@ -128,9 +132,8 @@ async def _from_files(paths: str, context: str | None) -> Access:
     from kubernetes_asyncio import client
     from kubernetes_asyncio.config import kube_config
 
-    merged = kube_config.KubeConfigMerger(paths).config
-    if merged is None:
-        raise RefusedError(f'kubeconfig "{paths}"', [Problem(context or "credentials", "is not there")])
+    context = check_kubeconfig(paths, context, datetime.now(UTC))
+    merged: Any = kube_config.KubeConfigMerger(paths).config
     descriptors: list[int] = []
     for section, key in (("clusters", "cluster"), ("users", "user")):
         for entry in merged.value[section]:

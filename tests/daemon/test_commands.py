@@ -60,4 +60,13 @@ def test_a_log_has_a_known_form(told):
 
 def test_a_kubeconfig_that_is_not_there_is_named(told, tmp_path):
     code, output = told("run", "--kubeconfig", tmp_path / "none")
-    assert (code, str(tmp_path / "none") in output.replace("\n", "")) == (2, True)
+    remedy = "name a file by --kubeconfig or KUBECONFIG"
+    assert (code, output) == (2, f'kdd: kubeconfig "{tmp_path / "none"}": (the file): is not there; {remedy}\n')
+
+
+def test_a_kubeconfig_without_the_context_asked_for_is_one_line_with_those_that_there_are(told, tmp_path):
+    (tmp_path / "config").write_text(
+        "contexts: [{name: here, context: {cluster: c}}]\nclusters: [{name: c, cluster: {server: https://h}}]\n"
+    )
+    code, output = told("run", "--kubeconfig", tmp_path / "config", "--context", "here", "--context", "moon")
+    assert (code, output.count("\n"), "no context 'moon'; its contexts are 'here'" in output) == (2, 1, True)
