@@ -138,6 +138,7 @@ async def _from_files(paths: str, context: str | None) -> Access:
     for section, key in (("clusters", "cluster"), ("users", "user")):
         for entry in merged.value[section]:
             descriptors.extend(_kept_in_memory(entry.value.get(key) or {}))
+    _give_a_user(merged.value, context, kube_config.ConfigNode)
     loader = kube_config.KubeConfigLoader(merged, active_context=context, config_base_path=None)
     configuration = client.Configuration()
     # Kubernetes' own tools accept authorities without the key identifiers that newer Pythons insist on.
@@ -155,6 +156,14 @@ async def _from_files(paths: str, context: str | None) -> Access:
         access.close()
         raise
     return access
+
+
+def _give_a_user(merged: dict[str, Any], context: str, node: Any) -> None:
+    """Let a context without user have an empty one: kubernetes-asyncio cannot do without, kubectl can."""
+    used = next(entry.value["context"] for entry in merged["contexts"] if entry.value["name"] == context)
+    if not used.get("user"):
+        used["user"] = "(nobody)"
+        merged["users"].append(node("nobody", {"name": "(nobody)", "user": {}}))
 
 
 def _kept_in_memory(entry: dict[str, Any]) -> list[int]:

@@ -130,3 +130,12 @@ async def test_without_a_service_account_in_cluster_is_refused():
 async def test_a_cluster_that_is_down_can_be_connected(tmp_path):
     async with connect(kubeconfig=kubeconfig(tmp_path / "config", "http://127.0.0.1:1", token="t")) as api:
         assert api.name == "here"
+
+
+async def test_a_context_without_user_has_no_credentials(tmp_path):
+    path = tmp_path / "config"
+    contexts = "contexts: [{name: a, context: {cluster: c}}]\ncurrent-context: a\n"
+    path.write_text(contexts + "clusters: [{name: c, cluster: {server: https://h}}]\n")
+    access = await load_access(kubeconfig=path)
+    assert await access.headers() == {}
+    access.close()
