@@ -14,16 +14,16 @@ __all__ = ["add_address", "add_bridge", "add_default_route", "add_pair", "delete
 _NEW_LINK, _NEW_ADDRESS, _DELETE_ADDRESS, _NEW_ROUTE = 16, 20, 21, 24
 _REQUEST, _ACK, _EXCLUSIVE, _CREATE = 0x1, 0x4, 0x200, 0x400
 _NLMSG_ERROR = 2
-_IFLA_NAME, _IFLA_MASTER, _IFLA_LINK_INFO, _IFLA_NET_NS_FD = 3, 10, 18, 28
+_IFLA_ADDRESS, _IFLA_NAME, _IFLA_MASTER, _IFLA_LINK_INFO, _IFLA_NET_NS_FD = 1, 3, 10, 18, 28
 _INFO_KIND, _INFO_DATA, _VETH_PEER = 1, 2, 1
 _IFA_ADDRESS, _IFA_LOCAL = 1, 2
 _RTA_OIF, _RTA_GATEWAY = 4, 5
 _UP = 1
 
 
-def add_bridge(name: str) -> None:
-    """Add a bridge."""
-    body = _link() + _attribute(_IFLA_NAME, _text(name)) + _kind("bridge")
+def add_bridge(name: str, link_address: bytes) -> None:
+    """Add a bridge with a link address of six bytes, which it keeps whatever is joined to it."""
+    body = _link() + _attribute(_IFLA_NAME, _text(name)) + _attribute(_IFLA_ADDRESS, link_address) + _kind("bridge")
     _ask(_NEW_LINK, _CREATE | _EXCLUSIVE, body)
 
 

@@ -27,13 +27,17 @@ _NAMES = {
     kernel.NEW_PID: "pid",
     kernel.NEW_MOUNT: "mnt",
 }
+_LOCAL_UNICAST = b"\x02\x00"
+"""How a link address begins that is of nobody's make."""
 _POD_KINDS = (kernel.NEW_NET, kernel.NEW_UTS, kernel.NEW_IPC)
 
 
 def raise_network(gateway: str, prefix: int) -> None:
     """Bring up the node's loopback and its bridge, which has the address `gateway`."""
     netlink.set_up("lo")
-    netlink.add_bridge(_BRIDGE)
+    # A bridge without an address of its own takes the lowest of its pods' links. That changes as pods come and go, and
+    # pods would go on sending to the address that they remember: their packets to the gateway would be lost.
+    netlink.add_bridge(_BRIDGE, _LOCAL_UNICAST + socket.inet_aton(gateway))
     netlink.add_address(_BRIDGE, gateway, prefix)
     netlink.set_up(_BRIDGE)
     _open_all_ports()

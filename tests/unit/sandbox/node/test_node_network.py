@@ -1,6 +1,8 @@
 """Names, cluster IPs, node ports, and sockets into the node's network."""
 
 import asyncio
+import fcntl
+import struct
 
 import pytest
 import pytest_asyncio
@@ -15,6 +17,7 @@ async def world(own_world):
 
 
 FOREVER = "sleep 1000"
+SIOCGIFHWADDR = 0x8927
 SERVER = """\
 import http.server, os
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -93,6 +96,29 @@ async def test_pods_are_found_by_the_names_that_kubernetes_gives_them(world):
     assert (await world.shell("asks", "getent hosts example.org"))[0] != 0
     found = await world.output("asks", f"getent hosts {addresses[0]}")
     assert found.split() == [addresses[0], "web-0.web.default.svc.cluster.local"]
+
+
+@in_module
+async def test_the_gateways_link_address_stays_whichever_pods_come_and_go(world):
+    # A pod that has sent something to the gateway goes on sending to this address, for half a minute and more.
+    before = await gateway_link_address(world)
+    for name in ("one", "two", "three"):
+        world.run(name, FOREVER)
+    await world.running("one", "two", "three")
+    assert await gateway_link_address(world) == before
+
+    world.delete("one", grace_seconds=0)
+    await world.gone("one")
+    assert await gateway_link_address(world) == before
+    ask = "getent hosts nobody; awk '$1 == \"10.88.0.1\" {print $4}' /proc/net/arp"
+    assert await world.output("two", ask) == before
+
+
+async def gateway_link_address(world):
+    """Return the link address of the bridge that joins the pods."""
+    with await world.node._means.network.make_socket() as inside:
+        answer = fcntl.ioctl(inside, SIOCGIFHWADDR, struct.pack("256s", b"pods"))
+    return answer[18:24].hex(":")
 
 
 @in_module
