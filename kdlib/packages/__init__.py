@@ -5,14 +5,22 @@ Layer: pure.
 
 from kdlib.packages.apps import load_app
 from kdlib.packages.archive import START_SCRIPT, PackageEntry, SetupPackage, pack, read
-from kdlib.packages.documents import MOST_BYTES, Document, load, loads
+from kdlib.packages.documents import MANIFEST_SUFFIXES, MOST_BYTES, Document, Scan, load, loads, scan
+from kdlib.packages.flaws import MOST_FLAWS, Flaw
 from kdlib.packages.lint import package_problems
+from kdlib.packages.tree import MOST_DEPTH, MOST_NODES
 
 __all__ = [
+    "MANIFEST_SUFFIXES",
     "MOST_BYTES",
+    "MOST_DEPTH",
+    "MOST_FLAWS",
+    "MOST_NODES",
     "START_SCRIPT",
     "Document",
+    "Flaw",
     "PackageEntry",
+    "Scan",
     "SetupPackage",
     "load",
     "load_app",
@@ -20,4 +28,5 @@ __all__ = [
     "pack",
     "package_problems",
     "read",
+    "scan",
 ]

@@ -7,8 +7,9 @@ Layer: pure.
 """
 
 import re
+from dataclasses import dataclass
 
-__all__ = ["plain_scalar"]
+__all__ = ["Trap", "plain_scalar", "trap_of"]
 
 _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(["y", "Y", "yes", "Yes", "YES", "on", "On", "ON", "true", "True", "TRUE"], True),
@@ -20,6 +21,19 @@ _OCTAL = re.compile(r"0[0-7]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?", re.ASCII)
 _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _LONGEST_NUMBER = 400
+_CLOCK = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?", re.ASCII)
+_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?", re.ASCII)
+_USUAL_WORDS = {"true", "false", "null", "~", ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Trap:
+    """An unquoted scalar that reads otherwise than it looks."""
+
+    what: str
+    remedy: str
+    rule: str
+    level: str = "warning"
 
 
 def plain_scalar(text: str) -> str | int | float | bool | None:
@@ -59,3 +73,25 @@ def _fraction(digits: str, text: str) -> int | float | str:
     if number in (float("inf"), float("-inf")):
         return text
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
+def trap_of(text: str, value: object) -> Trap | None:
+    """Return how the reading of an unquoted scalar may surprise its author, or None."""
+    if value == text and not text[:1].isdigit() and text[:1] not in ("+", "-"):
+        return None
+    quotes = "put quotes around it if it is a text"
+    shown = text if len(text) <= 40 else f"{text[:40]}..."
+    match value:
+        case bool() if text.lower() not in _USUAL_WORDS:
+            word = "true" if value else "false"
+            return Trap(f"{shown} is read as {word}", f"write {word}, or put quotes around a text", "CK-Y-02")
+        case int() if not isinstance(value, bool) and _OCTAL.fullmatch(text.lstrip("+-")):
+            return Trap(f"{shown} is read as octal: {value}", quotes, "CK-Y-03")
+        case int() | float() if not isinstance(value, bool) and "_" in text:
+            return Trap(f"{shown} is read as the number {value}", quotes, "CK-Y-03")
+        case float() if text.lstrip("+-").isdecimal():
+            return Trap(f"{shown} does not fit into 64 bits and loses digits", quotes, "CK-Y-03")
+        case str() if _CLOCK.fullmatch(text) or _DATE.fullmatch(text):
+            what = f"{shown} is a text for Kubernetes, and no text for other readers of YAML"
+            return Trap(what, "put quotes around it", "CK-Y-07", "note")
+    return None
