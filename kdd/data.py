@@ -7,7 +7,7 @@ from pathlib import Path
 
 import kdlib
 
-__all__ = ["catalog", "examples", "schemas"]
+__all__ = ["catalog", "examples", "relative", "schemas"]
 
 
 def _shipped(name: str) -> Path:
@@ -29,3 +29,8 @@ def schemas() -> tuple[Path, ...]:
 def examples(name: str) -> Path:
     """Return one example manifest."""
     return _shipped("examples") / name
+
+
+def relative(path: Path) -> Path:
+    """Return the path as one types it in the present folder, whole where it lies elsewhere."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

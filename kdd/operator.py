@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import kdlib
+from kdd.data import relative, schemas
 from kdd.settings import Settings
 from kdlib import kube, rules, runtime
 from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, SERVICE, STATEFUL_SET
@@ -25,8 +26,14 @@ def controller(api: kube.Api, settings: Settings) -> runtime.Controller:
         kinds=(KD_APP, KD_CONFIG, SERVICE, STATEFUL_SET),
         refs=partial(rules.related, system_namespace=settings.system_namespace),
     )
-    limits = runtime.Settings(workers=settings.workers)
+    watches = kube.ReflectorSettings(missing_remedy=f"kubectl apply --server-side -f {_schemas_folder()}")
+    limits = runtime.Settings(workers=settings.workers, watches=watches)
     return runtime.Controller(api, KD_CLUSTER, desired, related=related, settings=limits)
+
+
+def _schemas_folder() -> str:
+    """Return the folder of the CustomResourceDefinitions, as a user in the present folder types it."""
+    return f"{relative(schemas()[0].parent)}/"
 
 
 async def operate(settings: Settings) -> None:

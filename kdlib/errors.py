@@ -62,7 +62,14 @@ class WorldError(KubeDirectorError):
 
 
 class UnreachableError(WorldError):
-    """No answer came: connection refused or cut, name not found, certificate refused, or time ran out."""
+    """No answer came: connection refused or cut, name not found, certificate refused, or time ran out.
+
+    `cause` says so without what was asked for, so that it is the same for all requests; empty where nobody knows.
+    """
+
+    def __init__(self, message: str, *, cause: str = "") -> None:
+        self.cause = cause
+        super().__init__(message)
 
 
 class ApiError(WorldError):

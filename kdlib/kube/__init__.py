@@ -9,6 +9,7 @@ from kdlib.kube.backoff import Backoff
 from kdlib.kube.cache import Cache, Change, Identity, Index, Subscriber, identity, pruned, version_reached
 from kdlib.kube.connect import connect
 from kdlib.kube.http import HttpTransport
+from kdlib.kube.outages import Outages
 from kdlib.kube.reflector import Reflector, ReflectorSettings, Step, next_step
 from kdlib.wire import ExecRequest, ExecStream, Kind, Ref
 
@@ -26,6 +27,7 @@ __all__ = [
     "Index",
     "Kind",
     "Listing",
+    "Outages",
     "Ref",
     "Reflector",
     "ReflectorSettings",

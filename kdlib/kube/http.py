@@ -7,6 +7,7 @@ Layer: shell.
 """
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -181,11 +182,21 @@ class HttpTransport:
         return failure(error.status, error.message.encode(), error.headers or {}, subject)
 
     def _unreachable(self, subject: str, error: BaseException, limit_seconds: float) -> UnreachableError:
-        words = str(error) or type(error).__name__
-        match error:
-            case TimeoutError():
-                words = f"nothing came within {limit_seconds:g} s"
-        return UnreachableError(f'{subject}: no answer from "{self._host}": {words}')
+        cause = f'no answer from "{self._host}": {_words(error, limit_seconds)}'
+        return UnreachableError(f"{subject}: {cause}", cause=cause)
+
+
+def _words(error: BaseException, limit_seconds: float) -> str:
+    """Say why no answer came, without the client library's wrapping of what the system said."""
+    match error:
+        case TimeoutError():
+            return f"nothing came within {limit_seconds:g} s"
+        case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as refused):
+            return f"its certificate is not to be trusted: {refused.verify_message}"
+        case aiohttp.ClientConnectorError(os_error=OSError(errno=int() as number)) if number > 0:
+            return os.strerror(number).lower()
+        case _:
+            return str(error) or type(error).__name__
 
 
 def _rest_client(configuration: Any, connections: int) -> Any:

@@ -14,6 +14,7 @@ from kdlib.errors import ApiError, ExpiredError, NotFoundError, UnreachableError
 from kdlib.kube.api import Api, Selection
 from kdlib.kube.backoff import Backoff
 from kdlib.kube.cache import Cache
+from kdlib.kube.outages import Outages, cause_of
 from kdlib.wire import WatchEvent
 
 __all__ = ["Reflector", "ReflectorSettings", "Step", "next_step"]
@@ -54,21 +55,25 @@ def next_step(step: Step, error: WorldError | None, barren: int) -> Step:
 
 @dataclass(frozen=True, slots=True)
 class ReflectorSettings:
-    """Limits of one reflector. Bookmarks come about once a minute, so a watch silent for longer is dead."""
+    """Limits of one reflector. Bookmarks come about once a minute, so a watch silent for longer is dead.
+
+    `missing_remedy` tells people what to do where a kind is not served.
+    """
 
     page_size: int = 500
     idle_seconds: float = 75.0
     lifetime_seconds: tuple[int, int] = (300, 600)
     backoff: Backoff = field(default_factory=Backoff)
     random: Callable[[], float] = random.random
+    missing_remedy: str = ""
 
 
 class Reflector:
     """Follows one selection of objects into a Cache.
 
     Guarantees: after every failure it goes on from a state from which it recovers; failures in a row are waited for
-    longer and longer; an object without a name is left out and stops nothing else; an error is logged once until it
-    changes.
+    longer and longer; an object without a name is left out and stops nothing else; what keeps it from the server is
+    logged once by all that share `outages`.
     Cancellation: at any time; the cache stays readable.
     """
 
@@ -80,6 +85,7 @@ class Reflector:
         *,
         optional: bool = False,
         settings: ReflectorSettings | None = None,
+        outages: Outages | None = None,
     ) -> None:
         self._api = api
         self._selection = selection
@@ -87,7 +93,7 @@ class Reflector:
         self._optional = optional
         self._settings = settings or ReflectorSettings()
         self._barren = 0
-        self._complaints: dict[Step, str] = {}
+        self._outages = outages or Outages(api.name)
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -166,17 +172,14 @@ class Reflector:
         return max(delay, error.retry_after_seconds) if isinstance(error, ApiError) else delay
 
     def _complain(self, step: Step, error: WorldError | None) -> None:
-        before = self._complaints.pop(step, "")
+        subject = f"{step} {self._selection}"
         if error is None:
-            if before:
-                _log.info("%s: %s works again", self._subject, step)
-            return
-        self._complaints[step] = words = str(error)
-        if words == before or (isinstance(error, ExpiredError | UnreachableError) and step is Step.WATCH):
+            self._outages.end(subject)
+        elif step is Step.WATCH and isinstance(error, ExpiredError | UnreachableError):
             # A watch that is cut or too old is everyday life; what keeps it from coming back is told by the next step.
-            _log.debug("%s: %s failed again: %s", self._subject, step, words)
-            return
-        _log.warning("%s: %s failed: %s", self._subject, step, words)
+            _log.debug("%s: %s failed: %s", self._subject, step, error)
+        else:
+            self._outages.begin(subject, cause_of(self._selection, error, self._settings.missing_remedy))
 
     @property
     def _subject(self) -> str:

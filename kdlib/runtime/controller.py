@@ -12,7 +12,7 @@ from functools import partial
 import anyio
 
 from kdlib.errors import ApiError, WorldError
-from kdlib.kube import Api, Backoff, Cache, Change, Identity, Reflector, ReflectorSettings, Selection, identity
+from kdlib.kube import Api, Backoff, Cache, Change, Identity, Outages, Reflector, ReflectorSettings, Selection, identity
 from kdlib.reconcile import (
     CLUSTER_INDEX,
     OWNER_INDEX,
@@ -189,14 +189,13 @@ class Controller:
         _log.debug("%s: will be tried again in %.1f s: %s", subject, delay, error)
 
     def _reflectors(self) -> list[Reflector]:
-        watches = self._settings.watches
-        made = [Reflector(self._api, Selection(self._kind), self._roots, optional=True, settings=watches)]
-        for item in self._followed:
-            selection = Selection(item.kind, labels=item.labels)
-            made.append(Reflector(self._api, selection, self._children[item.kind], settings=watches))
-        for kind, cache in self._others.items():
-            made.append(Reflector(self._api, Selection(kind), cache, optional=True, settings=watches))
-        return made
+        # One for all: a server that is away is one line in the log.
+        reflector = partial(Reflector, self._api, settings=self._settings.watches, outages=Outages(self._api.name))
+        children = (
+            reflector(Selection(item.kind, labels=item.labels), self._children[item.kind]) for item in self._followed
+        )
+        others = (reflector(Selection(kind), cache, optional=True) for kind, cache in self._others.items())
+        return [reflector(Selection(self._kind), self._roots, optional=True), *children, *others]
 
     def _subscribe(self) -> None:
         self._roots.subscribe(self._root_changed)

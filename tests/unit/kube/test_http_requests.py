@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from aiohttp import web
+from kubernetes_asyncio.client import Configuration
 
 from kdlib.errors import (
     AlreadyExistsError,
@@ -169,3 +170,14 @@ async def test_watches_never_starve_requests(server):
         async with transport.watch(Request("GET", "/api/v1/services", {"watch": "true"})):
             assert await transport.request(Request("GET", "/api/v1/pods", timeout_seconds=5)) == {"items": []}
     await transport.close()
+
+
+async def test_the_cause_of_an_unreachable_server_is_the_same_for_every_request():
+    transport = HttpTransport(Access(Configuration(host="http://127.0.0.1:1"), name="down"))
+    causes = set()
+    for path in ("/api/v1/pods", "/api/v1/services"):
+        with pytest.raises(UnreachableError) as raised:
+            await transport.request(Request("GET", path))
+        causes.add(raised.value.cause)
+    await transport.close()
+    assert causes == {'no answer from "http://127.0.0.1:1": connection refused'}

@@ -201,14 +201,14 @@ async def test_an_unreadable_object_stops_only_itself(caplog):
     assert "cannot be read" in caplog.text
 
 
-async def test_an_error_is_logged_once_until_it_changes_or_ends(caplog):
+async def test_what_fails_is_logged_once_until_it_changes_or_ends(caplog):
     transport = Scripted([REFUSED, REFUSED, REFUSED, CUT, ("7",)], [])
     with caplog.at_level(logging.INFO):
         await followed(transport)
     assert [record.getMessage() for record in caplog.records] == [
-        "east pods: list failed: pods is forbidden",
-        "east pods: list failed: cut",
-        "east pods: list works again",
+        "east: pods: pods is forbidden; tried again",
+        "east: pods: cut; tried again",
+        "east: works again, after: pods: cut",
     ]
 
 

@@ -1,0 +1,62 @@
+"""What keeps one API server from answering: told once for each cause, and once when it is over.
+
+Several reflectors follow one server. When it is away all of them suffer from the same cause, which is one line in the
+log and not one for each; and a kind that is not served is one line with what to do about it.
+
+Layer: shell.
+"""
+
+import logging
+
+from kdlib.errors import ApiError, NotFoundError, UnreachableError, WorldError
+from kdlib.kube.api import Selection
+
+__all__ = ["Outages", "cause_of"]
+
+_log = logging.getLogger(__name__)
+
+
+def cause_of(selection: Selection, error: WorldError, missing_remedy: str = "") -> str:
+    """Return in words what the failure of a list or watch comes from: the same words for all that share the cause."""
+    match error:
+        case UnreachableError() if error.cause:
+            return f"{error.cause}; tried again until it answers"
+        case ApiError(code=401):
+            return f"our credentials are refused: {error}; tried again"
+        case NotFoundError() if "." in selection.kind.group:
+            served = f"{selection.kind.api_version} is not served, tried again until it is"
+            return f"{served}; install it: {missing_remedy}" if missing_remedy else served
+        case _:
+            return f"{selection}: {error}; tried again"
+
+
+class Outages:
+    """The present troubles with one API server, by their causes; `name` is the server's in the log.
+
+    Guarantees: a cause is told when the first one suffers from it, and not again before all that did are well.
+    """
+
+    def __init__(self, name: str = "") -> None:
+        self._name = name
+        self._sufferers: dict[str, set[str]] = {}
+
+    def begin(self, subject: str, cause: str) -> None:
+        """Take it that the subject suffers from the cause."""
+        sufferers = self._sufferers.setdefault(cause, set())
+        if not sufferers:
+            _log.warning("%s", self._told(cause))
+        sufferers.add(subject)
+
+    def end(self, subject: str) -> None:
+        """Take it that the subject is well: nothing keeps it from the server."""
+        over = []
+        for cause, sufferers in list(self._sufferers.items()):
+            sufferers.discard(subject)
+            if not sufferers:
+                del self._sufferers[cause]
+                over.append(cause.partition(";")[0])
+        if over and not self._sufferers:
+            _log.info("%s", self._told(f"works again, after: {over[-1]}"))
+
+    def _told(self, words: str) -> str:
+        return f"{self._name}: {words}" if self._name else words
