@@ -10,7 +10,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from kdlib.errors import AlreadyExistsError, ApiError, WorldError
+from kdlib.errors import AlreadyExistsError, ApiError, UnreachableError, WorldError
 from kdlib.frozen import Json, dig
 from kdlib.kube import Api
 
@@ -25,13 +25,14 @@ class Announcer:
     """Creates Events in the order in which they came.
 
     Guarantees: one of a name that was announced before is not sent again; when the API server is slower than we are,
-    the newest are dropped, and that is logged.
+    the newest are dropped, and that is logged. What keeps Events from being announced is logged once until it changes.
     """
 
     def __init__(self, api: Api) -> None:
         self._api = api
         self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._waiting: asyncio.Queue[Json] = asyncio.Queue(_WAITING)
+        self._told = ""
 
     def announce(self, events: Iterable[Json]) -> None:
         """Have the Events created by and by."""
@@ -45,7 +46,7 @@ class Announcer:
             try:
                 self._waiting.put_nowait(event)
             except asyncio.QueueFull:
-                _log.warning("event %r of %s is dropped: too many wait", event.get("reason"), key)
+                self._tell(event, "too many wait")
 
     async def run(self) -> None:
         """Create Events until cancelled."""
@@ -61,10 +62,18 @@ class Announcer:
         try:
             await self._api.create(event)
         except AlreadyExistsError:
-            return
+            self._told = ""
         except WorldError as error:
-            level = logging.DEBUG if _is_ending(error) else logging.WARNING
-            _log.log(level, "event %r of %s could not be announced: %s", event.get("reason"), _key(event), error)
+            if not _is_ending(error):
+                self._tell(event, error.cause if isinstance(error, UnreachableError) and error.cause else str(error))
+        else:
+            self._told = ""
+
+    def _tell(self, event: Json, why: str) -> None:
+        """Log that an Event is lost, unless the one before was lost for the same reason."""
+        level = logging.DEBUG if why == self._told else logging.WARNING
+        self._told = why
+        _log.log(level, "event %r of %s is not announced: %s", event.get("reason"), _key(event), why)
 
 
 def _is_ending(error: WorldError) -> bool:

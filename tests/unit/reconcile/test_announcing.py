@@ -50,7 +50,7 @@ async def test_an_event_that_cannot_be_told_stops_nothing(caplog):
         server = Server(a=UnreachableError("cut"))
         await announced(server, "a", "b")
     assert server.names == ["a", "b"]
-    assert "could not be announced: cut" in caplog.text
+    assert "is not announced: cut" in caplog.text
 
 
 async def test_the_end_of_a_namespace_is_no_trouble(caplog):
@@ -67,3 +67,11 @@ async def test_too_many_events_are_dropped_not_kept_for_ever(caplog):
     await announced(server, *(f"e{index}" for index in range(1100)))
     assert server.names == [f"e{index}" for index in range(1024)]
     assert "too many wait" in caplog.text
+
+
+async def test_events_lost_for_one_reason_are_one_line_until_one_is_told(caplog):
+    cut = UnreachableError("POST /x: no answer", cause="no answer")
+    server = Server(a=cut, b=cut, d=cut)
+    with caplog.at_level(logging.WARNING):
+        await announced(server, "a", "b", "c", "d")
+    assert [record.getMessage().partition("not announced: ")[2] for record in caplog.records] == ["no answer"] * 2
