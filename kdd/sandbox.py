@@ -44,7 +44,7 @@ async def sandbox(
                 _publish(part, path)
                 written = path.stat().st_ino
                 typer.echo(f"API server {running.url}\nkubeconfig {path}")
-                await _until_signal_showing_ports(api, options.host)
+                await _until_signal_showing_ports(api, running.host)
         finally:
             part.unlink(missing_ok=True)
             if path.exists() and path.stat().st_ino == written:

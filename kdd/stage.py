@@ -50,7 +50,7 @@ class Stage:
     @property
     def node_address(self) -> str:
         """Return the address on which node ports answer."""
-        return self.embedded.options.host
+        return self.embedded.host
 
     async def apply_files(self, *paths: Path) -> None:
         """Apply every document of the files, into the namespace `default` where they name none."""

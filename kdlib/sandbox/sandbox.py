@@ -15,6 +15,7 @@ from typing import Self
 
 from kdlib.sandbox.controllers import Controllers
 from kdlib.sandbox.http import AccessLog, Authority, Front, User, kubeconfig_text, write_private
+from kdlib.sandbox.loopback import held_loopback
 from kdlib.sandbox.node import Images, Node
 from kdlib.sandbox.store import LocalTransport, Registry
 from kdlib.sandbox.streams import Containers
@@ -30,8 +31,8 @@ _ADMIN = User("sandbox-admin", ("system:masters",))
 class SandboxOptions:
     """How the embedded cluster is to be."""
 
-    host: str = "127.0.0.1"
-    """Loopback address of the API server and of node ports; a second sandbox at the same time takes another one."""
+    host: str = ""
+    """Loopback address of the API server and of node ports; empty for the first that no other sandbox has."""
     port: int = 0
     """Port of the API server; 0 for any that is free."""
     node: bool = True
@@ -63,6 +64,8 @@ class Sandbox:
         self.access_log = AccessLog()
         self.authority = Authority(_NAME)
         self.url = ""
+        self.host = ""
+        """Loopback address of the API server and of node ports, once started."""
         self.node: Node | None = None
         """The node, while there is one."""
         self._tokens = dict(self.options.tokens)
@@ -105,6 +108,7 @@ class Sandbox:
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
         options = self.options
+        self.host = stack.enter_context(held_loopback(options.host))
         node = self._make_node() if options.node else None
         front = Front(
             self.registry,
@@ -113,13 +117,13 @@ class Sandbox:
             access_log=self.access_log,
             tokens=self._tokens,
         )
-        await front.start(options.host, options.port)
+        await front.start(self.host, options.port)
         stack.push_async_callback(front.close)
         self.url = front.url
         controllers = Controllers(
             self.registry,
             certificate=self.authority.certificate,
-            host=options.host,
+            host=self.host,
             port=int(self.url.rpartition(":")[2]),
         )
         await controllers.start()
@@ -137,7 +141,7 @@ class Sandbox:
         return Node(
             self.registry,
             images=images,
-            loopback=options.host,
+            loopback=self.host,
             claims=options.claims,
             expose=options.expose,
             token=self._account_token,

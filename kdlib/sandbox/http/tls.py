@@ -3,9 +3,8 @@
 Layer: shell.
 """
 
+import os
 import ssl
-import tempfile
-from pathlib import Path
 
 from kdlib.sandbox.http.authority import Authority
 
@@ -20,11 +19,11 @@ def server_context(authority: Authority, host: str) -> ssl.SSLContext:
     context.verify_mode = ssl.CERT_OPTIONAL
     context.load_verify_locations(cadata=authority.certificate)
     context.set_alpn_protocols(["http/1.1"])
-    # The interpreter reads a key from files alone; they are gone before the first client comes.
-    with tempfile.TemporaryDirectory(prefix="kubedirector-sandbox-") as folder:
-        certificate, key = Path(folder, "server.crt"), Path(folder, "server.key")
-        certificate.write_text(pair.certificate)
-        key.touch(mode=0o600)
-        key.write_text(pair.key)
-        context.load_cert_chain(certificate, key)
+    # The interpreter reads a key from files alone; this one has no name, so that no end of the process leaves it.
+    descriptor = os.memfd_create("server")
+    try:
+        os.write(descriptor, f"{pair.certificate}{pair.key}".encode())
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)
     return context

@@ -36,7 +36,7 @@ async def test_after_the_end_nobody_listens():
     async with Sandbox(SandboxOptions(node=False)) as sandbox:
         port = int(sandbox.url.rpartition(":")[2])
     with pytest.raises(ConnectionRefusedError):
-        await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.open_connection(sandbox.host, port)
 
 
 async def test_two_clusters_live_side_by_side():
@@ -45,6 +45,15 @@ async def test_two_clusters_live_side_by_side():
         await first.transport.request(Request("POST", "/api/v1/namespaces/default/configmaps", body=body))
         listed = await second.transport.request(Request("GET", "/api/v1/namespaces/default/configmaps"))
     assert "a" not in {each["metadata"]["name"] for each in listed["items"]}
+
+
+async def test_two_clusters_answer_on_addresses_of_their_own():
+    async with Sandbox(SandboxOptions(node=False)) as first, Sandbox(SandboxOptions(node=False)) as second:
+        assert first.host != second.host
+        assert [first.url.split(":")[1], second.url.split(":")[1]] == [f"//{first.host}", f"//{second.host}"]
+        named = SandboxOptions(node=False, host=first.host)
+        async with Sandbox(named) as third:
+            assert third.host == first.host
 
 
 async def test_what_cannot_start_leaves_nothing(tmp_path):
