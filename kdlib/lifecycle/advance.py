@@ -18,6 +18,7 @@ from kdlib.lifecycle.table import TABLE
 from kdlib.model import (
     Action,
     ClusterStatus,
+    KdSecret,
     Life,
     MemberState,
     MemberStatus,
@@ -25,6 +26,7 @@ from kdlib.model import (
     ResolvedRole,
     RoleStatus,
 )
+from kdlib.rules import accepted_form
 from kdlib.wire import STATEFUL_SET
 
 __all__ = ["advance", "settled"]
@@ -61,6 +63,7 @@ def advance(resolved: Resolved) -> Life:
         actions=() if pending else tuple(_actions(status, around)),
         reservation_pending=pending,
         replicas=tuple(_replicas(status)),
+        again_seconds=_again_seconds(status, resolved, surroundings),
     )
 
 
@@ -83,7 +86,7 @@ def _with_names(resolved: Resolved, surroundings: Surroundings) -> ClusterStatus
     """Take the reserved names over, make entries of new roles, and drop those of roles that are gone (RC-20, RC-22)."""
     known = {role.id: role for role in resolved.status.roles}
     roles = [
-        known.get(role.id, RoleStatus(id=role.id)).changed(stateful_set=role.stateful_set)
+        _recorded(known.get(role.id, RoleStatus(id=role.id)), role, resolved.spec.default_secret)
         for role in resolved.roles
         if _is_there(role, known.get(role.id), surroundings)
     ]
@@ -94,6 +97,15 @@ def _with_names(resolved: Resolved, surroundings: Surroundings) -> ClusterStatus
         reserved=resolved.reserved,
         spec_generation_to_process=resolved.status.spec_generation_to_process or 0,
     )
+    return changed
+
+
+def _recorded(entry: RoleStatus, role: ResolvedRole, default_secret: KdSecret | None) -> RoleStatus:
+    """Return the entry with what was answered for the role: its set's name, and the form that was accepted first."""
+    accepted = entry.accepted
+    if accepted is None and role.spec:
+        accepted = accepted_form(role.spec, default_secret)
+    changed: RoleStatus = entry.changed(stateful_set=role.stateful_set, accepted=accepted)
     return changed
 
 
@@ -294,6 +306,14 @@ def _replicas(status: ClusterStatus) -> Iterator[tuple[str, int]]:
         if role.members:
             running = (ordinal(member) + 1 for member in role.members if member.state != MemberState.DELETING)
             yield role.id, max(running, default=0)
+
+
+def _again_seconds(status: ClusterStatus, resolved: Resolved, surroundings: Surroundings) -> float | None:
+    """Return when the first pod that waits will have waited for too long; None where none waits."""
+    now = resolved.seen.now
+    troubles = (surroundings.sighting(member.pod).trouble for role in status.roles for member in role.members)
+    lasting = (trouble.lasts_seconds(now) for trouble in troubles if trouble is not None)
+    return min((seconds for seconds in lasting if seconds > 0), default=None)
 
 
 def _actions(status: ClusterStatus, around: Mapping[str, Circumstances]) -> Iterator[Action]:

@@ -16,6 +16,12 @@ __all__ = ["taken"]
 
 DEFAULT_LOG_LENGTH = 256
 
+_NO_TAILS: Mapping[str, None] = MappingProxyType(
+    {"start_script_stdout_message": None, "start_script_stderr_message": None}
+)
+_WELL: Mapping[str, None] = MappingProxyType({"config_error_detail": None, **_NO_TAILS})
+"""What is so once all went well: unlike the original, the words of an earlier failure do not outlive it (5.8)."""
+
 
 def taken(member: MemberStatus, row: Row, around: Circumstances) -> MemberStatus | None:
     """Return the member after the transition, None where it leaves the status."""
@@ -70,7 +76,7 @@ def _reserve_further(member: MemberStatus, around: Circumstances) -> StateDetail
 def _set_up(member: MemberStatus, around: Circumstances) -> StateDetail:
     detail, fact = member.state_detail, _set_up_result(member, around)
     if not has_package(around.role):
-        without: StateDetail = detail.changed(config_error_detail=None)
+        without: StateDetail = detail.changed(**_WELL)
         return without
     known = _counted(fact, around)
     # Where the container cannot say which configmeta of ours it has, it is brought the present one, and counts as
@@ -79,7 +85,7 @@ def _set_up(member: MemberStatus, around: Circumstances) -> StateDetail:
     # Changes that this set-up's configmeta already told of are moot.
     queue = tuple(entry for entry in detail.pending_notify_cmds or () if (entry.generation or 0) > generation)
     recorded: StateDetail = detail.changed(
-        config_error_detail=None,
+        **_WELL,
         last_config_data_generation=known,
         last_setup_generation=generation if subscribed(around.role, "configure") else None,
         configured_generation=generation,
@@ -95,7 +101,7 @@ def _counted(fact: Finished, around: Circumstances) -> int:
 
 def _taken_up(member: MemberStatus, around: Circumstances) -> StateDetail:
     detail, fact = member.state_detail, _set_up_result(member, around)
-    changed: StateDetail = detail.changed(config_error_detail=None, last_config_data_generation=_counted(fact, around))
+    changed: StateDetail = detail.changed(**_WELL, last_config_data_generation=_counted(fact, around))
     return changed
 
 
@@ -107,13 +113,20 @@ def _failure(member: MemberStatus, around: Circumstances) -> StateDetail:
     }
     if _counted(fact, around) and has_package(around.role):
         values["last_config_data_generation"] = fact.generation
+    changed: StateDetail = detail.changed(**values, **_tails(fact, around))
+    return changed
+
+
+def _tails(fact: Finished, around: Circumstances) -> Mapping[str, str | None]:
+    """Return the ends of what the start script wrote, as much as the app wants in the status (5.8)."""
     limit = around.role.app.max_log_size_dump
     limit = DEFAULT_LOG_LENGTH if limit is None else limit
-    if limit:
-        values["start_script_stdout_message"] = log_tail(fact.stdout_tail, limit) or None
-        values["start_script_stderr_message"] = log_tail(fact.stderr_tail, limit) or None
-    changed: StateDetail = detail.changed(**values)
-    return changed
+    if not limit:
+        return _NO_TAILS
+    return {
+        "start_script_stdout_message": log_tail(fact.stdout_tail, limit) or None,
+        "start_script_stderr_message": log_tail(fact.stderr_tail, limit) or None,
+    }
 
 
 def _set_up_result(member: MemberStatus, around: Circumstances) -> Finished:
@@ -156,7 +169,7 @@ def _notified(member: MemberStatus, around: Circumstances) -> StateDetail:
 
 def _popped(member: MemberStatus, _: Circumstances) -> StateDetail:
     queue = (member.state_detail.pending_notify_cmds or ())[1:]
-    changed: StateDetail = member.state_detail.changed(pending_notify_cmds=queue or None)
+    changed: StateDetail = member.state_detail.changed(pending_notify_cmds=queue or None, **_NO_TAILS)
     return changed
 
 
@@ -168,6 +181,7 @@ def _marked(member: MemberStatus, around: Circumstances) -> StateDetail:
     changed: StateDetail = detail.changed(
         pending_notify_cmds=(head.changed(exit_code=fact.exit_code if fact else 1), *rest),
         retry_handled=handled(around.annotations, member.pod, detail.retry_handled),
+        **_tails(fact or Finished(1), around),
     )
     return changed
 

@@ -4,8 +4,10 @@ Layer: pure.
 """
 
 from kdlib.lifecycle.circumstances import Circumstances, change_name, has_package
+from kdlib.lifecycle.membership import LEAVING
 from kdlib.lifecycle.sightings import Sighting
-from kdlib.model import ContainerState, MemberState, MemberStatus
+from kdlib.lifecycle.troubles import Trouble
+from kdlib.model import ContainerState, MemberState, MemberStatus, StateDetail
 
 __all__ = ["observed"]
 
@@ -14,23 +16,40 @@ def observed(member: MemberStatus, around: Circumstances) -> MemberStatus:
     """Record what was seen of the member's container, and what the member waits for (specification 3.6)."""
     sighting, detail = around.sighting(member), member.state_detail
     state = _container_state(member, sighting, around)
-    error, progress = sighting.scheduling_error or None, _progress(member, sighting, around) or None
-    if (detail.last_known_container_state, detail.scheduling_error_message, detail.progress) == (
-        state,
-        error,
-        progress,
-    ):
-        return member
-    detail = detail.changed(last_known_container_state=state, scheduling_error_message=error, progress=progress)
-    changed: MemberStatus = member.changed(state_detail=detail)
-    return changed
+    error, trouble = sighting.scheduling_error or None, _trouble(member, sighting, around)
+    progress = _words(trouble, detail) if trouble else _progress(member, sighting, around) or None
+    found = detail.changed(
+        last_known_container_state=state,
+        scheduling_error_message=error,
+        trouble=trouble.kind if trouble else None,
+        progress=progress,
+    )
+    changed: MemberStatus = member.changed(state_detail=found)
+    return member if found == detail else changed
+
+
+def _trouble(member: MemberStatus, sighting: Sighting, around: Circumstances) -> Trouble | None:
+    """Return what keeps the pod of a member that stays from running, once it has lasted long enough."""
+    trouble, now = sighting.trouble, around.resolved.seen.now
+    lasts = trouble is not None and member.state not in LEAVING and not trouble.lasts_seconds(now)
+    return trouble if lasts else None
+
+
+def _words(trouble: Trouble, before: StateDetail) -> str:
+    """Return the trouble in words; a cause that the runtime told at first, and leaves out now, is kept."""
+    known = before.progress or ""
+    return known if before.trouble == trouble.kind and known.startswith(trouble.words) else trouble.words
 
 
 def _container_state(member: MemberStatus, sighting: Sighting, around: Circumstances) -> ContainerState:
     """Count a configured member that has to catch up as unresponsive; one in error does not catch up (W-54)."""
     if sighting.container and sighting.runs and member.state == MemberState.CONFIGURED and has_package(around.role):
         detail = member.state_detail
-        if detail.last_config_data_generation != around.generation or detail.pending_notify_cmds:
+        queue = detail.pending_notify_cmds or ()
+        if queue and queue[0].exit_code is not None:
+            # It did answer, and said no: that is told in words, and its container is what it is.
+            return sighting.state
+        if queue or detail.last_config_data_generation != around.generation:
             return ContainerState.UNRESPONSIVE
     return sighting.state
 
@@ -70,5 +89,7 @@ def _catching_up(member: MemberStatus, around: Circumstances) -> str:
         return around.facts.stall(member.pod, container, f"notify-{around.generation}")
     event = queue[0].arguments[0].lstrip("-")
     if queue[0].exit_code is not None:
-        return f"the start script's {event} ended with exit status {queue[0].exit_code}; ask for a retry"
+        root = around.resolved.root
+        failed = f"the start script's {event} ended with exit status {queue[0].exit_code}"
+        return f"{failed}; mend it, then kdd retry {root.name} {member.pod} -n {root.namespace}"
     return around.facts.stall(member.pod, container, f"notify-{change_name(queue[0])}")

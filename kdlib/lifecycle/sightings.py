@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kdlib.frozen import Json, dig
+from kdlib.lifecycle.troubles import Trouble, trouble_of
 from kdlib.model import ContainerState, MemberStatus, Seen
 from kdlib.wire import PERSISTENT_VOLUME_CLAIM, POD, SERVICE, STATEFUL_SET, Kind
 
@@ -21,7 +22,7 @@ class Sighting:
 
     `container` is the ID of the member's container, empty while it has none, and `runs` tells that a command can be
     executed in it. `state` follows specification 3.6, without regard to what the member has to catch up with.
-    `waiting` is the runtime's reason and message for a container that does not run.
+    `waiting` is the runtime's reason and message for a container that does not run, `trouble` what keeps it from that.
     """
 
     there: bool = False
@@ -30,6 +31,7 @@ class Sighting:
     state: ContainerState = ContainerState.ABSENT
     scheduling_error: str = ""
     waiting: str = ""
+    trouble: Trouble | None = None
 
 
 _NOTHING = Sighting()
@@ -89,7 +91,7 @@ def _sighting(pod: Json) -> Sighting:
     status = dig(pod, "status", default={})
     container = next((item for item in status.get("containerStatuses") or () if item.get("name") == CONTAINER), None)
     if container is None:
-        return Sighting(there=True, scheduling_error=_scheduling_error(status))
+        return Sighting(there=True, scheduling_error=_scheduling_error(status), trouble=trouble_of(pod))
     state = dig(container, "state", default={})
     terminating = dig(pod, "metadata", "deletionTimestamp") is not None
     return Sighting(
@@ -98,6 +100,7 @@ def _sighting(pod: Json) -> Sighting:
         runs="running" in state and status.get("phase") == "Running" and not terminating,
         state=_container_state(status, state),
         waiting=_why_waiting(state),
+        trouble=trouble_of(pod),
     )
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "MemberRollup",
     "MemberState",
     "MemberStatus",
+    "MemberTrouble",
     "PendingNotify",
     "Reserved",
     "RestoreProgress",
@@ -75,6 +76,16 @@ class ContainerState(StrEnum):
     UNKNOWN = "unknown"
 
 
+class MemberTrouble(StrEnum):
+    """What keeps a member's pod from running until a person, or the world, acts; a word of ours."""
+
+    IMAGE_NOT_PULLED = "image not pulled"
+    CONTAINER_NOT_MADE = "container not made"
+    CONTAINER_ENDS = "container ends"
+    UNSCHEDULABLE = "unschedulable"
+    CLAIM_UNBOUND = "claim unbound"
+
+
 class PendingNotify(StatusPart):
     """A start script invocation still to do."""
 
@@ -122,6 +133,9 @@ class StateDetail(StatusPart):
     )
     retry_handled: str | None = Field(None, description="Value of the retry annotation that led to the attempt.")
     progress: str | None = Field(None, description="What the member is waiting for, in words.")
+    trouble: MemberTrouble | None = Field(
+        None, description="What keeps the member's pod from running until somebody acts; progress says it in words."
+    )
     listed_since: int | None = Field(None, description="Spec generation of the first configmeta that lists the member.")
     announced: bool | None = Field(
         None,
@@ -157,6 +171,9 @@ class RoleStatus(StatusPart):
     id: str = Field(description="Id of the role.")
     stateful_set: str = Field("", description="Name of the role's StatefulSet.")
     members: tuple[MemberStatus, ...] = Field((), description="Members of the role, by their ordinals.")
+    accepted: Json | None = Field(
+        None, description="The role as it was accepted last, and the default secret that it was accepted with."
+    )
 
 
 class MemberRollup(StatusPart):

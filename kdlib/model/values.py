@@ -161,6 +161,8 @@ class Resolved:
     """Paths of spec fields that are accepted but not acted upon yet."""
     unheld: tuple[str, ...] = ()
     """What cannot be held without the webhook, in words."""
+    not_accepted: tuple[str, ...] = ()
+    """Changes of the spec that a running cluster cannot make, in words; what was accepted before is in force."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +179,8 @@ class Life:
     """True when the status must be recorded before anything else is written or executed."""
     replicas: tuple[tuple[str, int], ...] = ()
     """Wanted replicas by role id."""
+    again_seconds: float | None = None
+    """When to look again at the latest, though nothing changes: then a pod's waiting counts as trouble."""
 
 
 @dataclass(frozen=True)

@@ -141,6 +141,7 @@ class Passes:
                 applied = await self._apply(seen, wanted.graph)
                 status = report.status(seen, wanted, applied.outcome)
                 passed = _with_applied(await self._record(seen, status, outcome=applied.outcome), applied)
+                passed = _looking_again(passed, wanted.life.again_seconds)
                 return replace(passed, works=works_of(self._api, wanted, self._settings.limits))
 
     def _seen(self, root: Json, guest_facts: tuple[GuestFact, ...]) -> Seen:
@@ -181,6 +182,12 @@ def _with_applied(passed: Passed, applied: Applied) -> Passed:
     """Return what came of the pass with what came of its plan; the longest wait asked for by the server counts."""
     errors = sorted(applied.errors, key=_wait_asked_for)
     return replace(passed, facts=(*passed.facts, *applied.facts), error=errors[-1] if errors else None)
+
+
+def _looking_again(passed: Passed, seconds: float | None) -> Passed:
+    """Return the pass with the earlier one of two times to look again."""
+    times = [item for item in (passed.again_seconds, seconds) if item is not None]
+    return replace(passed, again_seconds=min(times, default=None))
 
 
 def _wait_asked_for(error: WorldError) -> int:

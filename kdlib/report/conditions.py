@@ -15,8 +15,8 @@ from kdlib.report.reasons import Reason
 
 __all__ = ["CONDITION_TYPES", "FALSE", "TRUE", "Claim", "condition", "conditions", "timestamp"]
 
-CONDITION_TYPES = ("Ready", "Reconciling", "Stalled", "FieldsNotUsedYet", "NotEnforced")
-"""The conditions of ours, in their order; the last two are there only while they hold."""
+CONDITION_TYPES = ("Ready", "Reconciling", "Stalled", "FieldsNotUsedYet", "MembersOutdated", "NotEnforced")
+"""The conditions of ours, in their order; those after the third are there only while they hold."""
 
 TRUE, FALSE = "True", "False"
 """What a condition's status may be; nothing here is ever Unknown."""

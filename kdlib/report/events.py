@@ -12,18 +12,23 @@ from dataclasses import dataclass
 from datetime import UTC
 from typing import Any
 
-from kdlib.frozen import Json, dig, digest
+from kdlib.frozen import Json, digest
 from kdlib.model import ClusterState, ClusterStatus, MemberState, MemberStatus, Outcome, Seen
 from kdlib.names import GROUP
 from kdlib.report.conditions import condition
 from kdlib.report.reasons import EVENT_REASONS, EventReason, Reason
-from kdlib.report.tally import failed_notify
+from kdlib.report.remedies import after_failure, against_trouble, retry
+from kdlib.report.tally import failed_notify, list_members
 from kdlib.wire import EVENT
 
 __all__ = ["events", "farewell"]
 
 _LONGEST_NOTE = 1024
 _LONGEST_NAME = 236
+_TOLD_HINTS = (
+    ("FieldsNotUsedYet", EventReason.FIELDS_NOT_USED),
+    ("MembersOutdated", EventReason.MEMBERS_OUTDATED),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +66,18 @@ def _cluster_causes(old: ClusterStatus, new: ClusterStatus) -> Iterator[_Cause]:
     elif old.state != new.state:
         match new.state:
             case ClusterState.CONFIGURED:
-                yield _Cause(EventReason.CLUSTER_CONFIGURED, f"members ready: {new.members}", _mark(new))
+                yield _configured(new)
             case ClusterState.UPDATING:
                 yield _Cause(EventReason.CLUSTER_UPDATING, f"members ready: {new.members}", _mark(new))
+
+
+def _configured(new: ClusterStatus) -> _Cause:
+    """Return the Event of a cluster that has nothing left to do, which members that failed have not either."""
+    failed = [member for role in new.roles for member in role.members if member.state == MemberState.CONFIG_ERROR]
+    if not failed:
+        return _Cause(EventReason.CLUSTER_CONFIGURED, f"members ready: {new.members}", _mark(new))
+    note = f"members ready: {new.members}; set-up failed: {list_members(failed)}"
+    return _Cause(EventReason.CLUSTER_CONFIGURED_IN_PART, note, _mark(new))
 
 
 def _role_causes(old: ClusterStatus, new: ClusterStatus) -> Iterator[_Cause]:
@@ -103,9 +117,10 @@ def _verdict_causes(before: Json | None, after: Json) -> Iterator[_Cause]:
         yield _Cause(EventReason.CLUSTER_REFUSED, stalled["message"], generation)
     if was.get("reason") == Reason.REFUSED and stalled.get("reason") != Reason.REFUSED:
         yield _Cause(EventReason.CLUSTER_ACCEPTED, "what was wrong is put right", generation)
-    unused = condition(after, "FieldsNotUsedYet")
-    if unused and condition(before, "FieldsNotUsedYet").get("message") != unused["message"]:
-        yield _Cause(EventReason.FIELDS_NOT_USED, unused["message"], generation)
+    for kind, reason in _TOLD_HINTS:
+        hint = condition(after, kind)
+        if hint and condition(before, kind).get("message") != hint["message"]:
+            yield _Cause(reason, hint["message"], generation)
 
 
 def _member_causes(seen: Seen, old: ClusterStatus, new: ClusterStatus) -> Iterator[_Cause]:
@@ -114,7 +129,7 @@ def _member_causes(seen: Seen, old: ClusterStatus, new: ClusterStatus) -> Iterat
         for member in role.members:
             was = before.get(member.pod) or MemberStatus(pod=member.pod)
             yield from _transition_causes(seen, role.id, was, member)
-            yield from _trouble_causes(role.id, was, member)
+            yield from _trouble_causes(seen, role.id, was, member)
 
 
 def _transition_causes(seen: Seen, role: str, was: MemberStatus, member: MemberStatus) -> Iterator[_Cause]:
@@ -127,9 +142,7 @@ def _transition_causes(seen: Seen, role: str, was: MemberStatus, member: MemberS
         case _, MemberState.CONFIGURED:
             reason, note = EventReason.MEMBER_CONFIGURED, f"{who} is configured"
         case _, MemberState.CONFIG_ERROR:
-            field = f"spec.roles[{role}].configPackage of its app"
-            name, namespace = (dig(seen.root, "metadata", key) for key in ("name", "namespace"))
-            remedy = f"correct what failed ({field}), then kdd retry {name} {member.pod} -n {namespace}"
+            remedy = after_failure(seen, (role,), member.pod)
             reason, note = EventReason.MEMBER_FAILED, f"{who} failed: {detail.config_error_detail}; {remedy}"
         case MemberState.CONFIGURED | MemberState.CONFIG_ERROR, MemberState.CREATE_PENDING:
             reason, note = EventReason.MEMBER_RESTARTED, f"{who} lost its container, and will be set up again"
@@ -138,15 +151,21 @@ def _transition_causes(seen: Seen, role: str, was: MemberStatus, member: MemberS
     yield _Cause(reason, note, [_life(was), _life(member)], member.pod)
 
 
-def _trouble_causes(role: str, was: MemberStatus, member: MemberStatus) -> Iterator[_Cause]:
-    who, words = f"member {member.pod!r} of role {role!r}", member.state_detail.scheduling_error_message
+def _trouble_causes(seen: Seen, role: str, was: MemberStatus, member: MemberStatus) -> Iterator[_Cause]:
+    who, detail = f"member {member.pod!r} of role {role!r}", member.state_detail
+    words = detail.scheduling_error_message
     if words and was.state_detail.scheduling_error_message != words:
         yield _Cause(EventReason.MEMBER_UNSCHEDULABLE, f"{who} cannot be scheduled: {words}", _life(member), member.pod)
+    if detail.trouble and detail.trouble != was.state_detail.trouble:
+        note = f"{who}: {detail.progress}; {against_trouble(seen, role, member)}"
+        yield _Cause(EventReason.MEMBER_STUCK, note, _life(member), member.pod)
     refused = failed_notify(member)
     if refused and refused != failed_notify(was):
         event = " ".join(refused.arguments[:1])
         note = f"{who}: start script with {event} ended with exit status {refused.exit_code}"
-        yield _Cause(EventReason.MEMBER_NOTIFY_FAILED, note, [refused.change, refused.attempt], member.pod)
+        remedy = f"mend it, then {retry(seen, member.pod)}"
+        mark = [refused.change, refused.attempt]
+        yield _Cause(EventReason.MEMBER_NOTIFY_FAILED, f"{note}; {remedy}", mark, member.pod)
 
 
 def _object_causes(status: ClusterStatus, outcome: Outcome) -> Iterator[_Cause]:

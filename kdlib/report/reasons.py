@@ -11,11 +11,14 @@ __all__ = ["EVENT_REASONS", "REASONS", "EventReason", "Reason"]
 class Reason(StrEnum):
     """Why a condition has its status."""
 
+    CHANGE_NOT_ACCEPTED = "ChangeNotAccepted"
     CONFIGURED = "Configured"
     FIELDS_NOT_USED = "FieldsNotUsedYet"
     MEMBERS_CHANGING = "MembersChanging"
     MEMBERS_DOWN = "MembersDown"
     MEMBERS_FAILED = "MembersFailed"
+    MEMBERS_OUTDATED = "MembersOutdated"
+    MEMBERS_STUCK = "MembersStuck"
     NO_WEBHOOK = "NoWebhook"
     NOT_STALLED = "NotStalled"
     NOTIFY_FAILED = "NotifyFailed"
@@ -26,11 +29,14 @@ class Reason(StrEnum):
 
 
 REASONS: dict[Reason, str] = {
+    Reason.CHANGE_NOT_ACCEPTED: "the spec changed what a running cluster cannot change; it runs as accepted before",
     Reason.CONFIGURED: "every member is configured",
     Reason.FIELDS_NOT_USED: "fields of the spec are accepted, and change nothing yet",
     Reason.MEMBERS_CHANGING: "members come, go, are set up, or are told of a change",
     Reason.MEMBERS_DOWN: "a configured member's container does not run, or is not ready",
     Reason.MEMBERS_FAILED: "a member could not be set up, and waits for a retry",
+    Reason.MEMBERS_OUTDATED: "pods run an older template than the spec asks for, until somebody deletes them",
+    Reason.MEMBERS_STUCK: "a member's pod does not run: image, container, node or claim; somebody has to act",
     Reason.NO_WEBHOOK: "there is no admission webhook, which alone could hold what the message names",
     Reason.NOT_STALLED: "nothing waits for a person",
     Reason.NOTIFY_FAILED: "the start script of a member refused to be told of a change, and waits for a retry",
@@ -47,6 +53,7 @@ class EventReason(StrEnum):
 
     CLUSTER_ACCEPTED = "ClusterAccepted"
     CLUSTER_CONFIGURED = "ClusterConfigured"
+    CLUSTER_CONFIGURED_IN_PART = "ClusterConfiguredInPart"
     CLUSTER_CREATING = "ClusterCreating"
     CLUSTER_DELETING = "ClusterDeleting"
     CLUSTER_REFUSED = "ClusterRefused"
@@ -57,7 +64,9 @@ class EventReason(StrEnum):
     MEMBER_NOTIFY_FAILED = "MemberNotifyFailed"
     MEMBER_RESTARTED = "MemberRestarted"
     MEMBER_SET_UP_STARTED = "MemberSetUpStarted"
+    MEMBER_STUCK = "MemberStuck"
     MEMBER_UNSCHEDULABLE = "MemberUnschedulable"
+    MEMBERS_OUTDATED = "MembersOutdated"
     OBJECT_FAILED = "ObjectFailed"
     ROLE_GROWING = "RoleGrowing"
     ROLE_SHRINKING = "RoleShrinking"
@@ -66,6 +75,7 @@ class EventReason(StrEnum):
 EVENT_REASONS: dict[EventReason, tuple[str, str]] = {
     EventReason.CLUSTER_ACCEPTED: ("Normal", "the spec of a cluster that was refused can be done now"),
     EventReason.CLUSTER_CONFIGURED: ("Normal", "the cluster became configured"),
+    EventReason.CLUSTER_CONFIGURED_IN_PART: ("Warning", "all that could be done is done, and members failed"),
     EventReason.CLUSTER_CREATING: ("Normal", "a cluster was seen for the first time"),
     EventReason.CLUSTER_DELETING: ("Normal", "the cluster is deleted, and with it all of its objects"),
     EventReason.CLUSTER_REFUSED: ("Warning", "the spec cannot be done; the note says what is wrong and what to do"),
@@ -76,7 +86,12 @@ EVENT_REASONS: dict[EventReason, tuple[str, str]] = {
     EventReason.MEMBER_NOTIFY_FAILED: ("Warning", "the start script of a member failed when told of a change"),
     EventReason.MEMBER_RESTARTED: ("Warning", "a member lost its container, and is set up again"),
     EventReason.MEMBER_SET_UP_STARTED: ("Normal", "a member's container runs, and its set-up starts"),
+    EventReason.MEMBER_STUCK: (
+        "Warning",
+        "a member's pod does not run: image, container, node or claim",
+    ),
     EventReason.MEMBER_UNSCHEDULABLE: ("Warning", "a member's pod cannot be scheduled"),
+    EventReason.MEMBERS_OUTDATED: ("Warning", "members run an older pod template until their pods are deleted"),
     EventReason.OBJECT_FAILED: ("Warning", "an object of the cluster could not be applied or deleted"),
     EventReason.ROLE_GROWING: ("Normal", "a role gets members"),
     EventReason.ROLE_SHRINKING: ("Normal", "a role loses members"),

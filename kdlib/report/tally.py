@@ -3,13 +3,13 @@
 Layer: pure.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from kdlib.model import ClusterStatus, MemberState, MemberStatus, PendingNotify
+from kdlib.model import ClusterStatus, ContainerState, MemberState, MemberStatus, PendingNotify
 from kdlib.report.rollup import is_down
 
-__all__ = ["Tally", "failed_notify", "list_members", "words"]
+__all__ = ["Tally", "failed_notify", "first_few", "list_members", "words"]
 
 _LISTED = 3
 _FINAL = (MemberState.CONFIGURED, MemberState.CONFIG_ERROR)
@@ -27,6 +27,8 @@ class Tally:
     """The start script failed when told of a change; only a retry helps."""
     moving: tuple[MemberStatus, ...]
     """Something is still to be done, and goes on by itself."""
+    stuck: tuple[MemberStatus, ...]
+    """The pod does not run, and will not before somebody acts."""
     down: tuple[MemberStatus, ...]
 
     @classmethod
@@ -44,7 +46,8 @@ class Tally:
             failed=those(lambda member: member.state == MemberState.CONFIG_ERROR),
             deaf=those(lambda member: failed_notify(member) is not None),
             moving=those(lambda member: _moves(member, generation)),
-            down=those(is_down),
+            stuck=those(lambda member: member.state_detail.trouble is not None),
+            down=those(_has_no_container),
         )
 
     @property
@@ -60,8 +63,16 @@ def failed_notify(member: MemberStatus) -> PendingNotify | None:
     return next((item for item in member.state_detail.pending_notify_cmds or () if item.exit_code is not None), None)
 
 
+def _has_no_container(member: MemberStatus) -> bool:
+    """Tell whether the member is down, or was configured and waits for its container to be started again."""
+    waits = member.state_detail.last_known_container_state == ContainerState.WAITING
+    return is_down(member) or (waits and member.state == MemberState.CONFIGURED)
+
+
 def _moves(member: MemberStatus, generation: int | None) -> bool:
     """Tell whether the member is on its way by itself: in transition, or catching up with a change (3.2)."""
+    if member.state_detail.trouble is not None:
+        return False
     if member.state not in _FINAL:
         return True
     if member.state == MemberState.CONFIG_ERROR or failed_notify(member):
@@ -73,14 +84,17 @@ def _moves(member: MemberStatus, generation: int | None) -> bool:
 def words(member: MemberStatus) -> str:
     """Say in words why the member is not done; empty for one that is."""
     detail = member.state_detail
-    if member.state == MemberState.CONFIG_ERROR:
+    if member.state == MemberState.CONFIG_ERROR and detail.trouble is None:
         return detail.config_error_detail or "set-up failed"
     return detail.progress or detail.scheduling_error_message or ""
 
 
 def list_members(members: Iterable[MemberStatus]) -> str:
     """Name the first few members, each with its words, and say how many more there are."""
-    found = list(members)
-    named = [f"{member.pod}: {words(member) or member.state}" for member in found[:_LISTED]]
-    more = [f"and {len(found) - _LISTED} more"] if len(found) > _LISTED else []
-    return "; ".join([*named, *more])
+    return first_few([f"{member.pod}: {words(member) or member.state}" for member in members])
+
+
+def first_few(named: Sequence[str]) -> str:
+    """Join the first three, and say how many more there are."""
+    more = [f"and {len(named) - _LISTED} more"] if len(named) > _LISTED else []
+    return "; ".join([*named[:_LISTED], *more])

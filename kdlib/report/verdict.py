@@ -5,14 +5,14 @@ Layer: pure.
 
 from collections.abc import Iterator
 
-from kdlib.model import Life, Outcome, Resolved
+from kdlib.model import Life, MemberStatus, MemberTrouble, Outcome, Resolved
 from kdlib.report.conditions import FALSE, TRUE, Claim
+from kdlib.report.outdated import outdated, words_for
 from kdlib.report.reasons import Reason
-from kdlib.report.tally import Tally, failed_notify, list_members
+from kdlib.report.remedies import after_failure, against_trouble, retry
+from kdlib.report.tally import Tally, failed_notify, first_few, list_members
 
 __all__ = ["verdict"]
-
-_LISTED = 3
 
 
 def verdict(resolved: Resolved, life: Life, outcome: Outcome, tally: Tally) -> Iterator[Claim]:
@@ -27,49 +27,71 @@ def verdict(resolved: Resolved, life: Life, outcome: Outcome, tally: Tally) -> I
         yield Claim("Stalled", TRUE, *stuck)
     else:
         yield Claim("Stalled", FALSE, Reason.NOT_STALLED, "nothing waits for a person")
-    yield from _hints(resolved)
+    yield from _hints(resolved, life)
 
 
-def _hints(resolved: Resolved) -> Iterator[Claim]:
+def _hints(resolved: Resolved, life: Life) -> Iterator[Claim]:
     """Yield what is said only where there is something to say."""
     if resolved.unused_fields:
         listed = ", ".join(resolved.unused_fields)
         yield Claim("FieldsNotUsedYet", TRUE, Reason.FIELDS_NOT_USED, f"accepted, and without effect yet: {listed}")
+    late = outdated(resolved.seen, life.status)
+    if late:
+        yield Claim("MembersOutdated", TRUE, Reason.MEMBERS_OUTDATED, words_for(resolved.seen, late))
+    if resolved.not_accepted:
+        listed = "; ".join(resolved.not_accepted)
+        yield Claim("SpecAccepted", FALSE, Reason.CHANGE_NOT_ACCEPTED, listed)
     if resolved.unheld:
         yield Claim("NotEnforced", TRUE, Reason.NO_WEBHOOK, "; ".join(resolved.unheld))
 
 
 def _stuck(resolved: Resolved, life: Life, tally: Tally) -> tuple[Reason, str] | None:
-    """Return what waits for a person: the members, the fields of the app that they were set up by, what to do."""
-    retry = f"kdd retry {resolved.root.name} -n {resolved.root.namespace}"
-    remedy = f"correct what failed ({_packages(resolved, life, tally)}), then {retry}"
+    """Return what waits for a person: the members, what failed, and what to do about it."""
+    found = [
+        *_set_ups_failed(resolved, life, tally),
+        *_changes_refused(resolved, tally),
+        *_pods_stuck(resolved, life, tally),
+    ]
+    return (found[0][0], "; ".join(words for _, words in found)) if found else None
+
+
+def _set_ups_failed(resolved: Resolved, life: Life, tally: Tally) -> Iterator[tuple[Reason, str]]:
     if tally.failed:
+        pods = {member.pod for member in tally.failed}
+        roles = tuple(role.id for role in life.status.roles if any(member.pod in pods for member in role.members))
         count = f"{len(tally.failed)} of {tally.wanted} members failed"
-        return Reason.MEMBERS_FAILED, f"{count}: {list_members(tally.failed)}; {remedy}"
-    refused = [(member, failed_notify(member)) for member in tally.deaf]
-    if refused:
-        named = [
-            f"{member.pod}: {' '.join(change.arguments[:1])} ended with exit status {change.exit_code}"
-            for member, change in refused
-            if change
-        ]
+        remedy = after_failure(resolved.seen, roles)
+        yield Reason.MEMBERS_FAILED, f"{count}: {list_members(tally.failed)}; {remedy}"
+
+
+def _changes_refused(resolved: Resolved, tally: Tally) -> Iterator[tuple[Reason, str]]:
+    named = [
+        f"{member.pod}: {' '.join(change.arguments[:1])} ended with exit status {change.exit_code}"
+        for member, change in ((member, failed_notify(member)) for member in tally.deaf)
+        if change
+    ]
+    if named:
         # A retry runs the package that the member has; another one reaches it with a new container only.
-        remedy = f"mend the start script inside the member, then {retry}; or mend its package and delete the pod"
-        return Reason.NOTIFY_FAILED, f"{_first(named)}; {remedy}"
-    return None
+        again = retry(resolved.seen)
+        remedy = f"mend the start script inside the member, then {again}; or mend its package and delete the pod"
+        yield Reason.NOTIFY_FAILED, f"{first_few(named)}; {remedy}"
 
 
-def _packages(resolved: Resolved, life: Life, tally: Tally) -> str:
-    """Name the fields of the app that say how the members in trouble are set up."""
-    pods = {member.pod for member in (*tally.failed, *tally.deaf)}
-    roles = [role.id for role in life.status.roles if any(member.pod in pods for member in role.members)]
-    fields = " and ".join(f"spec.roles[{role}].configPackage" for role in roles)
-    return f"{fields} of app {resolved.app_name!r}"
+def _pods_stuck(resolved: Resolved, life: Life, tally: Tally) -> Iterator[tuple[Reason, str]]:
+    """Yield the members whose pods do not run, each kind of trouble in a role with the remedy for its first member."""
+    for role in life.status.roles:
+        groups: dict[MemberTrouble | None, list[MemberStatus]] = {}
+        for member in tally.stuck:
+            if member in role.members:
+                groups.setdefault(member.state_detail.trouble, []).append(member)
+        for members in groups.values():
+            remedy = against_trouble(resolved.seen, role.id, members[0])
+            yield Reason.MEMBERS_STUCK, f"{list_members(members)}; {remedy}"
 
 
 def _failures(outcome: Outcome) -> tuple[Reason, str] | None:
     named = [f"{ref}: {what}" for ref, what in sorted(outcome.failures)]
-    return (Reason.OBJECTS_FAILED, f"will be tried again: {_first(named)}") if named else None
+    return (Reason.OBJECTS_FAILED, f"will be tried again: {first_few(named)}") if named else None
 
 
 def _down(tally: Tally) -> tuple[Reason, str] | None:
@@ -83,8 +105,3 @@ def _moving(life: Life, tally: Tally) -> tuple[Reason, str] | None:
     if life.reservation_pending or members != tally.wanted:
         return Reason.MEMBERS_CHANGING, f"{tally.fraction} members are ready"
     return None
-
-
-def _first(named: list[str]) -> str:
-    more = [f"and {len(named) - _LISTED} more"] if len(named) > _LISTED else []
-    return "; ".join([*named[:_LISTED], *more])

@@ -29,6 +29,7 @@ _IDENTITY = ("name", "namespace", "uid", "resourceVersion")
 _POD_METADATA = (*_IDENTITY, "labels", "ownerReferences", "deletionTimestamp")
 _CONDITION = ("type", "status", "reason", "message")
 _CONTAINER = ("name", "containerID", "state", "ready")
+_END = ("exitCode", "reason")
 
 
 def pruned_pod(pod: Json) -> Json:
@@ -38,12 +39,28 @@ def pruned_pod(pod: Json) -> Json:
     """
     status = pod.get("status") or {}
     kept: Json = {"phase": status.get("phase")}
-    kept["conditions"] = [_picked(item, _CONDITION) for item in status.get("conditions") or ()]
+    kept["conditions"] = [_condition(item) for item in status.get("conditions") or ()]
     for key in ("initContainerStatuses", "containerStatuses"):
         if key in status:
-            kept[key] = [_picked(item, _CONTAINER) for item in status[key] or ()]
+            kept[key] = [_container(item) for item in status[key] or ()]
     spec = _picked(pod.get("spec") or {}, ("nodeName",))
     return _picked(pod, _TYPE) | {"metadata": _picked(pod["metadata"], _POD_METADATA), "spec": spec, "status": kept}
+
+
+def _condition(item: Json) -> Json:
+    """Keep since when a pod has no node: that is given some time."""
+    waits = item.get("type") == "PodScheduled" and item.get("status") == "False"
+    return _picked(item, (*_CONDITION, "lastTransitionTime") if waits else _CONDITION)
+
+
+def _container(item: Json) -> Json:
+    """Keep the image of a container that waits, and how it ended before."""
+    kept = _picked(item, _CONTAINER)
+    if not dig(item, "state", "waiting"):
+        return kept
+    kept |= _picked(item, ("image",))
+    end = dig(item, "lastState", "terminated")
+    return kept | ({"lastState": {"terminated": _picked(end, _END)}} if end else {})
 
 
 def pruned_revision(revision: Json) -> Json:

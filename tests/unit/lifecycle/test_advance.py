@@ -329,6 +329,17 @@ def test_a_failed_set_up_leaves_words_and_log_tails(make_world):
     assert lifecycle.settled(world.status)
 
 
+def test_what_a_failed_attempt_left_is_cleared_once_a_later_one_ends_well(make_world):
+    world = make_world({"head": 1})
+    world.exit_codes["set-head-0"] = 3
+    world.settle()
+    world.exit_codes.clear()
+    world.annotations["kubedirector.hpe.com/retry"] = "1"
+    detail = world.settle().member("set-head-0").state_detail
+    assert detail.config_error_detail is None
+    assert (detail.start_script_stdout_message, detail.start_script_stderr_message) == (None, None)
+
+
 def test_a_failed_member_is_announced_only_once_it_is_configured(make_world):
     world = make_world({"head": 1}).settle()
     world.exit_codes["set-head-1"] = 3
@@ -421,14 +432,18 @@ def test_a_start_script_that_refuses_a_change_stops_later_ones_until_a_retry(mak
     world.settle()
     head = world.member("set-head-0")
     assert [entry.exit_code for entry in head.state_detail.pending_notify_cmds] == [9, None]
-    assert "exit status 9" in head.state_detail.progress
-    assert head.state_detail.last_known_container_state == "unresponsive"
+    failed = "the start script's addnodes ended with exit status 9"
+    assert head.state_detail.progress == f"{failed}; mend it, then kdd retry c set-head-0 -n ns"
+    assert head.state_detail.last_known_container_state == "running"
+    assert head.state_detail.start_script_stdout_message == "last words"
+    assert head.state_detail.start_script_stderr_message == "oops\n"
     assert not lifecycle.settled(world.status)
     world.annotations["kubedirector.hpe.com/retry"] = "again"
     world.settle()
     first, second = (arguments("addnodes", "tail", f"set-tail-{number}") for number in (1, 2))
     assert world.events("set-head-0")[1:] == [first, first, second]
     assert lifecycle.settled(world.status)
+    assert world.member("set-head-0").state_detail.start_script_stderr_message is None
 
 
 def test_changes_that_wait_behind_others_are_told_together(make_world):
@@ -491,7 +506,7 @@ def test_scheduling_errors_and_waiting_reasons_are_reported(make_world):
             {"containerStatuses": [{"name": "app", "state": waiting}]},
             "waiting",
             None,
-            "waiting for its container: ImagePullBackOff: no such image",
+            "its image cannot be pulled: no such image",
         ),
         (
             {

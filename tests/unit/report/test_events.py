@@ -75,7 +75,7 @@ def test_a_failure_is_told_with_its_remedy(make, member) -> None:
     assert found["MemberFailed"]["type"] == "Warning"
     assert found["MemberFailed"]["note"] == (
         "member 's-a-0' of role 'a' failed: package not found; "
-        "correct what failed (spec.roles[a].configPackage of its app), then kdd retry db1 s-a-0 -n team"
+        "correct what failed (spec.roles[a].configPackage of app 'x'), then kdd retry db1 s-a-0 -n team"
     )
 
 
@@ -121,7 +121,8 @@ def test_objects_scheduling_and_refused_changes_are_told(make, member) -> None:
     notes = {event["reason"]: event["note"] for event in report.events(seen, before, after, outcome)}
 
     assert notes == {
-        "MemberNotifyFailed": "member 's-a-0' of role 'a': start script with --delnodes ended with exit status 1",
+        "MemberNotifyFailed": "member 's-a-0' of role 'a': start script with --delnodes ended with exit status 1; "
+        "mend it, then kdd retry db1 s-a-0 -n team",
         "MemberUnschedulable": "member 's-a-1' of role 'a' cannot be scheduled: no room",
         "ObjectFailed": "Service team/s: quota",
     }
@@ -161,3 +162,30 @@ def test_no_token_reaches_an_event(make, member) -> None:
     seen, after = passed(make, {"a": [secret]}, before)
     assert "t0ken" not in str(report.events(seen, before, after))
     assert ClusterStatus.model_validate(after).roles[0].members[0].auth_token == "t0ken"
+
+
+def test_a_cluster_whose_members_failed_is_not_told_to_be_configured(make, member) -> None:
+    seen, before = passed(make, {"a": [member("s-a-0", "creating")]}, {"state": "creating"})
+    seen, after = passed(make, {"a": [member("s-a-0", "config error", config_error_detail="no")]}, before)
+
+    found = {event["reason"]: event for event in report.events(seen, before, after)}
+
+    assert after["state"] == "configured"
+    assert "ClusterConfigured" not in found
+    told = found["ClusterConfiguredInPart"]
+    assert (told["type"], told["note"]) == ("Warning", "members ready: 0/1; set-up failed: s-a-0: no")
+
+
+def test_a_pod_that_is_stuck_is_told_once_with_the_remedy(make, member) -> None:
+    seen, before = passed(make, {"a": [member("s-a-0", "create pending")]}, {"state": "creating"})
+    stuck = member("s-a-0", "create pending", trouble="image not pulled", progress="image 'x' cannot be pulled")
+    seen, after = passed(make, {"a": [stuck]}, before)
+
+    (event,) = report.events(seen, before, after)
+
+    assert (event["reason"], event["type"]) == ("MemberStuck", "Warning")
+    assert event["note"] == (
+        "member 's-a-0' of role 'a': image 'x' cannot be pulled; make the image available, and it goes on by itself; "
+        "or correct spec.roles[a].imageRepoTag of app 'x', then kubectl delete pod s-a-0 -n team"
+    )
+    assert report.events(seen, after, after) == ()

@@ -257,3 +257,89 @@ def test_the_status_survives_its_schema(make, member) -> None:
     desired = make({"a": [member("s-a-0", "creating", attempt=1, configuring_container="c://1")]})
     status = report.status(desired.seen, desired)
     assert model.ClusterStatus.model_validate(status).dumped() == status
+
+
+def related(desired, **spec):
+    """Return the pass with the app as it is stored."""
+    app = {"spec": {"roles": [{"id": "a"}, {"id": "b", "configPackage": {}}], **spec}}
+    seen = replace(desired.seen, related=((wire.Ref(wire.KD_APP, "team", "x"), app),))
+    return replace(desired, resolved=replace(desired.resolved, seen=seen))
+
+
+def test_the_remedy_names_the_field_in_which_the_app_says_how_members_are_set_up(make, member) -> None:
+    members = {role: [member(f"s-{role}-0", "config error")] for role in "ab"}
+    desired = related(make(members), defaultConfigPackage={})
+    words = message(report.status(desired.seen, desired), "Stalled")
+    assert "(spec.defaultConfigPackage and spec.roles[b].configPackage of app 'x')" in words
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        ("image not pulled", "correct spec.defaultImageRepoTag of app 'x', then kubectl delete pod s-a-0 -n team"),
+        ("container not made", "make what it lacks, and it goes on by itself; or correct spec.roles[0], then kubectl"),
+        ("container ends", "kubectl logs s-a-0 -n team --previous"),
+        ("claim unbound", "kubectl describe pvc p-s-a-0 -n team; correct the storage class, or spec.roles[0].storage"),
+        ("unschedulable", "make room, and it goes on by itself; or ask for less in spec.roles[0].resources"),
+    ],
+)
+def test_a_pod_that_cannot_run_stalls_the_cluster_until_it_does(make, member, trouble, words) -> None:
+    stuck = member("s-a-0", "create pending", trouble=trouble, progress="it is so").changed(pvc="p-s-a-0")
+    desired = related(make({"a": [stuck]}), defaultImageRepoTag="y")
+
+    status = report.status(desired.seen, desired)
+
+    assert said(status) == {
+        "Ready": ("False", "MembersStuck"),
+        "Reconciling": ("False", "Settled"),
+        "Stalled": ("True", "MembersStuck"),
+    }
+    assert message(status, "Stalled").startswith("s-a-0: it is so; ")
+    assert words in message(status, "Stalled")
+
+
+def test_a_configured_member_whose_container_crashes_makes_the_cluster_not_ready(make, member) -> None:
+    crashed = member("s-a-0", last_known_container_state="waiting", trouble="container ends", progress="ends")
+    waits = member("s-a-0", last_known_container_state="waiting")
+    for found, reason in ((crashed, "MembersStuck"), (waits, "MembersDown")):
+        desired = make({"a": [found]}, stored={"state": "configured"})
+        assert said(report.status(desired.seen, desired))["Ready"] == ("False", reason)
+
+
+def test_all_that_waits_for_a_person_is_told_together(make, member) -> None:
+    members = [
+        member("s-a-0", "config error", config_error_detail="no"),
+        member("s-a-1", "create pending", trouble="unschedulable", progress="no room"),
+        member("s-a-2", pending_notify_cmds=DEAF),
+    ]
+    desired = make({"a": members})
+    words = message(report.status(desired.seen, desired), "Stalled")
+    assert [part in words for part in ("s-a-0: no;", "s-a-1: no room;", "s-a-2: --addnodes ended")] == [True] * 3
+
+
+def with_pods(desired, wanted="new", observed=1, **revisions):
+    """Return the pass with pods of these revisions, and their set's."""
+    pods = [
+        {"kind": "Pod", "metadata": {"name": name.replace("_", "-"), "labels": {"controller-revision-hash": revision}}}
+        for name, revision in revisions.items()
+    ]
+    status = {"updateRevision": wanted, "observedGeneration": observed}
+    owner = {"kind": "StatefulSet", "metadata": {"name": "s-a", "generation": 1}, "status": status}
+    seen = replace(desired.seen, children=(owner, *pods))
+    return replace(desired, resolved=replace(desired.resolved, seen=seen))
+
+
+def test_members_with_an_older_template_are_told_until_they_are_renewed(make, member) -> None:
+    desired = make({"a": [member("s-a-0"), member("s-a-1")]}, stored={"state": "configured"})
+    mixed = with_pods(desired, s_a_0="old", s_a_1="new")
+
+    status = report.status(mixed.seen, mixed)
+
+    assert said(status)["Ready"] == ("True", "Configured")
+    assert message(status, "MembersOutdated") == (
+        "members run with what the spec said before: s-a-0; renew one after the other: kubectl delete pod s-a-0 -n team"
+    )
+    events = {event["reason"] for event in report.events(mixed.seen, {**status, "conditions": []}, status)}
+    assert events == {"MembersOutdated"}
+    for renewed in (with_pods(desired, s_a_0="new"), with_pods(desired, observed=0, s_a_0="old"), desired):
+        assert "MembersOutdated" not in said(report.status(renewed.seen, renewed))

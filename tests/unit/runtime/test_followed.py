@@ -48,6 +48,16 @@ def test_of_a_pod_its_owner_its_node_and_how_it_stands_is_kept():
     }
 
 
+def test_of_a_pod_that_waits_is_kept_for_what_and_since_when():
+    unscheduled = {"type": "PodScheduled", "status": "False", "lastTransitionTime": "t", "lastProbeTime": None}
+    waits = {"name": "app", "image": "a/b", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
+    last = {"lastState": {"terminated": {"exitCode": 7, "reason": "Error", "startedAt": "t"}}}
+    status = pruned_pod({**pod(), "status": {"conditions": [unscheduled], "containerStatuses": [{**waits, **last}]}})
+    assert status["status"]["conditions"] == [{key: unscheduled[key] for key in list(unscheduled)[:3]}]
+    kept = {"lastState": {"terminated": {"exitCode": 7, "reason": "Error"}}}
+    assert status["status"]["containerStatuses"] == [{**waits, **kept}]
+
+
 def test_a_pod_without_status_or_spec_is_no_trouble():
     assert pruned_pod({"metadata": {"name": "a"}})["status"] == {"phase": None, "conditions": []}
 

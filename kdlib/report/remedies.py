@@ -1,0 +1,72 @@
+"""What a person can do about members in trouble, in words that name the field and the command.
+
+Layer: pure.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from kdlib.frozen import Json, dig
+from kdlib.model import MemberStatus, MemberTrouble, Seen
+from kdlib.wire import KD_APP
+
+__all__ = ["after_failure", "against_trouble", "package_field", "retry"]
+
+_FIELDS: Mapping[str, str] = MappingProxyType(
+    {"configPackage": "defaultConfigPackage", "imageRepoTag": "defaultImageRepoTag"}
+)
+"""Fields of an app's role, by the field of the app that they inherit."""
+
+
+def package_field(seen: Seen, role: str) -> str:
+    """Return the field of the app that says how members of the role are set up."""
+    return _field(seen, role, "configPackage")
+
+
+def after_failure(seen: Seen, roles: tuple[str, ...], pod: str = "") -> str:
+    """Say what to do where set-ups of members of these roles failed: of one pod, or of several."""
+    fields = " and ".join(dict.fromkeys(package_field(seen, role) for role in roles))
+    return f"correct what failed ({fields} of app {_app(seen)!r}), then {retry(seen, pod)}"
+
+
+def retry(seen: Seen, pod: str = "") -> str:
+    """Return the command that asks for a further try, of one member or of all that failed."""
+    name, namespace = (dig(seen.root, "metadata", key, default="") for key in ("name", "namespace"))
+    return " ".join(filter(None, ("kdd retry", str(name), pod, f"-n {namespace}")))
+
+
+def against_trouble(seen: Seen, role: str, member: MemberStatus) -> str:
+    """Say what to do about what keeps a member's pod from running."""
+    namespace = dig(seen.root, "metadata", "namespace", default="")
+    delete = f"kubectl delete pod {member.pod} -n {namespace}"
+    spec = f"spec.roles[{_index(seen, role)}]"
+    match member.state_detail.trouble:
+        case MemberTrouble.IMAGE_NOT_PULLED:
+            field = f"{_field(seen, role, 'imageRepoTag')} of app {_app(seen)!r}"
+            return f"make the image available, and it goes on by itself; or correct {field}, then {delete}"
+        case MemberTrouble.CONTAINER_NOT_MADE:
+            return f"make what it lacks, and it goes on by itself; or correct {spec}, then {delete}"
+        case MemberTrouble.CONTAINER_ENDS:
+            return f"see why with kubectl logs {member.pod} -n {namespace} --previous; it is started again by itself"
+        case MemberTrouble.CLAIM_UNBOUND:
+            claim = member.pvc or "of the pod"
+            return f"see kubectl describe pvc {claim} -n {namespace}; correct the storage class, or {spec}.storage"
+        case _:
+            return f"make room, and it goes on by itself; or ask for less in {spec}.resources, then {delete}"
+
+
+def _field(seen: Seen, role: str, name: str) -> str:
+    """Return the field of the app in which a role's value stands: its own, or the app's default."""
+    app: Json = next((item for ref, item in seen.related if ref.kind == KD_APP and item is not None), {})
+    spec, default = dig(app, "spec", default={}), _FIELDS[name]
+    own: Json = next((item for item in spec.get("roles") or () if item.get("id") == role), {})
+    return f"spec.{default}" if name not in own and default in spec else f"spec.roles[{role}].{name}"
+
+
+def _app(seen: Seen) -> str:
+    return str(dig(seen.root, "spec", "app", default=""))
+
+
+def _index(seen: Seen, role: str) -> str:
+    roles = dig(seen.root, "spec", "roles", default=[])
+    return next((str(index) for index, item in enumerate(roles) if item.get("id") == role), role)
