@@ -4,6 +4,7 @@ Layer: shell.
 """
 
 from kdlib.reconcile import PassSettings, Related
+from kdlib.runtime.containment import contained
 from kdlib.runtime.controller import Controller, Settings
 from kdlib.runtime.expectations import Expectations
 from kdlib.runtime.fleet import Site, run_fleet
@@ -23,5 +24,6 @@ __all__ = [
     "SupervisorSettings",
     "TaskSupervisor",
     "WorkQueue",
+    "contained",
     "run_fleet",
 ]
