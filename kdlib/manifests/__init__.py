@@ -7,7 +7,7 @@ from kdlib.manifests.build import MANAGED, build, graph_of
 from kdlib.manifests.desired import Desired, configmeta, configmeta_bytes
 from kdlib.manifests.member_service import AUTH_TOKEN, NO_SERVICE
 from kdlib.manifests.metadata import PRETTY_NAME
-from kdlib.manifests.persistence import persistent_directories
+from kdlib.rules import persistent_directories
 
 __all__ = [
     "AUTH_TOKEN",

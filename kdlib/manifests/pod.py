@@ -13,10 +13,10 @@ from fractions import Fraction
 from kdlib.frozen import Json
 from kdlib.manifests.member_service import container_ports
 from kdlib.manifests.metadata import merged, pretty_name, role_labels
-from kdlib.manifests.persistence import persistent_directories
 from kdlib.manifests.scripts import init_script, post_start_script
 from kdlib.manifests.volumes import FILE_CLAIM, block_devices, volume_mounts, volumes
 from kdlib.model import ClusterRole, Resolved, ResolvedRole
+from kdlib.rules import persistent_directories
 from kdlib.wire import Quantity, QuantityError
 
 __all__ = ["pod_template"]

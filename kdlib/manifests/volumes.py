@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kdlib.frozen import Json, short_digest
-from kdlib.manifests.persistence import persistent_directories
 from kdlib.model import ClusterRole, KdSecret, Resolved, ResolvedRole, VolumeProjection
 from kdlib.names import is_dns_label, munged
+from kdlib.rules import persistent_directories
 
 __all__ = ["BLOCK_CLAIM", "FILE_CLAIM", "block_devices", "claim_templates", "volume_mounts", "volumes"]
 

@@ -4,9 +4,11 @@ Layer: pure.
 """
 
 from kdlib.rules.app import app_problems
+from kdlib.rules.changes import accepted_form
 from kdlib.rules.config import config_problems
 from kdlib.rules.defaults import app_defaults, cluster_defaults, least_members, reserved_values
 from kdlib.rules.lookup import related
+from kdlib.rules.persistence import persistent_directories
 from kdlib.rules.request import Access, Facts, ListNeed, Needs, Operation, Request, User, Verdict
 from kdlib.rules.resolve import cluster_problems, resolve
 from kdlib.rules.review import needs, review
@@ -20,6 +22,7 @@ __all__ = [
     "Request",
     "User",
     "Verdict",
+    "accepted_form",
     "app_defaults",
     "app_problems",
     "cluster_defaults",
@@ -27,6 +30,7 @@ __all__ = [
     "config_problems",
     "least_members",
     "needs",
+    "persistent_directories",
     "related",
     "reserved_values",
     "resolve",

@@ -13,13 +13,25 @@ from kdlib.errors import Problem
 from kdlib.model import AppRole, AppSpec
 from kdlib.rules.quantities import amount
 
-__all__ = ["app_problems"]
+__all__ = ["MOST_ROLES", "app_problems", "one_of"]
+
+MOST_ROLES = 1000
+"""Most roles, and most services, of one app: far more than any has, few enough to check each against each."""
+
+_LISTED = 20
+_MOST_DIGITS = 18
+_MOST_LABEL_BYTES = 64 * 1024
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 _PORT_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def app_problems(app: AppSpec) -> Iterator[Problem]:
     """Yield everything wrong with an app; works before and after defaulting."""
+    wrong = list(bounded_size(app))
+    yield from wrong
+    if wrong:
+        return
     yield from unique_role_ids(app)
     yield from unique_service_ids(app)
     yield from unique_selected_roles(app)
@@ -32,6 +44,12 @@ def app_problems(app: AppSpec) -> Iterator[Problem]:
         yield from quantities_parse(role, path)
         yield from terminals_have_input(role, path)
         yield from images_are_known(app, role, path)
+        yield from images_have_no_blanks(role.image_repo_tag, f"{path}.imageRepoTag")
+        yield from cardinalities_fit(role, path)
+        yield from directories_are_sound(role.persist_dirs, f"{path}.persistDirs")
+    yield from images_have_no_blanks(app.default_image_repo_tag, "spec.defaultImageRepoTag")
+    yield from directories_are_sound(app.default_persist_dirs, "spec.defaultPersistDirs")
+    yield from packages_have_sound_urls(app)
     yield from ports_are_distinct(app)
     yield from port_names_are_valid(app)
 
@@ -63,11 +81,11 @@ def known_role_services(app: AppSpec) -> Iterator[Problem]:
     for index, item in enumerate(app.config.role_services):
         path = f"spec.config.roleServices[{index}]"
         if item.role_id not in roles:
-            yield Problem(f"{path}.roleID", f"there is no role {item.role_id!r}", _one_of(roles), "APP-V-06")
+            yield Problem(f"{path}.roleID", f"there is no role {item.role_id!r}", one_of(roles), "APP-V-06")
         for number, service in enumerate(item.service_ids):
             if service not in services:
                 where = f"{path}.serviceIDs[{number}]"
-                yield Problem(where, f"there is no service {service!r}", _one_of(services), "APP-V-06")
+                yield Problem(where, f"there is no service {service!r}", one_of(services), "APP-V-06")
 
 
 def known_selected_roles(app: AppSpec) -> Iterator[Problem]:
@@ -76,7 +94,7 @@ def known_selected_roles(app: AppSpec) -> Iterator[Problem]:
     for index, role in enumerate(app.config.selected_roles):
         if role not in roles:
             path = f"spec.config.selectedRoles[{index}]"
-            yield Problem(path, f"there is no role {role!r}", _one_of(roles), "APP-V-07")
+            yield Problem(path, f"there is no role {role!r}", one_of(roles), "APP-V-07")
 
 
 def dashboards_have_schemes(app: AppSpec) -> Iterator[Problem]:
@@ -127,15 +145,56 @@ def ports_are_distinct(app: AppSpec) -> Iterator[Problem]:
 
 
 def port_names_are_valid(app: AppSpec) -> Iterator[Problem]:
-    """APP-X-02 (ours): the id of a service with a port is a container port name, which a pod needs.
+    """APP-X-02 (ours): the id of a service with a port, which a role runs, is a container port name: a pod needs one.
 
     See https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#ports.
     """
+    used = {name for item in app.config.role_services for name in item.service_ids}
     for index, service in enumerate(app.services):
-        valid = _PORT_NAME.fullmatch(service.id) and re.search("[a-z]", service.id)
+        valid = service.id not in used or (_PORT_NAME.fullmatch(service.id) and re.search("[a-z]", service.id))
         if service.endpoint and not valid:
             remedy = "use at least one letter, and no two hyphens in a row"
             yield Problem(f"spec.services[{index}].id", f"{service.id!r} cannot name a port", remedy, "APP-X-02")
+
+
+def bounded_size(app: AppSpec) -> Iterator[Problem]:
+    """APP-X-03 (ours): the app has not more roles, services and words than its clusters' objects can carry."""
+    for field, items in (("roles", app.roles), ("services", app.services)):
+        if len(items) > MOST_ROLES:
+            yield Problem(f"spec.{field}", f"has {len(items)} items", f"use at most {MOST_ROLES}", "APP-X-03")
+    size = len(app.label.name.encode())
+    if size > _MOST_LABEL_BYTES:
+        what = f"has {size} bytes, and is an annotation of every object"
+        yield Problem("spec.label.name", what, f"use at most {_MOST_LABEL_BYTES} bytes", "APP-X-03")
+
+
+def cardinalities_fit(role: AppRole, path: str) -> Iterator[Problem]:
+    """APP-X-04 (ours): a cardinality is a number that computers count with."""
+    if len(role.cardinality) > _MOST_DIGITS:
+        yield Problem(f"{path}.cardinality", "has too many digits", "write a number such as 1, or 1+", "APP-X-04")
+
+
+def images_have_no_blanks(image: str | None, path: str) -> Iterator[Problem]:
+    """APP-X-05 (ours): the name of an image has no blanks, or its pods are refused."""
+    if image and (any(letter.isspace() for letter in image) or _CONTROL.search(image)):
+        yield Problem(path, f"{image[:200]!r} has blanks", "write it as registry.example.org/name:tag", "APP-X-05")
+
+
+def directories_are_sound(directories: Iterable[str] | None, path: str) -> Iterator[Problem]:
+    """APP-X-06 (ours): a directory to keep has no control characters, such as a line's end."""
+    for index, text in enumerate(directories or ()):
+        if _CONTROL.search(text):
+            yield Problem(f"{path}[{index}]", f"{text[:200]!r} has control characters", "remove them", "APP-X-06")
+
+
+def packages_have_sound_urls(app: AppSpec) -> Iterator[Problem]:
+    """APP-X-07 (ours): the URL of a package has no control characters."""
+    packages = {"spec.defaultConfigPackage": app.default_config_package}
+    packages |= {f"spec.roles[{index}].configPackage": role.config_package for index, role in enumerate(app.roles)}
+    for path, package in packages.items():
+        if package and _CONTROL.search(package.package_url):
+            what = f"{package.package_url[:200]!r} has control characters"
+            yield Problem(f"{path}.packageURL", what, "remove them", "APP-X-07")
 
 
 def _repeated(items: Iterable[str], path: str, noun: str, rule: str) -> Iterator[Problem]:
@@ -147,6 +206,8 @@ def _repeated(items: Iterable[str], path: str, noun: str, rule: str) -> Iterator
             yield Problem(path.format(index), f"{noun} {item!r} occurs twice", "remove one of them", rule)
 
 
-def _one_of(names: Iterable[str]) -> str:
-    listed = ", ".join(repr(name) for name in names)
-    return f"use one of {listed}" if listed else "define it first"
+def one_of(names: Iterable[str]) -> str:
+    """Say which names there are; of very many only the first."""
+    known = [repr(name) for name in names]
+    more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
+    return f"use one of {', '.join(known[:_LISTED])}{more}" if known else "define it first"

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 
 from kdlib.errors import Problem
 from kdlib.model import Config, ConfigSpec
+from kdlib.names import is_dns_subdomain
 from kdlib.rules.metadata import annotation_problems, label_problems
 
-__all__ = ["config_problems", "valid_key", "valid_maps"]
+__all__ = ["config_problems", "used_config_problems", "valid_key", "valid_maps"]
 
+_LONGEST_DOMAIN = 120
 _HEXADECIMAL = re.compile(r"(?:[0-9a-fA-F]{2})*")
 
 
@@ -20,6 +22,16 @@ def config_problems(config: Config) -> Iterator[Problem]:
     spec = config.spec or ConfigSpec()
     yield from valid_key(spec)
     yield from valid_maps(spec)
+    yield from valid_domain(spec)
+    yield from valid_class_name(spec)
+
+
+def used_config_problems(config: Config) -> Iterator[Problem]:
+    """Yield what is wrong with the parts of a global configuration that new clusters take over."""
+    spec = config.spec or ConfigSpec()
+    yield from valid_maps(spec)
+    yield from valid_domain(spec)
+    yield from valid_class_name(spec)
 
 
 def valid_key(spec: ConfigSpec) -> Iterator[Problem]:
@@ -28,6 +40,23 @@ def valid_key(spec: ConfigSpec) -> Iterator[Problem]:
     if key is not None and not (_HEXADECIMAL.fullmatch(key) and len(key) in {32, 48, 64}):
         remedy = "write 32, 48 or 64 hexadecimal digits, or leave it out"
         yield Problem("spec.masterEncryptionKey", "is not an AES key", remedy, "CFG-V-08")
+
+
+def valid_domain(spec: ConfigSpec) -> Iterator[Problem]:
+    """CFG-X-01 (ours): what follows the namespace in host names is a domain; its first dot may be left out (W-44)."""
+    base = spec.cluster_svc_domain_base
+    if base and not (is_dns_subdomain(base.removeprefix(".")) and len(base) <= _LONGEST_DOMAIN):
+        remedy = f"write it as .svc.cluster.local, with at most {_LONGEST_DOMAIN} characters"
+        yield Problem("spec.clusterSvcDomainBase", f"{base[:200]!r} is not a domain", remedy, "CFG-X-01")
+
+
+def valid_class_name(spec: ConfigSpec) -> Iterator[Problem]:
+    """CFG-X-02 (ours): the default storage class could be the name of one."""
+    name = spec.default_storage_class_name
+    if name and not is_dns_subdomain(name):
+        what = f"{name[:80]!r} cannot be the name of a storage class"
+        remedy = "use lower case letters, digits, '-' and '.'"
+        yield Problem("spec.defaultStorageClassName", what, remedy, "CFG-X-02")
 
 
 def valid_maps(spec: ConfigSpec) -> Iterator[Problem]:

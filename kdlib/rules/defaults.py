@@ -4,6 +4,7 @@ Layer: pure.
 """
 
 from kdlib.model import AppRole, AppSpec, ClusterRole, ClusterSpec, Config, ConfigSpec, Reserved
+from kdlib.rules.affinity import known_affinity
 
 __all__ = ["app_defaults", "cluster_defaults", "least_members", "reserved_values"]
 
@@ -63,17 +64,18 @@ def reserved_values(config: Config | None) -> Reserved:
     )
 
 
-def cluster_defaults(spec: ClusterSpec, app: AppSpec, reserved: Reserved) -> ClusterSpec:
+def cluster_defaults(spec: ClusterSpec, app: AppSpec | None, reserved: Reserved) -> ClusterSpec:
     """Fill in what the user left open.
 
     CL-M-02 catalog, CL-M-04 members, CL-M-05 storage class (none means the platform's default class), CL-M-06
-    service type, CL-M-07 naming scheme, CL-M-08 secret.
+    service type, CL-M-07 naming scheme, CL-M-08 secret. Parts of an affinity that no pod has are left out, as the
+    original's schema left them out.
     """
     return spec.changed(
         app_catalog=spec.app_catalog or reserved.app_catalog,
         service_type=spec.service_type or reserved.service_type,
         naming_scheme=spec.naming_scheme or reserved.naming_scheme,
-        roles=tuple(_cluster_role(spec, role, app.role(role.id), reserved) for role in spec.roles),
+        roles=tuple(_cluster_role(spec, role, app.role(role.id) if app else None, reserved) for role in spec.roles),
     )
 
 
@@ -85,4 +87,6 @@ def _cluster_role(spec: ClusterSpec, role: ClusterRole, app_role: AppRole | None
         values["secret"] = spec.default_secret
     if role.storage and not role.storage.storage_class_name and reserved.default_storage_class_name:
         values["storage"] = role.storage.changed(storage_class_name=reserved.default_storage_class_name)
+    if role.affinity is not None:
+        values["affinity"] = known_affinity(role.affinity)
     return role.changed(**values)

@@ -5,7 +5,6 @@ Layer: pure.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 from kdlib.errors import Problem, RefusedError
 from kdlib.frozen import Json, dig
@@ -16,20 +15,22 @@ from kdlib.model import (
     Cluster,
     ClusterStatus,
     Config,
-    ConfigSpec,
     MemberState,
     Seen,
     parse_app,
     parse_config,
     parsed,
 )
+from kdlib.names import is_dns_subdomain
 from kdlib.rules.app import app_problems
-from kdlib.rules.config import valid_maps
+from kdlib.rules.changes import kept_app, kept_catalog
+from kdlib.rules.config import used_config_problems
 from kdlib.rules.defaults import app_defaults
+from kdlib.rules.meaning import app_meaning
 from kdlib.rules.naming import open_names
 from kdlib.wire import CONTROLLER_REVISION, KD_APP, KD_CONFIG, Ref
 
-__all__ = ["FoundApp", "find_app", "find_config", "own_copy", "related"]
+__all__ = ["FoundApp", "changed_app", "find_app", "find_config", "own_copy", "related"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +50,12 @@ def related(cluster: Json, system_namespace: str) -> tuple[Ref, ...]:
 
     The app in the cluster's and in the operator's namespace (as `spec.appCatalog` says, rule CL-V-10), the global
     configuration, and the objects that may hold the names that the cluster has not reserved yet. Works on any
-    object, however wrong.
+    object, however wrong; a name that no object can have is looked for nowhere.
     """
     namespace = str(dig(cluster, "metadata", "namespace", default=""))
     app, catalog = dig(cluster, "spec", "app"), dig(cluster, "spec", "appCatalog")
     refs = []
-    if isinstance(app, str) and app:
+    if isinstance(app, str) and is_dns_subdomain(app):
         places = {"local": (namespace,), "system": (system_namespace,)}.get(str(catalog), (namespace, system_namespace))
         refs += [Ref(KD_APP, place, app) for place in places]
     refs.append(Ref(KD_CONFIG, system_namespace, CONFIG_NAME))
@@ -72,7 +73,7 @@ def find_config(cluster: Cluster, seen: Seen) -> Config | None:
         return None
     try:
         config = parse_config(stored)
-        problems: tuple[Problem, ...] = tuple(valid_maps(config.spec or ConfigSpec()))
+        problems: tuple[Problem, ...] = tuple(used_config_problems(config))
     except RefusedError as error:
         config, problems = None, error.problems
     if problems and not _accepted_before(cluster):
@@ -91,7 +92,7 @@ def _accepted_before(cluster: Cluster) -> bool:
 def own_copy(cluster: Cluster, seen: Seen) -> FoundApp | None:
     """Return the app as the cluster's own copy has it, or None where there is no copy yet.
 
-    Raises RefusedError where the copy cannot be read, or the cluster now names another app (CL-V-40).
+    Raises RefusedError where the copy cannot be read.
     """
     reserved = cluster.status.reserved if cluster.status else None
     if not reserved or not reserved.app_copy:
@@ -100,9 +101,6 @@ def own_copy(cluster: Cluster, seen: Seen) -> FoundApp | None:
     if copy is None:
         return None
     name = str(dig(copy, "data", "app", default=""))
-    problems = list(_changed(cluster, name, reserved.app_catalog))
-    if problems:
-        raise RefusedError(str(cluster.ref), problems)
     try:
         spec = app_defaults(parsed(AppSpec, dig(copy, "data", "spec", default={})))
     except RefusedError as error:
@@ -112,14 +110,11 @@ def own_copy(cluster: Cluster, seen: Seen) -> FoundApp | None:
     return FoundApp(name, reserved.app_namespace, reserved.app_catalog, spec)
 
 
-def _changed(cluster: Cluster, app: str, catalog: str) -> Iterator[Problem]:
-    """Yield what the spec changed of what a cluster cannot change: CL-V-40 app, CL-V-41 catalog."""
-    if cluster.spec.app != app:
-        what = f"the cluster runs app {app!r}, and cannot change to {cluster.spec.app!r}"
-        yield Problem("spec.app", what, f"set it back to {app!r}, or make a new cluster", "CL-V-40")
-    if cluster.spec.app_catalog not in (None, catalog):
-        what = f"the cluster's app is of catalog {catalog!r}, and cannot change to {cluster.spec.app_catalog!r}"
-        yield Problem("spec.appCatalog", what, f"set it back to {catalog!r}, or make a new cluster", "CL-V-41")
+def changed_app(cluster: Cluster, found: FoundApp) -> Iterator[Problem]:
+    """Yield what the spec changed of what a cluster that has a copy of its app cannot change: CL-V-40, CL-V-41."""
+    if cluster.status and cluster.status.reserved and cluster.status.reserved.app_copy:
+        yield from kept_app(cluster.spec, found.name)
+        yield from kept_catalog(cluster.spec, found.catalog)
 
 
 def find_app(cluster: Cluster, app: App | None, seen: Seen) -> FoundApp:
@@ -131,28 +126,13 @@ def find_app(cluster: Cluster, app: App | None, seen: Seen) -> FoundApp:
     copy = own_copy(cluster, seen)
     if copy is None:
         return _live_app(cluster, app, seen)
-    if _was_ever_set_up(cluster):
+    if _was_ever_set_up(cluster) or list(changed_app(cluster, copy)):
         return copy
     try:
         live = _live_app(cluster, app, seen)
     except RefusedError:
         return copy
-    return copy if _meaning(live.spec) == _meaning(copy.spec) else replace(live, replaces_copy=True)
-
-
-def _meaning(app: AppSpec) -> Any:
-    """Return an app's JSON without nulls, which a copy that was applied has lost."""
-    return _without_nulls(app.dumped())
-
-
-def _without_nulls(value: Any) -> Any:
-    match value:
-        case dict():
-            return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-        case list():
-            return [_without_nulls(item) for item in value]
-        case _:
-            return value
+    return copy if app_meaning(live.spec) == app_meaning(copy.spec) else replace(live, replaces_copy=True)
 
 
 def _was_ever_set_up(cluster: Cluster) -> bool:

@@ -10,10 +10,20 @@ from kdlib.errors import Problem
 from kdlib.model import Cluster, ClusterRole
 from kdlib.names import is_dns_subdomain
 
-__all__ = ["annotation_problems", "fitting_name", "label_problems", "valid_metadata"]
+__all__ = [
+    "MOST_ANNOTATION_BYTES",
+    "annotation_bytes",
+    "annotation_problems",
+    "fitting_name",
+    "is_label_key",
+    "is_label_value",
+    "label_problems",
+    "valid_metadata",
+]
 
 _NAME_PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
-_MOST_ANNOTATION_BYTES = 256 * 1024
+MOST_ANNOTATION_BYTES = 256 * 1024
+"""Most bytes of keys and values of all annotations of one object."""
 
 
 def valid_metadata(role: ClusterRole, path: str) -> Iterator[Problem]:
@@ -38,7 +48,7 @@ def label_problems(labels: Mapping[str, str], path: str, rule: str) -> Iterator[
     """
     for key, value in sorted(labels.items()):
         yield from _key_problems(key, path, rule)
-        if value and not _NAME_PART.fullmatch(value):
+        if not is_label_value(value):
             remedy = "use at most 63 letters, digits, '-', '_', '.', with a letter or digit at both ends"
             yield Problem(f"{path}[{key}]", f"{value!r} is not a label value", remedy, rule)
 
@@ -47,13 +57,28 @@ def annotation_problems(annotations: Mapping[str, str], path: str, rule: str) ->
     """Yield what is wrong with a map of annotations: their keys, and the size of all."""
     for key in sorted(annotations):
         yield from _key_problems(key.lower(), path, rule)
-    size = sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
-    if size > _MOST_ANNOTATION_BYTES:
-        yield Problem(path, f"has {size} bytes", f"use at most {_MOST_ANNOTATION_BYTES} bytes in all", rule)
+    size = annotation_bytes(annotations)
+    if size > MOST_ANNOTATION_BYTES:
+        yield Problem(path, f"has {size} bytes", f"use at most {MOST_ANNOTATION_BYTES} bytes in all", rule)
+
+
+def annotation_bytes(annotations: Mapping[str, str]) -> int:
+    """Return the size of annotations as an API server counts it."""
+    return sum(len(key.encode()) + len(value.encode()) for key, value in annotations.items())
+
+
+def is_label_value(text: str) -> bool:
+    """Tell whether the text can be the value of a label; an empty one can."""
+    return not text or _NAME_PART.fullmatch(text) is not None
+
+
+def is_label_key(text: str) -> bool:
+    """Tell whether the text can be the key of a label, with a domain before it or without."""
+    prefix, slash, name = text.rpartition("/")
+    return _NAME_PART.fullmatch(name) is not None and (not slash or is_dns_subdomain(prefix))
 
 
 def _key_problems(key: str, path: str, rule: str) -> Iterator[Problem]:
-    prefix, slash, name = key.rpartition("/")
-    if not _NAME_PART.fullmatch(name) or (slash and not is_dns_subdomain(prefix)):
+    if not is_label_key(key):
         remedy = "write it as name or example.org/name"
         yield Problem(f"{path}[{key}]", f"{key!r} is not a key of labels or annotations", remedy, rule)

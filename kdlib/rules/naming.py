@@ -18,6 +18,7 @@ from kdlib.wire import CONTROLLER_REVISION, SERVICE, STATEFUL_SET, Kind, Ref
 __all__ = ["Names", "candidates", "open_names"]
 
 _SCHEMES = ("UID", "CrNameRole")
+_LONGEST_PREFIX = 46
 
 
 class Names:
@@ -115,11 +116,11 @@ def _role_ids(cluster: Json, part: str) -> list[str]:
 
 
 def _service_prefix(scheme: str, cluster: str) -> str:
-    return "kdhs-" if scheme == "UID" else _alphabetic(munged(cluster))
+    return "kdhs-" if scheme == "UID" else _alphabetic(cluster)
 
 
 def _set_prefix(scheme: str, cluster: str, role: str) -> str:
-    return "kdss-" if scheme == "UID" else _alphabetic(munged(f"{cluster}-{role}")) + "-"
+    return "kdss-" if scheme == "UID" else _alphabetic(f"{cluster}-{role}") + "-"
 
 
 def _controller(item: Json) -> Json:
@@ -128,5 +129,9 @@ def _controller(item: Json) -> Json:
 
 
 def _alphabetic(text: str) -> str:
-    """Make the text start with a letter, as names of Services had to before Kubernetes 1.36."""
-    return text if text[:1].isalpha() else f"kd-{text}"
+    """Shorten the text for a name (KO-04), and make it start with a letter, as Services had to before Kubernetes 1.36.
+
+    With the letters it is as short as without: a revision's hash, 63 characters in all, is a label of every pod.
+    """
+    short = munged(text)
+    return short if short[:1].isalpha() else f"kd-{munged(text, _LONGEST_PREFIX - 3)}"

@@ -4,6 +4,7 @@ Layer: pure.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from kdlib.errors import Problem, RefusedError
 from kdlib.model import (
@@ -19,11 +20,14 @@ from kdlib.model import (
     ResolvedRole,
     Seen,
 )
+from kdlib.rules.changes import accepted_roles, kept_roles, roles_in_force
 from kdlib.rules.defaults import cluster_defaults, reserved_values
-from kdlib.rules.lookup import FoundApp, find_app, find_config
+from kdlib.rules.fitness import fitness_problems
+from kdlib.rules.lookup import FoundApp, changed_app, find_app, find_config
 from kdlib.rules.metadata import fitting_name, valid_metadata
 from kdlib.rules.naming import Names
 from kdlib.rules.roles import role_problems
+from kdlib.rules.secret_keys import clear_values
 from kdlib.rules.storage import secret_has_prefix, shared_memory_allowed, volume_problems
 from kdlib.rules.unused import unheld, unused_fields
 
@@ -34,6 +38,8 @@ def resolve(cluster: Cluster, app: App | None, seen: Seen) -> Resolved:
     """Find the app, fill in defaults, check the rules, and choose the names of a cluster's objects.
 
     The app is the cluster's own copy where there is one, else `app`, else the one of that name in `seen.related`.
+    A change of what a running cluster cannot change (CL-V-40 to CL-V-43) is reported in `not_accepted`, and what was
+    accepted last stays in force: without a webhook nobody could refuse it before it was stored.
     What is in the stored status (names, values of the global config) stays; the rest is chosen now, and must be
     recorded before it is used. Raises RefusedError with every problem at once: path, what, remedy, rule.
     """
@@ -43,19 +49,27 @@ def resolve(cluster: Cluster, app: App | None, seen: Seen) -> Resolved:
     reserved = status.reserved or reserved_values(config).changed(
         app_namespace=found.namespace, app_catalog=found.catalog
     )
-    spec = cluster_defaults(cluster.spec, found.spec, reserved)
+    accepted = accepted_roles(status)
+    changes = [*changed_app(cluster, found), *kept_roles(cluster.spec, accepted, reserved.default_storage_class_name)]
+    named = cluster.spec.changed(app=found.name, app_catalog=found.catalog) if changes else cluster.spec
+    spec = roles_in_force(cluster_defaults(named, found.spec, reserved), accepted)
     problems = sorted(
-        {*fitting_name(cluster), *cluster_problems(spec, found.spec, reserved, _for_new(config, spec, status))}
+        {
+            *fitting_name(cluster),
+            *clear_values(spec),
+            *cluster_problems(spec, found.spec, reserved, _for_new(config, spec, status)),
+        }
     )
     if problems:
         raise RefusedError(str(cluster.ref), problems)
-    return _resolved(cluster, seen, found, spec=spec, reserved=reserved)
+    answer = _resolved(cluster, seen, found, spec=spec, reserved=reserved)
+    return replace(answer, not_accepted=tuple(sorted(map(str, changes))))
 
 
 def cluster_problems(
-    spec: ClusterSpec, app: AppSpec, reserved: Reserved, configs: tuple[Config | None, ...]
+    spec: ClusterSpec, app: AppSpec | None, reserved: Reserved, configs: tuple[Config | None, ...]
 ) -> Iterator[Problem]:
-    """Yield everything wrong with a cluster's spec, whose defaults are filled in.
+    """Yield everything wrong with a cluster's spec, whose defaults are filled in; `app` is None if it is not known.
 
     `configs` holds for each role the global config that the role is checked against; None for a role that was
     accepted before, since a later edit of the config changes no running cluster.
@@ -66,10 +80,12 @@ def cluster_problems(
         yield from valid_metadata(role, path)
         yield from volume_problems(role, app, reserved, path)
         yield from shared_memory_allowed(role, configs[index], path)
-        if role.secret:
-            own = role.secret != spec.default_secret
-            where, rule = (f"{path}.secret.name", "CL-V-34") if own else ("spec.defaultSecret.name", "CL-V-32")
-            yield from secret_has_prefix(role.secret.name, configs[index], where, rule)
+        if role.secret and role.secret != spec.default_secret:
+            yield from secret_has_prefix(role.secret.name, configs[index], f"{path}.secret.name", "CL-V-34")
+    config = next((item for item in configs if item), None)
+    if spec.default_secret:
+        yield from secret_has_prefix(spec.default_secret.name, config, "spec.defaultSecret.name", "CL-V-32")
+    yield from fitness_problems(spec, app, reserved)
 
 
 def _for_new(config: Config | None, spec: ClusterSpec, status: ClusterStatus) -> tuple[Config | None, ...]:

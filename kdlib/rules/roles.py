@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from kdlib.errors import Problem
 from kdlib.model import AppRole, AppSpec, ClusterRole, ClusterSpec
+from kdlib.rules.app import one_of
 from kdlib.rules.defaults import least_members
 from kdlib.rules.quantities import amount
 
@@ -19,14 +20,15 @@ MOST_MEMBERS = 1000
 """Most members of one cluster (CL-V-18)."""
 
 
-def role_problems(spec: ClusterSpec, app: AppSpec) -> Iterator[Problem]:
-    """Yield everything wrong with the cluster's roles as such."""
-    yield from known_roles(spec, app)
+def role_problems(spec: ClusterSpec, app: AppSpec | None) -> Iterator[Problem]:
+    """Yield everything wrong with the cluster's roles as such; `app` is None where it is not known."""
     yield from unique_roles(spec)
-    yield from required_roles(spec, app)
+    if app:
+        yield from known_roles(spec, app)
+        yield from required_roles(spec, app)
     yield from bounded_members(spec, app)
     for index, role in enumerate(spec.roles):
-        app_role = app.role(role.id)
+        app_role = app.role(role.id) if app else None
         path = f"spec.roles[{index}]"
         yield from resources_parse(role, path)
         yield from requests_within_limits(role, path)
@@ -44,8 +46,7 @@ def known_roles(spec: ClusterSpec, app: AppSpec) -> Iterator[Problem]:
     for index, role in enumerate(spec.roles):
         if role.id not in known:
             what = f"app {spec.app!r} has no role {role.id!r}"
-            listed = ", ".join(repr(name) for name in known)
-            yield Problem(f"spec.roles[{index}].id", what, f"use one of {listed}", "CL-V-14")
+            yield Problem(f"spec.roles[{index}].id", what, one_of(known), "CL-V-14")
 
 
 def unique_roles(spec: ClusterSpec) -> Iterator[Problem]:
@@ -77,14 +78,14 @@ def within_cardinality(role: ClusterRole, app_role: AppRole, path: str) -> Itera
         yield Problem(f"{path}.members", what, f"ask for {_cardinality(app_role)}", "CL-V-17")
 
 
-def bounded_members(spec: ClusterSpec, app: AppSpec) -> Iterator[Problem]:
+def bounded_members(spec: ClusterSpec, app: AppSpec | None) -> Iterator[Problem]:
     """CL-V-18: all roles together have at most 1000 members.
 
     Unlike the original, the check does not keep later roles from being checked.
     """
     total = 0
     for role in spec.roles:
-        app_role = app.role(role.id)
+        app_role = app.role(role.id) if app else None
         total += role.members if role.members is not None else least_members(app_role) if app_role else 0
     if total > MOST_MEMBERS:
         what = f"{total} members in all are more than {MOST_MEMBERS}"
@@ -129,10 +130,10 @@ def whole_devices(role: ClusterRole, path: str) -> Iterator[Problem]:
     """
     for where, key, text in _amounts(role, path):
         value = amount(text)
-        if "/" in key and value is not None and value.denominator != 1:
+        is_device = "/" in key and "kubernetes.io/" not in key
+        if is_device and value is not None and value.denominator != 1:
             yield Problem(where, f"{text!r} is not whole", "ask for whole devices", "CL-X-07")
-        shareable = "/" not in key and not key.startswith("hugepages-")
-        if not shareable and amount(role.resources.limits.get(key, "")) != value:
+        if (is_device or key.startswith("hugepages-")) and amount(role.resources.limits.get(key, "")) != value:
             yield Problem(where, "has another limit, or none", "set limit and request alike", "CL-X-07")
 
 
@@ -153,8 +154,13 @@ def unique_variables(role: ClusterRole, path: str) -> Iterator[Problem]:
 
 
 def valid_variables(role: ClusterRole, path: str) -> Iterator[Problem]:
-    """CL-X-06 (ours): a variable's name is printable ASCII without an equals sign, or the pod is refused."""
+    """CL-X-06 (ours): a variable's name is printable ASCII without an equals sign, and its value has no NUL.
+
+    Any other one is refused in the pod, or by the kernel.
+    """
     for index, variable in enumerate(role.env):
+        if "\0" in variable.value:
+            yield Problem(f"{path}.env[{index}].value", "holds a NUL character", "remove it", "CL-X-06")
         if "=" in variable.name or not (variable.name.isascii() and variable.name.isprintable()):
             what = f"{variable.name!r} is no name of a variable"
             yield Problem(f"{path}.env[{index}].name", what, "use letters, digits and '_'", "CL-X-06")

@@ -8,20 +8,29 @@ from collections.abc import Iterator
 
 from kdlib.errors import Problem
 from kdlib.model import AppRole, AppSpec, ClusterRole, Config, Reserved
+from kdlib.rules.persistence import persistent_directories
 from kdlib.rules.quantities import amount
 
 __all__ = ["secret_has_prefix", "shared_memory_allowed", "volume_problems"]
 
+_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a mount path
+_CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd")
 
-def volume_problems(role: ClusterRole, app: AppSpec, reserved: Reserved, path: str) -> Iterator[Problem]:
-    """Yield everything wrong with the volumes of one role, whose defaults are filled in."""
+
+def volume_problems(role: ClusterRole, app: AppSpec | None, reserved: Reserved, path: str) -> Iterator[Problem]:
+    """Yield everything wrong with the volumes of one role, whose defaults are filled in.
+
+    `app` is None where it is not known.
+    """
     yield from positive_sizes(role, path)
     yield from positive_shared_memory(role, path)
-    app_role = app.role(role.id)
+    app_role = app.role(role.id) if app else None
     if app_role:
         yield from enough_storage(role, app_role, path)
-    cgroups = app.systemd_required and not reserved.native_systemd_support
+    cgroups = bool(app and app.systemd_required and not reserved.native_systemd_support)
     yield from distinct_mounts(role, path, cgroup_mounts=cgroups)
+    yield from clashing_mounts(role, app_role, path, cgroup_mounts=cgroups)
+    yield from clashing_devices(role, app_role, path)
 
 
 def enough_storage(role: ClusterRole, app_role: AppRole, path: str) -> Iterator[Problem]:
@@ -77,16 +86,55 @@ def distinct_mounts(role: ClusterRole, path: str, *, cgroup_mounts: bool) -> Ite
     taken = {"/tmp": "every member", "/run": "every member", "/run/lock": "every member"}  # noqa: S108 - a mount path
     if role.secret:
         taken[posixpath.normpath(role.secret.mount_path)] = "the secret"
-    if role.shared_memory is not None:
-        taken["/dev/shm"] = "the shared memory"  # noqa: S108 - a mount path
-    if cgroup_mounts:
-        taken |= dict.fromkeys(("/sys/fs/cgroup", "/sys/fs/cgroup/systemd"), "systemd")
+    taken |= _of_the_system(role, cgroup_mounts=cgroup_mounts)
     for index, projection in enumerate(role.volume_projections):
         mount = posixpath.normpath(projection.mount_path)
         if mount in taken:
             where = f"{path}.volumeProjections[{index}].mountPath"
             yield Problem(where, f"{mount!r} is used by {taken[mount]}", "choose another path", "CL-V-39")
         taken[mount] = f"claim {projection.pvc_name!r}"
+
+
+def clashing_mounts(
+    role: ClusterRole, app_role: AppRole | None, path: str, *, cgroup_mounts: bool
+) -> Iterator[Problem]:
+    """CL-X-12 (ours): nothing is mounted where a kept directory, or the system of the member, has its place (W-34)."""
+    kept = dict.fromkeys(_kept(role, app_role), "the role's persistent volume")
+    places = [(f"{path}.secret.mountPath", role.secret.mount_path)] if role.secret else []
+    for where, mount in places:
+        taken = {**kept, **_of_the_system(role, cgroup_mounts=cgroup_mounts)}.get(posixpath.normpath(mount))
+        if taken:
+            yield Problem(where, f"{mount!r} is used by {taken}", "choose another path", "CL-X-12")
+    for index, projection in enumerate(role.volume_projections):
+        taken = kept.get(posixpath.normpath(projection.mount_path))
+        if taken:
+            where = f"{path}.volumeProjections[{index}].mountPath"
+            yield Problem(where, f"{projection.mount_path!r} is used by {taken}", "choose another path", "CL-X-12")
+
+
+def clashing_devices(role: ClusterRole, app_role: AppRole | None, path: str) -> Iterator[Problem]:
+    """CL-X-18 (ours): no raw device has the path of a mount."""
+    if not role.block_storage:
+        return
+    mounts = {"/tmp", "/run", "/run/lock", *_kept(role, app_role)}  # noqa: S108 - mount paths
+    mounts |= {item.mount_path for item in role.volume_projections}
+    mounts |= {role.secret.mount_path} if role.secret else set()
+    mounts |= {_SHARED_MEMORY} if role.shared_memory is not None else set()
+    prefix, count = role.block_storage.path_prefix, role.block_storage.num_devices
+    for mount in sorted(mounts):
+        number = mount.removeprefix(prefix)
+        if mount.startswith(prefix) and number.isdecimal() and str(int(number[:9])) == number and int(number) < count:
+            what = f"device {mount!r} has the path of a mount"
+            yield Problem(f"{path}.blockStorage.pathPrefix", what, "choose another prefix", "CL-X-18")
+
+
+def _kept(role: ClusterRole, app_role: AppRole | None) -> tuple[str, ...]:
+    return persistent_directories(app_role) if app_role and role.storage else ()
+
+
+def _of_the_system(role: ClusterRole, *, cgroup_mounts: bool) -> dict[str, str]:
+    taken = {_SHARED_MEMORY: "the shared memory"} if role.shared_memory is not None else {}
+    return taken | (dict.fromkeys(_CGROUPS, "systemd") if cgroup_mounts else {})
 
 
 def _positive(text: str, path: str, parse_rule: str, sign_rule: str) -> Iterator[Problem]:

@@ -62,7 +62,7 @@ def _saying(part: SpecPart, fields: Mapping[str, str], prefix: str) -> Iterator[
 
 
 def unheld(spec: ClusterSpec) -> tuple[str, ...]:
-    """Return what admission alone could have held, in words: rights of the cluster's author, encryption."""
+    """Return what admission alone could have held, in words: the rights of the cluster's author."""
     return tuple(_unheld(spec))
 
 
@@ -77,5 +77,3 @@ def _unheld(spec: ClusterSpec) -> Iterator[str]:
         for field, name in named.items():
             if name:
                 yield f"{path}.{field}: nobody checked whether the cluster's author may use {name!r}"
-        if any(key.value for key in role.secret_keys):
-            yield f"{path}.secretKeys: values are stored in clear"

@@ -32,6 +32,10 @@ def config(selected=("front",), services=()):
     return {"selectedRoles": list(selected), "roleServices": list(services)}
 
 
+def with_service(service):
+    return app(services=[service], config=config(services=[{"roleID": "front", "serviceIDs": [service["id"]]}]))
+
+
 def role(**changes):
     return [{"id": "front", "cardinality": "1", **changes}, {"id": "back", "cardinality": "2+"}]
 
@@ -81,11 +85,25 @@ WRONG = {
         )
     ],
     "APP-X-02": [
-        (
-            app(services=[{"id": "web"}, {"id": "ssh"}, {"id": "22", "endpoint": {"port": 22}}]),
-            "spec.services[2].id: '22'",
-        ),
-        (app(services=[{"id": "web"}, {"id": "ssh"}, {"id": "a--b", "endpoint": {"port": 2}}]), "'a--b' cannot name"),
+        (with_service({"id": "22", "endpoint": {"port": 22}}), "spec.services[0].id: '22'"),
+        (with_service({"id": "a--b", "endpoint": {"port": 2}}), "'a--b' cannot name"),
+    ],
+    "APP-X-03": [
+        (app(roles=[{"id": f"r{number}", "cardinality": "1"} for number in range(1001)]), "spec.roles: has 1001 items"),
+        (app(services=[{"id": f"s{number}"} for number in range(1001)]), "spec.services: has 1001 items"),
+        (app(label={"name": "x" * 65537}), "spec.label.name: has 65537 bytes"),
+    ],
+    "APP-X-04": [(app(roles=[role()[0], {"id": "back", "cardinality": "9" * 5000}]), "spec.roles[1].cardinality")],
+    "APP-X-05": [
+        (app(defaultImageRepoTag="example/demo:1\n"), "spec.defaultImageRepoTag: 'example/demo:1\\n' has blanks"),
+        (app(roles=role(imageRepoTag="a b")), "spec.roles[0].imageRepoTag: 'a b' has blanks"),
+    ],
+    "APP-X-06": [
+        (app(defaultPersistDirs=["/a\u0000b"]), "spec.defaultPersistDirs[0]"),
+        (app(roles=role(persistDirs=["/a", "/b\tc"])), "spec.roles[0].persistDirs[1]"),
+    ],
+    "APP-X-07": [
+        (app(defaultConfigPackage={"packageURL": "http://x/\u0007.tgz"}), "spec.defaultConfigPackage.package")
     ],
 }
 
@@ -106,6 +124,11 @@ def test_a_good_app_has_no_problem_before_and_after_its_defaults():
 def test_all_violations_are_told_at_once():
     found = list(app_problems(app(roles=[*role(), *role()], defaultImageRepoTag=None, config=config(["x", "x"]))))
     assert {problem.rule for problem in found} == {"APP-V-02", "APP-V-04", "APP-V-07", "APP-V-09"}
+
+
+def test_a_service_that_no_role_runs_may_be_called_anything():
+    ported = {"id": "22", "endpoint": {"port": 22}}
+    assert list(app_problems(app(services=[ported, {"id": "web"}, {"id": "ssh"}]))) == []
 
 
 def test_services_without_ports_may_share_what_they_do_not_use():

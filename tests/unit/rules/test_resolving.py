@@ -237,13 +237,17 @@ def test_a_copy_that_is_gone_is_made_again_from_the_app():
 
 
 @pytest.mark.parametrize(
-    ("change", "rule"), [({"app": "other"}, "CL-V-40"), ({"appCatalog": "system"}, "CL-V-41")], ids=["app", "catalog"]
+    ("change", "path"),
+    [({"app": "other"}, "spec.app"), ({"appCatalog": "system"}, "spec.appCatalog")],
+    ids=["app", "catalog"],
 )
-def test_a_cluster_cannot_change_its_app(change, rule):
+def test_a_change_of_the_app_is_told_and_the_cluster_goes_on_with_the_old_one(change, path):
+    """CL-V-40 and CL-V-41, where no webhook refused the change."""
     children = [copy_of(resolved().app.dumped())]
-    with pytest.raises(RefusedError) as caught:
-        resolved(root(status=RESERVED, **change), children=children)
-    assert [problem.rule for problem in caught.value.problems] == [rule]
+    answer = resolved(root(status=RESERVED, **change), children=children)
+    assert [text.partition(":")[0] for text in answer.not_accepted] == [path]
+    assert (answer.app_name, answer.spec.app, answer.spec.app_catalog) == ("demo", "demo", "local")
+    assert answer.reserved.app_copy == "copy"
 
 
 def test_a_copy_that_cannot_be_read_says_how_to_go_on():
@@ -379,7 +383,7 @@ def test_a_role_without_members_that_never_had_any_is_left_out():
 
 def test_fields_that_change_nothing_yet_are_named():
     tables = (unused.UNUSED_SPEC_FIELDS, unused.UNUSED_ROLE_FIELDS, unused.UNUSED_APP_FIELDS)
-    extra = {"secretKeys": [{"name": "k", "value": "hunter2"}]}
+    extra = {"secretKeys": [{"name": "k", "encryptedValue": "00ff"}]}
     roles = [{"id": "front", "resources": LIMITS, **extra}]
     wanted = root(roles=roles, connections={"clusters": ["x"]})
     answer = resolved(wanted, config=config(backupClusterStatus=True, defaultServiceType="NodePort"))
@@ -389,7 +393,15 @@ def test_fields_that_change_nothing_yet_are_named():
         "secretKeys",
         "backupClusterStatus",
     }
-    assert "hunter2" not in " ".join((*answer.unused_fields, *answer.unheld))
+
+
+def test_a_secret_value_that_nobody_encrypted_is_refused_and_not_told():
+    """CL-M-09 without a webhook."""
+    roles = [{"id": "front", "resources": LIMITS, "secretKeys": [{"name": "k", "value": "hunter2"}]}]
+    with pytest.raises(RefusedError) as caught:
+        resolved(root(roles=roles))
+    assert [problem.rule for problem in caught.value.problems] == ["CL-M-09"]
+    assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("connections", [{}, {"clusters": []}, None])

@@ -1,0 +1,157 @@
+"""What a cluster cannot change while it runs (2.3.7): each rule in one place, for admission and for *resolve*.
+
+What the last accepted spec says is compared with what the new one says, both as they mean it: a manifest that is
+applied again is no change, whichever defaults were filled in when it was stored (W-10).
+
+Layer: pure.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from kdlib.errors import Problem, RefusedError
+from kdlib.frozen import Json
+from kdlib.model import ClusterRole, ClusterSpec, ClusterStatus, KdSecret, RoleStatus, parsed
+from kdlib.rules.meaning import role_meaning
+
+__all__ = [
+    "AcceptedRole",
+    "accepted_form",
+    "accepted_roles",
+    "kept_app",
+    "kept_catalog",
+    "kept_roles",
+    "removed_roles_stay_away",
+    "roles_in_force",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedRole:
+    """A role as it was accepted, with the default secret and storage class that it was accepted with."""
+
+    role: ClusterRole
+    default_secret: KdSecret | None = None
+
+    @property
+    def secret(self) -> KdSecret | None:
+        """Return the Secret that the role's members mount."""
+        return self.role.secret or self.default_secret
+
+    def in_force(self, written: ClusterRole) -> ClusterRole:
+        """Return the role as accepted, with the member count that is asked for now."""
+        return self.role.changed(members=written.members, secret=self.secret)
+
+
+def kept_app(spec: ClusterSpec, app: str) -> Iterator[Problem]:
+    """CL-V-40: a cluster keeps its app."""
+    if spec.app != app:
+        what = f"the cluster runs app {app!r}, and cannot change to {spec.app!r}"
+        yield Problem("spec.app", what, f"set it back to {app!r}, or make a new cluster", "CL-V-40")
+
+
+def kept_catalog(spec: ClusterSpec, catalog: str | None) -> Iterator[Problem]:
+    """CL-V-41: a cluster keeps its catalog; one that is left open is the one that the app was found in."""
+    if catalog and spec.app_catalog not in (None, catalog):
+        what = f"the cluster's app is of catalog {catalog!r}, and cannot change to {spec.app_catalog!r}"
+        yield Problem("spec.appCatalog", what, f"set it back to {catalog!r}, or make a new cluster", "CL-V-41")
+
+
+def removed_roles_stay_away(spec: ClusterSpec, old: ClusterSpec, status: ClusterStatus) -> Iterator[Problem]:
+    """CL-V-42: a role that was removed comes back when its last member is gone."""
+    leaving = {role.id for role in status.roles} - {role.id for role in old.roles}
+    for index, role in enumerate(spec.roles):
+        if role.id in leaving:
+            what = f"the members of role {role.id!r} are still being removed"
+            yield Problem(f"spec.roles[{index}]", what, "add the role again when they are gone", "CL-V-42")
+
+
+def kept_roles(
+    spec: ClusterSpec, accepted: Mapping[str, AcceptedRole], default_class: str | None = None
+) -> Iterator[Problem]:
+    """CL-V-43: a role that has members, or had some that are not gone yet, changes nothing but their count.
+
+    `default_class` is the storage class that a role without one has got.
+    """
+    for index, role in enumerate(spec.roles):
+        known = accepted.get(role.id)
+        if known:
+            for field in _changed_fields(role, known, spec.default_secret, default_class):
+                what = f"cannot change while role {role.id!r} has members"
+                remedy = "set it back; or set members to 0 or remove the role, and change it when its members are gone"
+                yield Problem(f"spec.roles[{index}].{field}", what, remedy, "CL-V-43")
+
+
+def roles_in_force(spec: ClusterSpec, accepted: Mapping[str, AcceptedRole]) -> ClusterSpec:
+    """Return the spec, whose defaults are filled in, with every accepted role as it was accepted."""
+    known = ((role, accepted.get(role.id)) for role in spec.roles)
+    return spec.changed(roles=tuple(item.in_force(role) if item else role for role, item in known))
+
+
+def accepted_roles(status: ClusterStatus, old: ClusterSpec | None = None) -> dict[str, AcceptedRole]:
+    """Return the accepted form of each role that the status knows, by its id.
+
+    It stands in the status; a role that an earlier release accepted is taken from the old spec, if there is one.
+    """
+    written = {role.id: role for role in old.roles} if old else {}
+    found: dict[str, AcceptedRole] = {}
+    for entry in status.roles:
+        recorded = _recorded(entry)
+        if recorded:
+            found[entry.id] = recorded
+        elif old and entry.id in written:
+            found[entry.id] = AcceptedRole(written[entry.id], old.default_secret)
+    return found
+
+
+def accepted_form(role: ClusterRole, default_secret: KdSecret | None) -> Json:
+    """Return what the status records of a role, defaults filled in, once it has an entry there.
+
+    That is all but its members, and never a clear secret.
+    """
+    inherited = default_secret is not None and role.secret == default_secret
+    form = (role.without("members", "secret") if inherited else role.without("members")).dumped()
+    keys = [{key: value for key, value in item.items() if key != "value"} for item in form.get("secretKeys") or ()]
+    form = {**form, "secretKeys": keys} if keys else form
+    return {"role": form, "defaultSecret": default_secret.dumped()} if inherited and default_secret else {"role": form}
+
+
+def _recorded(entry: RoleStatus) -> AcceptedRole | None:
+    """Read what the status records of a role; what cannot be read counts as not recorded."""
+    if not entry.accepted:
+        return None
+    try:
+        secret = entry.accepted.get("defaultSecret")
+        return AcceptedRole(
+            parsed(ClusterRole, entry.accepted.get("role")), parsed(KdSecret, secret) if secret else None
+        )
+    except RefusedError:
+        return None
+
+
+def _changed_fields(
+    role: ClusterRole, known: AcceptedRole, default_secret: KdSecret | None, default_class: str | None
+) -> Iterable[str]:
+    new, old = role_meaning(role), role_meaning(known.role)
+    if _same_secret(role, known, default_secret):
+        new, old = ({key: item for key, item in side.items() if key != "secret"} for side in (new, old))
+    if "storage" in new and "storage" in old and _same_class(new["storage"], old["storage"], default_class):
+        new, old = ({**side, "storage": _without_class(side["storage"])} for side in (new, old))
+    return sorted(key for key in {*new, *old} - {"members"} if new.get(key) != old.get(key))
+
+
+def _same_secret(role: ClusterRole, known: AcceptedRole, default_secret: KdSecret | None) -> bool:
+    """Tell whether the role mounts what it mounted; a changed default secret is for roles made later (1.2)."""
+    if role.secret is None and known.role.secret is None:
+        return True
+    return (role.secret or default_secret) == known.secret
+
+
+def _same_class(new: Json, old: Json, default_class: str | None) -> bool:
+    """Tell whether the volumes are of the class that they were of; who names none asks for no other."""
+    wanted, given = new.get("storageClassName"), old.get("storageClassName")
+    return wanted is None or wanted == (given or default_class)
+
+
+def _without_class(storage: Json) -> Json:
+    return {key: item for key, item in storage.items() if key != "storageClassName"}
