@@ -179,4 +179,8 @@ def element_text(element: str) -> str:
 
 def sorted_fields(fields: FieldSet) -> FieldSet:
     """Return the set with its keys in order, as a server writes it."""
-    return {key: sorted_fields(fields[key]) if fields[key] else LEAF for key in sorted(fields)}
+    out: FieldSet = {}
+    for key in sorted(fields):
+        node = fields[key]
+        out[key] = sorted_fields(node) if node else LEAF
+    return out

@@ -27,7 +27,15 @@ def merge(schema: Schema, live: Any, applied: Any) -> Any:
     """
     if live == applied and type(live) is type(applied):
         return live
-    if is_leaf(schema, live):
+    return _laid(schema, live, applied)
+
+
+_ABSENT = object()
+
+
+def _laid(schema: Schema, live: Any, applied: Any) -> Any:
+    """Lay a value over a live one that differs."""
+    if type(live) not in schema.granular_types:
         return applied
     if applied is None:
         return live or None
@@ -40,11 +48,13 @@ def _merge_maps(schema: Schema, live: Json, applied: Json) -> Json:
     fields, other = schema.fields, schema.additional or schema.table.deduced
     out = live
     for name, value in applied.items():
-        if name not in live:
+        before = live.get(name, _ABSENT)
+        if before is _ABSENT:
             merged = value
+        elif before == value and type(before) is type(value):
+            continue
         else:
-            before = live[name]
-            merged = merge(fields.get(name) or other, before, value)
+            merged = _laid(fields.get(name) or other, before, value)
             if merged is before:
                 continue
         # What stays as it is stays the same value, so that comparing finds it at once.

@@ -8,7 +8,7 @@ Layer: pure.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
 from typing import Any, TypeAlias
@@ -19,8 +19,7 @@ from kdlib.frozen import Json
 
 __all__ = ["Schema", "Schemas", "builtin_schemas", "structural_schema"]
 
-_SCALARS = frozenset({"string", "integer", "number", "boolean"})
-ScalarTypes: TypeAlias = frozenset[type]
+ScalarTypes: TypeAlias = frozenset[type[Any]]
 _SCALAR_TYPES: Mapping[str, ScalarTypes] = {
     "": frozenset({str, int, float, bool}),
     "string": frozenset({str}),
@@ -46,35 +45,44 @@ class Schema:
     is_custom: bool = False
     """True at the root of a custom kind, which starts from nothing."""
 
-    @cached_property
-    def type(self) -> str:
-        """Return the OpenAPI type; empty where any is taken."""
-        return str(self.raw.get("type") or "")
+    # What every walk asks of every node is worked out at once: it is read far more often than nodes are made, and a
+    # plain attribute is read several times as fast as one that a descriptor stands behind.
+    type: str = field(init=False)
+    """The OpenAPI type; empty where any is taken."""
+    is_any: bool = field(init=False)
+    """Whether the node takes scalars, lists and maps alike."""
+    is_map: bool = field(init=False)
+    """Whether the node takes objects."""
+    is_list: bool = field(init=False)
+    """Whether the node takes arrays."""
+    is_atomic_map: bool = field(init=False)
+    """Whether an object is one value: owned, merged and replaced as a whole."""
+    is_atomic_list: bool = field(init=False)
+    """Whether a list is one value: owned, merged and replaced as a whole."""
+    scalar_types: ScalarTypes = field(init=False)
+    """The types of Python whose values the node takes, lists and maps apart."""
+    granular_types: ScalarTypes = field(init=False)
+    """Of `dict` and `list`, those whose values are owned, merged and replaced part by part."""
 
-    @cached_property
-    def is_any(self) -> bool:
-        """Tell whether the node takes scalars, lists and maps alike."""
-        return not self.type
-
-    @cached_property
-    def is_map(self) -> bool:
-        """Tell whether the node takes objects."""
-        return self.type in {"object", ""}
-
-    @cached_property
-    def is_list(self) -> bool:
-        """Tell whether the node takes arrays."""
-        return self.type in {"array", ""}
-
-    @cached_property
-    def is_scalar(self) -> bool:
-        """Tell whether the node takes scalars."""
-        return self.type in _SCALARS or self.is_any
-
-    @cached_property
-    def scalar_types(self) -> ScalarTypes:
-        """Return the types of Python whose values the node takes, lists and maps apart."""
-        return _SCALAR_TYPES.get(self.type, frozenset())
+    def __post_init__(self) -> None:
+        raw, name = self.raw, self.name
+        kind = str(raw.get("type") or "")
+        is_map, is_list = kind in {"object", ""}, kind in {"array", ""}
+        is_atomic_map = raw.get("x-kubernetes-map-type") == "atomic" or name.endswith(".RawExtension")
+        is_atomic_list = raw.get("x-kubernetes-list-type") not in {"map", "set"}
+        parts = ((dict, is_map and not is_atomic_map), (list, is_list and not is_atomic_list))
+        worked_out = {
+            "type": kind,
+            "is_any": not kind,
+            "is_map": is_map,
+            "is_list": is_list,
+            "is_atomic_map": is_atomic_map,
+            "is_atomic_list": is_atomic_list,
+            "scalar_types": _SCALAR_TYPES.get(kind, frozenset()),
+            "granular_types": frozenset(each for each, holds in parts if holds),
+        }
+        for attribute, value in worked_out.items():
+            object.__setattr__(self, attribute, value)
 
     @cached_property
     def is_int_or_string(self) -> bool:
@@ -86,6 +94,11 @@ class Schema:
         """Return the declared properties."""
         properties = self.raw.get("properties") or {}
         return {name: self.table.node(raw, preserves=self._keeps) for name, raw in properties.items()}
+
+    @cached_property
+    def elements(self) -> "Mapping[str, tuple[str, ScalarTypes, Schema]]":
+        """Return by declared property its path element, its `scalar_types`, and its schema."""
+        return {name: (f"f:{name}", node.scalar_types, node) for name, node in self.fields.items()}
 
     @cached_property
     def additional(self) -> "Schema | None":
@@ -121,16 +134,6 @@ class Schema:
         """Return the defaults of key fields that items may leave out."""
         found = {key: self.items.fields[key].raw.get("default") for key in self.keys if key in self.items.fields}
         return {key: value for key, value in found.items() if value is not None}
-
-    @cached_property
-    def is_atomic_list(self) -> bool:
-        """Tell whether a list is one value: owned, merged and replaced as a whole."""
-        return self.raw.get("x-kubernetes-list-type") not in {"map", "set"}
-
-    @cached_property
-    def is_atomic_map(self) -> bool:
-        """Tell whether an object is one value: owned, merged and replaced as a whole."""
-        return self.raw.get("x-kubernetes-map-type") == "atomic" or self.name.endswith(".RawExtension")
 
     @cached_property
     def default(self) -> Any:

@@ -9,6 +9,7 @@ Layer: pure.
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from kdlib.frozen import Json, dig
@@ -214,13 +215,15 @@ _PREFIX_RULE = (
 )
 
 
-def label_key_problems(key: str) -> list[str]:
+# The same few names come again in every object of an application, and are asked about in every write.
+@lru_cache(maxsize=4096)
+def label_key_problems(key: str) -> tuple[str, ...]:
     """Return what is wrong with a label or annotation key, in the words of an API server."""
     prefix, slash, name = key.rpartition("/")
     problems = []
     if "/" in prefix:
         rule = _NAME_RULE + " with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"
-        return ["a qualified name " + rule]
+        return ("a qualified name " + rule,)
     if slash and not prefix:
         problems.append("prefix part must be non-empty")
     elif slash and not _SUBDOMAIN.fullmatch(prefix):
@@ -233,17 +236,18 @@ def label_key_problems(key: str) -> list[str]:
         problems.append("name part must be no more than 63 bytes")
     if not _NAME.fullmatch(name):
         problems.append("name part " + _NAME_RULE)
-    return problems
+    return tuple(problems)
 
 
-def label_value_problems(value: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def label_value_problems(value: str) -> tuple[str, ...]:
     """Return what is wrong with a label value, in the words of an API server."""
     problems = []
     if len(value) > 63:
         problems.append("must be no more than 63 bytes")
     if value and not _NAME.fullmatch(value):
         problems.append(_VALUE_RULE)
-    return problems
+    return tuple(problems)
 
 
 def _checked(requirement: Requirement) -> Requirement:

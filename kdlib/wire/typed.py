@@ -34,61 +34,51 @@ class Comparison:
 
 def field_set(schema: Schema, value: Any) -> FieldSet:
     """Return the fields that whoever applies the object owns: leaves, list items and undeclared map keys."""
-    return _inner_set(schema, value) if isinstance(value, dict) else {}
+    return _map_set(schema, value, strict=False) if isinstance(value, dict) else {}
 
 
 def checked_set(schema: Schema, value: Json) -> FieldSet:
     """Return the same, and raise ShapeError where the object has not the shape of its schema."""
     try:
-        return _inner_set(schema, value, strict=True)
+        return _map_set(schema, value, strict=True)
     except ShapeError:
         # Going once through the object tells that there is a problem; going through again tells all of them.
         check(schema, value)
         return field_set(schema, value)
 
 
-def _inner_set(schema: Schema, value: Any, *, strict: bool = False) -> FieldSet:
-    """Return the members below a node; a node that is one value has none, and is marked by its parent."""
-    if isinstance(value, dict):
-        return _map_set(schema, value, strict=strict)
-    return _list_set(schema, value, strict=strict)
-
-
 def _map_set(schema: Schema, value: Json, *, strict: bool) -> FieldSet:
+    """Return the members below a map, as a set of its own."""
+    known, additional = schema.elements, schema.additional
+    if not known and additional is not None and additional.scalar_types.issuperset(map(type, value.values())):
+        return {"f:" + name: LEAF for name in value}
     out: FieldSet = {}
-    fields, additional = schema.fields, schema.additional
     for name, item in value.items():
-        declared = fields.get(name)
-        node = declared or additional
-        kind = type(item)
-        if node is None or (kind is not dict and kind is not list) or is_leaf(node, item):
-            if strict and (node is None or (kind not in node.scalar_types and not fits(node, item))):
-                raise ShapeError([])
-            out["f:" + name] = LEAF
+        found = known.get(name)
+        if found is None:
+            out["f:" + name] = _named(_node_set(additional, item, strict=strict))
             continue
-        inner = _inner_set(node, item, strict=strict)
-        if declared is None or (not inner and type(item) is dict):
-            out["f:" + name] = {".": LEAF, **inner} if inner else LEAF
-        elif inner:
-            out["f:" + name] = inner
+        element, scalars, node = found
+        if type(item) in scalars:
+            out[element] = LEAF
+            continue
+        below = _node_set(node, item, strict=strict)
+        # A declared map or list is no member itself, but for a map without anything in it.
+        if below or below is LEAF or type(item) is dict:
+            out[element] = below
     return out
 
 
 def _list_set(schema: Schema, value: list[Any], *, strict: bool) -> FieldSet:
+    """Return the members below a list, as a set of its own."""
     out: FieldSet = {}
     doubled: set[str] = set()
     items = schema.items
     for element, item in zip(item_elements(schema, value), value, strict=True):
         if element in out:
             doubled.add(element)
-            continue
-        if is_leaf(items, item):
-            inner = LEAF
-            if strict and not fits(items, item):
-                raise ShapeError([])
         else:
-            inner = _inner_set(items, item, strict=strict)
-        out[element] = {".": LEAF, **inner} if inner else LEAF
+            out[element] = _named(_node_set(items, item, strict=strict))
     if strict and doubled:
         raise ShapeError([])
     for element in doubled:
@@ -96,14 +86,30 @@ def _list_set(schema: Schema, value: list[Any], *, strict: bool) -> FieldSet:
     return out
 
 
+def _node_set(schema: Schema | None, value: Any, *, strict: bool) -> FieldSet:
+    """Return the members below a node, as a set of its own; LEAF itself for one that is owned as a whole.
+
+    Raises ShapeError where such a one has not the shape of its schema.
+    """
+    kind = type(value)
+    if schema is not None and kind in schema.granular_types:
+        return (_map_set if kind is dict else _list_set)(schema, value, strict=strict)
+    if strict and (schema is None or not fits(schema, value)):
+        raise ShapeError([])
+    return LEAF
+
+
+def _named(below: FieldSet) -> FieldSet:
+    """Return what is below a node with the node itself; nobody else holds that set yet."""
+    if not below:
+        return LEAF
+    below["."] = LEAF
+    return below
+
+
 def is_leaf(schema: Schema, value: Any) -> bool:
     """Tell whether the value is owned as a whole."""
-    kind = type(value)
-    if kind is dict:
-        return schema.is_atomic_map or not schema.is_map
-    if kind is list:
-        return schema.is_atomic_list or not schema.is_list
-    return True
+    return type(value) not in schema.granular_types
 
 
 def full_set(schema: Schema, value: Any) -> FieldSet:

@@ -61,12 +61,15 @@ class StatefulSets:
         self._desk = desk
         self._queue = queue
         self._members: dict[str, _Known] = {}
+        self._telling = ""
 
     def keys(self, event: str, obj: Json, old: Json | None) -> Iterator[str]:
         """Yield the sets that a commit concerns, as namespace/name."""
         namespace, name = obj["metadata"].get("namespace", ""), obj["metadata"]["name"]
         if obj["kind"] == "StatefulSet":
-            yield f"{namespace}/{name}"
+            key = f"{namespace}/{name}"
+            if key != self._telling:
+                yield key
             return
         if event == "DELETED":
             self._members.pop(obj["metadata"]["uid"], None)
@@ -94,8 +97,8 @@ class StatefulSets:
         try:
             self._carry_out(live, history, decided.steps)
         finally:
-            self._record(live, history, dict(decided.counts))
-        self._truncate(live, history, members)
+            current = self._record(live, history, dict(decided.counts))
+        self._truncate(live, history, {current, update, *(each.revision for each in members)})
         if decided.again_seconds is not None:
             self._queue.add_after((self.name, key), decided.again_seconds)
         return len(members)
@@ -282,10 +285,13 @@ class StatefulSets:
         else:
             self._desk.tell(live, _SOURCE, f"Failed{verb}", f"{text} failed error: {error}", warning=True)
 
-    def _record(self, live: Json, history: _History, counts: dict[str, int]) -> None:
-        """Write the status where it differs; a roll-out is complete when all pods are new and ready."""
+    def _record(self, live: Json, history: _History, counts: dict[str, int]) -> str:
+        """Write the status where it differs; a roll-out is complete when all pods are new and ready.
+
+        Returns the name of the revision that is the current one from here on.
+        """
         spec, update = live["spec"], history.update["metadata"]["name"]
-        current = history.current["metadata"]["name"]
+        current: str = history.current["metadata"]["name"]
         rolling = dig(spec, "updateStrategy", "type", default="RollingUpdate") == "RollingUpdate"
         replicas = order_of(live).replicas
         if rolling and all(counts[each] == replicas for each in ("updatedReplicas", "readyReplicas", "replicas")):
@@ -301,13 +307,17 @@ class StatefulSets:
             "availableReplicas": counts["availableReplicas"],
         }
         if status != (live.get("status") or {}):
-            self._desk.update_status(live, status)
+            # It tells what was just seen, so the set need not be looked at again because of it.
+            self._telling = f"{live['metadata']['namespace']}/{live['metadata']['name']}"
+            try:
+                self._desk.update_status(live, status)
+            finally:
+                self._telling = ""
+        return current
 
-    def _truncate(self, live: Json, history: _History, members: list[Member]) -> None:
-        in_use = {history.current["metadata"]["name"], history.update["metadata"]["name"]}
+    def _truncate(self, live: Json, history: _History, in_use: set[str]) -> None:
+        """Delete the oldest revisions beyond the set's limit that nothing uses."""
         limit = live["spec"].get("revisionHistoryLimit", 10)
-        if len(history.revisions) <= limit:
-            return
-        in_use.update(each.revision for each in members)
-        for each in obsolete(history.revisions, in_use, limit):
-            self._desk.delete(each)
+        if len(history.revisions) > limit:
+            for each in obsolete(history.revisions, in_use, limit):
+                self._desk.delete(each)

@@ -21,7 +21,8 @@ Completion = Callable[[Json, Json | None], Json]
 
 def stamp(moment: datetime) -> str:
     """Return a time as Kubernetes writes it, to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    at = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return at.isoformat()[:19] + "Z"
 
 
 @dataclass(eq=False)

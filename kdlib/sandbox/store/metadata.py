@@ -7,6 +7,7 @@ Layer: pure.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from kdlib.frozen import Json
@@ -41,27 +42,29 @@ _LABEL_NAMED = frozenset({"Namespace", "Service", "StatefulSet"})
 _PATH_NAMED = frozenset({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"})
 
 
-def dns_subdomain_problems(name: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def dns_subdomain_problems(name: str) -> tuple[str, ...]:
     """Return what keeps a name from being a DNS subdomain."""
-    problems = ["must be no more than 253 bytes"] if len(name) > 253 else []
-    return problems if _SUBDOMAIN.fullmatch(name) else [*problems, _SUBDOMAIN_RULE]
+    problems = ("must be no more than 253 bytes",) if len(name) > 253 else ()
+    return problems if _SUBDOMAIN.fullmatch(name) else (*problems, _SUBDOMAIN_RULE)
 
 
-def dns_label_problems(name: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def dns_label_problems(name: str) -> tuple[str, ...]:
     """Return what keeps a name from being a DNS label."""
-    problems = ["must be no more than 63 bytes"] if len(name) > 63 else []
+    problems = ("must be no more than 63 bytes",) if len(name) > 63 else ()
     if _LABEL.fullmatch(name):
         return problems
-    return [*problems, "must not contain dots" if _SUBDOMAIN.fullmatch(name) else _LABEL_RULE]
+    return (*problems, "must not contain dots" if _SUBDOMAIN.fullmatch(name) else _LABEL_RULE)
 
 
-def _path_problems(name: str) -> list[str]:
+def _path_problems(name: str) -> tuple[str, ...]:
     if name in {".", ".."}:
-        return [f"may not be '{name}'"]
-    return [f"may not contain '{letter}'" for letter in "/%" if letter in name]
+        return (f"may not be '{name}'",)
+    return tuple(f"may not contain '{letter}'" for letter in "/%" if letter in name)
 
 
-def _name_rule(kind: Kind) -> Callable[[str], list[str]]:
+def _name_rule(kind: Kind) -> Callable[[str], tuple[str, ...]]:
     if kind.name in _LABEL_NAMED:
         return dns_label_problems
     return _path_problems if kind.name in _PATH_NAMED else dns_subdomain_problems

@@ -128,12 +128,12 @@ def test_an_unreadable_field_selector_is_refused(text):
 
 
 def test_label_keys_and_values_are_checked_as_a_server_does():
-    assert label_key_problems("example.com/my-name") == []
-    assert label_key_problems("/x") == ["prefix part must be non-empty"]
+    assert label_key_problems("example.com/my-name") == ()
+    assert label_key_problems("/x") == ("prefix part must be non-empty",)
     assert label_key_problems("Example.com/x")[0].startswith("prefix part a lowercase RFC 1123 subdomain")
-    assert label_key_problems("a" * 64) == ["name part must be no more than 63 bytes"]
+    assert label_key_problems("a" * 64) == ("name part must be no more than 63 bytes",)
     assert label_key_problems("")[0] == "name part must be non-empty"
     assert label_key_problems("a/b/c")[0].startswith("a qualified name must consist of")
-    assert label_value_problems("") == []
+    assert label_value_problems("") == ()
     assert label_value_problems("a b")[0].startswith("a valid label must be an empty string")
-    assert label_value_problems("a" * 64) == ["must be no more than 63 bytes"]
+    assert label_value_problems("a" * 64) == ("must be no more than 63 bytes",)

@@ -22,7 +22,7 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "restartPolicy": ("Always", "OnFailure", "Never"),
     "dnsPolicy": ("ClusterFirst", "ClusterFirstWithHostNet", "Default", "None"),
 }
-_NAMES: Mapping[str, Callable[[str], list[str]]] = {
+_NAMES: Mapping[str, Callable[[str], tuple[str, ...]]] = {
     "serviceAccountName": dns_subdomain_problems,
     "nodeName": dns_subdomain_problems,
     "hostname": dns_label_problems,
