@@ -10,6 +10,7 @@ from kdlib import guest
 from kdlib.kube import Api
 from kdlib.manifests import Desired, configmeta_bytes
 from kdlib.model import Action, GuestFact, Notify, SetUp
+from kdlib.reconcile.telling import fields_of
 from kdlib.reconcile.work import Progress, Work, WorkId
 
 __all__ = ["works_of"]
@@ -20,9 +21,9 @@ def works_of(api: Api, desired: Desired, limits: guest.Limits) -> tuple[Work, ..
 
     A member's configmeta is computed when the work is begun, so a pass over many members at work costs little.
     """
-    inside = _Inside(api, desired, limits)
+    inside, logged = _Inside(api, desired, limits), fields_of(api, desired.resolved.seen.root)
     return tuple(
-        Work(WorkId(action.pod, action.container, action.key), partial(inside.do, action))
+        Work(WorkId(action.pod, action.container, action.key), partial(inside.do, action), logged)
         for action in desired.life.actions
     )
 

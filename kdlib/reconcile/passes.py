@@ -13,7 +13,7 @@ from typing import TypeAlias
 from kdlib import graph, guest, report
 from kdlib.errors import ApiError, RefusedError, WorldError
 from kdlib.frozen import Json
-from kdlib.graph import ObjectGraph, Plan
+from kdlib.graph import ObjectGraph
 from kdlib.kube import Api, pruned
 from kdlib.manifests import MANAGED, Desired
 from kdlib.model import GuestFact, Outcome, Seen
@@ -23,6 +23,7 @@ from kdlib.reconcile.finalizer import add_finalizer, has_finalizer, is_going, re
 from kdlib.reconcile.members import works_of
 from kdlib.reconcile.ours import made_ours
 from kdlib.reconcile.recording import Recorder, Urgency, urgency_of
+from kdlib.reconcile.telling import fields_of, tell_refusal, tell_step
 from kdlib.reconcile.view import View
 from kdlib.reconcile.work import Work
 from kdlib.reconcile.written import Ended, Written, written
@@ -120,7 +121,7 @@ class Passes:
         # Nothing but the root is looked at, so that it goes however wrong it is.
         self.announcer.announce(report.farewell(Seen(now=self._settings.clock(), root=root)))
         left = await remove_finalizer(self._api, ref, root)
-        _log.info("%s: let go", ref)
+        _log.info("let go", extra=fields_of(self._api, root))
         return Passed(gone=True, facts=(written(ref, left),) if left else ())
 
     async def _reconcile(self, root: Json, guest_facts: tuple[GuestFact, ...]) -> Passed:
@@ -131,7 +132,7 @@ class Passes:
         try:
             wanted = self._compute(seen)
         except RefusedError as error:
-            return await self._record(seen, report.refused(seen, error))
+            return await self._refuse(seen, error)
         match wanted:
             case ObjectGraph():
                 return _with_applied(Passed(works=(), recorded=True), await self._apply(seen, wanted))
@@ -144,6 +145,15 @@ class Passes:
                 passed = _looking_again(passed, wanted.life.again_seconds)
                 return replace(passed, works=works_of(self._api, wanted, self._settings.limits))
 
+    async def _refuse(self, seen: Seen, error: RefusedError) -> Passed:
+        """Record that the spec cannot be done; log it where that is news."""
+        status = report.refused(seen, error)
+        was, now = (report.condition(item, "Stalled") for item in (seen.root.get("status"), status))
+        passed = await self._record(seen, status)
+        if was.get("message") != now["message"] and passed.facts:
+            tell_refusal(fields_of(self._api, seen.root), error.problems)
+        return passed
+
     def _seen(self, root: Json, guest_facts: tuple[GuestFact, ...]) -> Seen:
         return self._view.seen(root, guest_facts, now=self._settings.clock(), entropy=self._settings.entropy())
 
@@ -155,7 +165,9 @@ class Passes:
         if plan.irreversible:
             await self._read_root_again(seen.root)
         applied = await carry_out(self._api, plan, seen.children)
-        _tell(seen.root, plan, applied)
+        failed, fields = dict(applied.outcome.failures), fields_of(self._api, seen.root)
+        for step in plan.steps:
+            tell_step(fields, step, failed.get(step.ref, ""))
         return applied
 
     async def _read_root_again(self, root: Json) -> None:
@@ -192,13 +204,3 @@ def _looking_again(passed: Passed, seconds: float | None) -> Passed:
 
 def _wait_asked_for(error: WorldError) -> int:
     return error.retry_after_seconds if isinstance(error, ApiError) else 0
-
-
-def _tell(root: Json, plan: Plan, applied: Applied) -> None:
-    name = f"{root['kind']} {root['metadata'].get('namespace', '')}/{root['metadata']['name']}"
-    failed = dict(applied.outcome.failures)
-    for step in plan.steps:
-        if step.ref in failed:
-            _log.warning("%s: %s failed: %s", name, step, failed[step.ref])
-        else:
-            _log.info("%s: %s", name, step)

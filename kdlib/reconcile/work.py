@@ -3,8 +3,8 @@
 Layer: shell.
 """
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from kdlib.model import GuestFact
@@ -32,8 +32,9 @@ class Work:
 
     `run` does it once and returns what came of it, and tells before what others should not wait for. It raises
     WorldError where the member could not be reached, and may be called again later: what was begun is read back from
-    the container.
+    the container. `logged` are the fields of what is logged about it: the cluster, and the pass that asked for it.
     """
 
     id: WorkId
     run: Callable[[Progress], Awaitable[GuestFact]]
+    logged: Mapping[str, str] = field(default_factory=dict, compare=False)

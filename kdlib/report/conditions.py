@@ -15,7 +15,15 @@ from kdlib.report.reasons import Reason
 
 __all__ = ["CONDITION_TYPES", "FALSE", "TRUE", "Claim", "condition", "conditions", "timestamp"]
 
-CONDITION_TYPES = ("Ready", "Reconciling", "Stalled", "FieldsNotUsedYet", "MembersOutdated", "NotEnforced")
+CONDITION_TYPES = (
+    "Ready",
+    "Reconciling",
+    "Stalled",
+    "SpecAccepted",
+    "FieldsNotUsedYet",
+    "MembersOutdated",
+    "NotEnforced",
+)
 """The conditions of ours, in their order; those after the third are there only while they hold."""
 
 TRUE, FALSE = "True", "False"

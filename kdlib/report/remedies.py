@@ -40,19 +40,21 @@ def against_trouble(seen: Seen, role: str, member: MemberStatus) -> str:
     namespace = dig(seen.root, "metadata", "namespace", default="")
     delete = f"kubectl delete pod {member.pod} -n {namespace}"
     spec = f"spec.roles[{_index(seen, role)}]"
+    # A role with members keeps all but their number (CL-V-43).
+    other = f"set {spec}.members to 0, correct {{}}, and set it back"
     match member.state_detail.trouble:
         case MemberTrouble.IMAGE_NOT_PULLED:
             field = f"{_field(seen, role, 'imageRepoTag')} of app {_app(seen)!r}"
             return f"make the image available, and it goes on by itself; or correct {field}, then {delete}"
         case MemberTrouble.CONTAINER_NOT_MADE:
-            return f"make what it lacks, and it goes on by itself; or correct {spec}, then {delete}"
+            return f"make what it lacks, and it goes on by itself; or {other.format(spec)}"
         case MemberTrouble.CONTAINER_ENDS:
             return f"see why with kubectl logs {member.pod} -n {namespace} --previous; it is started again by itself"
         case MemberTrouble.CLAIM_UNBOUND:
             claim = member.pvc or "of the pod"
-            return f"see kubectl describe pvc {claim} -n {namespace}; correct the storage class, or {spec}.storage"
+            return f"see kubectl describe pvc {claim} -n {namespace}; make a volume, or {other.format('its storage')}"
         case _:
-            return f"make room, and it goes on by itself; or ask for less in {spec}.resources, then {delete}"
+            return f"make room, and it goes on by itself; or {other.format('its resources')}"
 
 
 def _field(seen: Seen, role: str, name: str) -> str:

@@ -3,8 +3,9 @@
 Layer: shell.
 """
 
+import logging
 import random
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Generic, TypeVar
@@ -19,6 +20,8 @@ from kdlib.reconcile import Progress, Work, WorkId
 from kdlib.runtime.containment import contained
 
 __all__ = ["SupervisorSettings", "TaskSupervisor"]
+
+_log = logging.getLogger(__name__)
 
 K = TypeVar("K", bound=Hashable)
 
@@ -51,7 +54,8 @@ class TaskSupervisor(Generic[K]):
     """Runs what each cluster wants done inside its members, and keeps the results for its next pass.
 
     Guarantees: an operation runs at most once at a time; what is wanted no more is cancelled; a stalled operation is
-    taken up again, later and later, while it is wanted; `wake` is called with the cluster's key for each new result.
+    taken up again, later and later, while it is wanted; `wake` is called with the cluster's key for each new result;
+    begin and end of each are one line in the log.
     Cancellation: of the task group ends all work; what was begun inside containers can be read back from them.
     """
 
@@ -116,13 +120,16 @@ class TaskSupervisor(Generic[K]):
         self._group.start_soon(self._run, key, cluster.limiter, task)
 
     async def _run(self, key: K, limiter: anyio.CapacityLimiter, task: _Task) -> None:
-        failures = 0
+        failures, begun, work = 0, anyio.current_time(), task.work
+        fields = {**work.logged, "member": work.id.pod, "operation": work.id.operation}
         with task.scope:
+            _log.info("operation started", extra={**fields, "container": work.id.container})
             while True:
                 async with limiter, self._limiter:
                     fact = await self._attempt(task.work, partial(self._learn, key, task))
                 self._learn(key, task, fact)
                 if isinstance(fact.result, Finished):
+                    _tell_end(fact.result, {**fields, "seconds": round(anyio.current_time() - begun, 3)})
                     return
                 failures += 1
                 await anyio.sleep(self._settings.backoff.delay_seconds(failures, self._settings.dice))
@@ -142,3 +149,10 @@ class TaskSupervisor(Generic[K]):
                 return result
             case WorldError():
                 return GuestFact(work.id.pod, work.id.container, work.id.operation, Stalled(str(result)))
+
+
+def _tell_end(end: Finished, fields: Mapping[str, object]) -> None:
+    """Log how an operation ended; what a start script wrote is for the status alone."""
+    level = logging.WARNING if end.exit_code else logging.INFO
+    detail = {"detail": end.detail} if end.detail else {}
+    _log.log(level, "operation finished", extra={**fields, "exit_code": end.exit_code, **detail})

@@ -277,10 +277,13 @@ def test_the_remedy_names_the_field_in_which_the_app_says_how_members_are_set_up
     ("trouble", "words"),
     [
         ("image not pulled", "correct spec.defaultImageRepoTag of app 'x', then kubectl delete pod s-a-0 -n team"),
-        ("container not made", "make what it lacks, and it goes on by itself; or correct spec.roles[0], then kubectl"),
+        ("container not made", "make what it lacks, and it goes on by itself; or set spec.roles[0].members to 0"),
         ("container ends", "kubectl logs s-a-0 -n team --previous"),
-        ("claim unbound", "kubectl describe pvc p-s-a-0 -n team; correct the storage class, or spec.roles[0].storage"),
-        ("unschedulable", "make room, and it goes on by itself; or ask for less in spec.roles[0].resources"),
+        ("claim unbound", "see kubectl describe pvc p-s-a-0 -n team; make a volume, or set spec.roles[0].members to 0"),
+        (
+            "unschedulable",
+            "make room, and it goes on by itself; or set spec.roles[0].members to 0, correct its resources",
+        ),
     ],
 )
 def test_a_pod_that_cannot_run_stalls_the_cluster_until_it_does(make, member, trouble, words) -> None:

@@ -10,7 +10,7 @@ from kdlib.manifests import build
 from kdlib.model import Cluster
 from kdlib.rules import resolve
 from kdlib.runtime import Related, Settings
-from kdlib.wire import KD_APP, KD_CLUSTER, SERVICE, STATEFUL_SET, Ref
+from kdlib.wire import KD_APP, KD_CLUSTER, POD, SERVICE, STATEFUL_SET, Ref
 
 SETTLED_SECONDS = 3600
 
@@ -327,3 +327,61 @@ def test_many_clusters_are_looked_after_whatever_the_number_of_workers(play, mad
 
 def test_the_defaults_fit_the_daemon():
     assert Settings().workers >= 4
+
+
+def condition(world, kind):
+    return next((item for item in world.status().get("conditions", ()) if item["type"] == kind), {})
+
+
+def test_a_refusal_is_logged_once_with_every_problem(play, made, caplog):
+    async def scenario(world):
+        async with world.operating():
+            world.create(made.app())
+            refused = made.cluster()
+            refused["spec"]["roles"][1] |= {"id": "trunk", "members": 3}
+            world.create(refused)
+            await world.until(lambda: condition(world, "Stalled").get("status") == "True")
+            await asyncio.sleep(60)
+
+    with caplog.at_level(logging.WARNING):
+        play(scenario)
+    (line,) = caplog.records
+    assert line.getMessage().startswith("refused: spec.roles[1].id: app 'plain' has no role 'trunk'; use one of")
+    assert (line.kubernetes, line.cluster, line.rule) == ("here", "default/c1", "CL-V-14")
+    assert line.correlation
+
+
+def test_a_pod_of_an_older_template_is_told_until_it_is_deleted(play, made):
+    async def scenario(world):
+        async with world.operating() as transport:
+            world.create(made.app(), made.cluster(tails=0))
+            await world.until(world.configured(head=1))
+            pod = world.registry.list(POD, "default")[0]["metadata"]["name"]
+            older = {"metadata": {"labels": {"controller-revision-hash": "older"}}}
+            world.registry.patch(POD, "default", pod, older)
+            await world.until(lambda: condition(world, "MembersOutdated"))
+            assert f"kubectl delete pod {pod} -n default" in condition(world, "MembersOutdated")["message"]
+            assert condition(world, "Ready")["status"] == "True"
+            transport.requests.clear()
+            await asyncio.sleep(600)
+            assert transport.writes == []
+            world.registry.delete(POD, "default", pod)
+            await world.until(lambda: not condition(world, "MembersOutdated") and world.configured(head=1)())
+
+    play(scenario)
+
+
+def test_a_pod_without_node_stalls_its_cluster_after_a_while_and_only_as_long(play, made):
+    async def scenario(world):
+        async with world.operating():
+            greedy = made.cluster(tails=1)
+            greedy["spec"]["roles"][1]["resources"] = {"limits": {"cpu": "100000", "memory": "16Mi"}}
+            world.create(made.app(), greedy)
+            await world.until(lambda: condition(world, "Stalled").get("status") == "True", seconds=60)
+            assert condition(world, "Stalled")["reason"] == "MembersStuck"
+            assert "its pod cannot be scheduled" in condition(world, "Stalled")["message"]
+            world.change(tail=0)
+            await world.until(world.configured(head=1))
+            assert condition(world, "Ready")["status"] == "True"
+
+    play(scenario)

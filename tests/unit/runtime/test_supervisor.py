@@ -1,7 +1,9 @@
 """TaskSupervisor: work inside members is bounded, once at a time, taken up again, and cancelled when unwanted."""
 
 import asyncio
+import logging
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import anyio
 import pytest
@@ -185,6 +187,23 @@ async def test_a_defect_in_one_operation_stops_no_other(member, caplog):
         member.end(good)
         await soon(lambda: any(isinstance(fact.result, Finished) for fact in supervisor.facts("k")))
         assert "unexpected KeyError" in caplog.text
+
+
+async def test_begin_and_end_of_an_operation_are_one_line_each_whatever_it_stalls(member, caplog):
+    caplog.set_level(logging.INFO)
+    async with supervising() as (supervisor, woken):
+        work = replace(member.work(), logged={"cluster": "ns/a", "correlation": "7"})
+        member.results[work.id] = [Stalled("a"), Stalled("b"), Finished(3, detail="no such package")]
+        supervisor.want("k", [work], recorded=True)
+        while not any(isinstance(fact.result, Finished) for fact in supervisor.facts("k")):
+            await woken.get()
+    begun, ended = caplog.records
+    assert [begun.getMessage(), ended.getMessage()] == ["operation started", "operation finished"]
+    for record in (begun, ended):
+        assert (record.cluster, record.member, record.operation) == ("ns/a", "p-0", "setup-1")
+        assert record.correlation == "7"
+    assert (ended.levelname, ended.exit_code, ended.detail) == ("WARNING", 3, "no such package")
+    assert ended.seconds >= 0
 
 
 async def test_work_is_bounded_in_each_cluster_and_in_all(member):
