@@ -4,6 +4,7 @@ Layer: pure.
 """
 
 from kdlib.rules.app import app_problems
+from kdlib.rules.app_use import use_needs, users_of
 from kdlib.rules.changes import accepted_form
 from kdlib.rules.config import config_problems
 from kdlib.rules.defaults import app_defaults, cluster_defaults, least_members, reserved_values
@@ -35,4 +36,6 @@ __all__ = [
     "reserved_values",
     "resolve",
     "review",
+    "use_needs",
+    "users_of",
 ]
