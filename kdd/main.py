@@ -142,6 +142,27 @@ def pack(
 
 
 @app.command()
+def check(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="Manifests, setup packages, folders; - for stdin.")
+    ],
+    form: Annotated[
+        str, typer.Option("--format", metavar="text|json|sarif|github", help="Form of the output.")
+    ] = "text",
+    strict: Annotated[bool, typer.Option("--strict", help="Let warnings fail too.")] = False,
+) -> None:
+    """Check manifests and setup packages without a cluster; exit code 1 if anything is wrong."""
+    from kdd.check import FORMATS
+    from kdd.check import check as command
+
+    if form not in FORMATS:
+        raise typer.BadParameter(f"{form!r} is none of {', '.join(FORMATS)}", param_hint="--format")
+    with _told():
+        code = command(tuple(paths), form=form, strict=strict)
+    raise typer.Exit(code)
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     typer.echo(kdlib.__version__)

@@ -22,6 +22,7 @@ __all__ = [
     "Seen",
     "__version__",
     "build",
+    "check",
     "load",
     "load_app",
     "resolve",
@@ -32,6 +33,7 @@ _ROOMS = {
     "kdlib.graph": ("ObjectGraph",),
     "kdlib.manifests": ("Desired", "build"),
     "kdlib.model": ("App", "Cluster", "Config", "Resolved", "Seen"),
+    "kdlib.offline": ("check",),
     "kdlib.packages": ("load", "load_app"),
     "kdlib.rules": ("resolve",),
 }

@@ -2,6 +2,7 @@ from kdlib.errors import KubeDirectorError, Problem, RefusedError
 from kdlib.graph import ObjectGraph
 from kdlib.manifests import Desired, build
 from kdlib.model import App, Cluster, Config, Resolved, Seen
+from kdlib.offline import check
 from kdlib.packages import load, load_app
 from kdlib.rules import resolve
 
@@ -18,6 +19,7 @@ __all__ = [
     "Seen",
     "__version__",
     "build",
+    "check",
     "load",
     "load_app",
     "resolve",

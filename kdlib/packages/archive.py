@@ -10,12 +10,22 @@ import gzip
 import io
 import tarfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from kdlib.errors import Problem, RefusedError
 
-__all__ = ["MOST_ENTRIES", "MOST_UNPACKED_BYTES", "START_SCRIPT", "PackageEntry", "SetupPackage", "pack", "read"]
+__all__ = [
+    "MOST_ENTRIES",
+    "MOST_UNPACKED_BYTES",
+    "START_SCRIPT",
+    "PackageEntry",
+    "SetupPackage",
+    "pack",
+    "read",
+    "read_folder",
+]
 
 START_SCRIPT = "startscript"
 
@@ -24,6 +34,16 @@ MOST_ENTRIES = 50_000
 
 MOST_UNPACKED_BYTES = 1024 * 1024 * 1024
 """Most bytes that the files of a package that is read may have."""
+
+_MOST_AT_ONCE = 16 * 1024 * 1024
+"""Most bytes that one header of an archive may ask for."""
+
+_MOST_SCRIPT_BYTES = 256 * 1024
+_MOST_SCRIPTS = 64
+"""Bounds of what is read of scripts: of each, and how many."""
+
+_NO_ARCHIVE = (tarfile.TarError, EOFError, zlib.error, ValueError, ArithmeticError, LookupError, RecursionError)
+"""What the decoders of gzip and tar raise for bytes that are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +65,8 @@ class SetupPackage:
     entries: tuple[PackageEntry, ...]
     first_line: bytes = b""
     """First line of the start script, at most 256 bytes."""
+    scripts: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    """Path and text of the files that name an interpreter in their first line, the longest of them cut."""
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -64,15 +86,48 @@ def read(source: Path | bytes) -> SetupPackage:
     """
     subject = str(source) if isinstance(source, Path) else "(package)"
     try:
-        data = source.read_bytes() if isinstance(source, Path) else source
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as archive:
-            return _listed(archive, subject)
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
-        problem = Problem("(the file)", f"is no gzipped tar archive: {error}", "make it with tar czf, or kdd pack")
+        with source.open("rb") if isinstance(source, Path) else io.BytesIO(source) as file:
+            with gzip.GzipFile(fileobj=file, mode="rb") as stream, _opened(stream) as archive:
+                return _listed(archive, subject)
+    except (gzip.BadGzipFile, *_NO_ARCHIVE) as error:
+        what = f"is no gzipped tar archive: {error}"
+        problem = Problem("(the file)", what, "make it with tar czf, or kdd pack", "CK-P-01")
         raise RefusedError(subject, [problem]) from error
     except OSError as error:
         what = f"cannot be read: {error.strerror or error}"
-        raise RefusedError(subject, [Problem("(the file)", what, "check the path and its permissions")]) from error
+        raise RefusedError(
+            subject, [Problem("(the file)", what, "check the path and its permissions", "CK-F-01")]
+        ) from error
+
+
+def read_folder(folder: Path) -> SetupPackage:
+    """Read the folder of a setup package, as if it were packed as it is; the modes are those of its files.
+
+    Raises RefusedError where it cannot be read, or has more entries than the bounds of this module.
+    """
+    entries, scripts = [PackageEntry(folder.name, "folder", 0o755)], _Scripts()
+    try:
+        for path in sorted(folder.rglob("*")):
+            entry = _entry_of(path, f"{folder.name}/{path.relative_to(folder).as_posix()}")
+            entries.append(entry)
+            if len(entries) > MOST_ENTRIES:
+                what = f"holds more than {MOST_ENTRIES} entries"
+                raise RefusedError(str(folder), [Problem("(the folder)", what, "make the package smaller", "CK-P-01")])
+            if entry.kind == "file" and scripts.wanted(entry.path):
+                with path.open("rb") as file:
+                    scripts.take(entry.path, file)
+    except OSError as error:
+        what = f"cannot be read: {error.strerror or error}"
+        raise RefusedError(str(folder), [Problem("(the folder)", what, "check its permissions", "CK-F-01")]) from error
+    return SetupPackage(tuple(entries), scripts.first_line, tuple(scripts.found))
+
+
+def _entry_of(path: Path, name: str) -> PackageEntry:
+    status = path.lstat()
+    if path.is_symlink():
+        return PackageEntry(name, "link", 0o777, 0, str(path.readlink()))
+    kind = "folder" if path.is_dir() else "file" if path.is_file() else "other"
+    return PackageEntry(name, kind, status.st_mode & 0o7777, status.st_size if kind == "file" else 0)
 
 
 def pack(folder: str | Path) -> bytes:
@@ -97,21 +152,73 @@ def pack(folder: str | Path) -> bytes:
     return packed.getvalue()
 
 
+class _Bounded(io.RawIOBase):
+    """A stream of which nobody reads more at once, or farther, than the bounds of this module."""
+
+    def __init__(self, stream: gzip.GzipFile) -> None:
+        self._stream = stream
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Read up to so many bytes; raises tarfile.ReadError where that is beyond the bounds."""
+        if size is None or not 0 <= size <= _MOST_AT_ONCE:
+            raise tarfile.ReadError("a header asks for too much")
+        return self._stream.read(size)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        """Move to a place; raises tarfile.ReadError where that is beyond the bounds."""
+        if whence != io.SEEK_SET or not 0 <= offset <= 2 * MOST_UNPACKED_BYTES:
+            raise tarfile.ReadError("an entry lies too far behind")
+        return self._stream.seek(offset)
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self._stream.tell()
+
+
+class _Scripts:
+    """Collects the texts of scripts, and the first line of the start script."""
+
+    def __init__(self) -> None:
+        self.first_line = b""
+        self.found: list[tuple[str, bytes]] = []
+
+    def wanted(self, path: str) -> bool:
+        """Tell whether a file of this path is to be taken."""
+        return _is_start_script(path) or len(self.found) < _MOST_SCRIPTS
+
+    def take(self, path: str, file: IO[bytes]) -> None:
+        """Keep a file if it is a script."""
+        first = file.readline(256)
+        if _is_start_script(path):
+            self.first_line = first
+        if first.startswith(b"#!"):
+            self.found.append((path, first + file.read(_MOST_SCRIPT_BYTES)))
+
+
+def _is_start_script(path: str) -> bool:
+    return path.split("/")[1:] == [START_SCRIPT]
+
+
+def _opened(stream: gzip.GzipFile) -> tarfile.TarFile:
+    return tarfile.TarFile(fileobj=_Bounded(stream), mode="r")
+
+
 def _listed(archive: tarfile.TarFile, subject: str) -> SetupPackage:
     entries: list[PackageEntry] = []
-    total, first_line = 0, b""
+    total, scripts = 0, _Scripts()
     for member in archive:
         entry = _entry(member)
         total += entry.size
-        if len(entries) >= MOST_ENTRIES or total > MOST_UNPACKED_BYTES:
+        if len(entries) >= MOST_ENTRIES or not 0 <= total <= MOST_UNPACKED_BYTES:
             what = f"unpacks to more than {MOST_ENTRIES} entries or {MOST_UNPACKED_BYTES} bytes"
-            raise RefusedError(subject, [Problem("(the file)", what, "make the package smaller")])
+            raise RefusedError(subject, [Problem("(the file)", what, "make the package smaller", "CK-P-01")])
         if entry.path:
             entries.append(entry)
-        if entry.kind == "file" and entry.path.split("/")[1:] == [START_SCRIPT]:
+        if entry.kind == "file" and scripts.wanted(entry.path):
             content = archive.extractfile(member)
-            first_line = content.readline(256) if content else b""
-    return SetupPackage(tuple(entries), first_line)
+            if content:
+                scripts.take(entry.path, content)
+    return SetupPackage(tuple(entries), scripts.first_line, tuple(scripts.found))
 
 
 def _entry(member: tarfile.TarInfo) -> PackageEntry:

@@ -11,9 +11,11 @@ from kdlib.packages.archive import START_SCRIPT, PackageEntry, SetupPackage
 
 __all__ = ["package_problems"]
 
+_INSIDE = "link inside the package"
+
 
 def package_problems(package: SetupPackage) -> Iterator[Problem]:
-    """Yield everything wrong with a package; paths are those inside the archive.
+    """Yield everything wrong with a package; paths are those inside the archive, rules `CK-P-02` to `CK-P-06`.
 
     A member runs `/opt/guestconfig/*/startscript`, so there must be exactly one folder with one (specification 5.3).
     """
@@ -28,44 +30,46 @@ def _one_folder(package: SetupPackage) -> Iterator[Problem]:
     inside = any("/" in entry.path for entry in package.entries)
     if len(folders) != 1 or not inside:
         listed = ", ".join(repr(name) for name in folders[:5]) or "nothing"
-        remedy = "put everything into one folder"
-        yield Problem("(the archive)", f"must hold exactly one folder, and holds {listed}", remedy)
+        what = f"must hold exactly one folder, and holds {listed}"
+        yield Problem("(the archive)", what, "put everything into one folder", "CK-P-02")
 
 
 def _start_script(package: SetupPackage) -> Iterator[Problem]:
     scripts = package.start_scripts
     if not scripts:
-        yield Problem("(the archive)", f"has no {START_SCRIPT!r} in its folder", f"add <folder>/{START_SCRIPT}")
+        what, remedy = f"has no {START_SCRIPT!r} in its folder", f"add <folder>/{START_SCRIPT}"
+        yield Problem("(the archive)", what, remedy, "CK-P-03")
     for script in scripts:
         if script.kind == "file":
             yield from _script_file(script, package.first_line)
         elif script.kind not in {"link", "hardlink"}:
-            yield Problem(script.path, "is no file", "make it an executable file")
+            yield Problem(script.path, "is no file", "make it an executable file", "CK-P-03")
 
 
 def _script_file(script: PackageEntry, first_line: bytes) -> Iterator[Problem]:
     if not script.mode & 0o100:
-        yield Problem(script.path, "is not executable", f"run chmod +x {START_SCRIPT} before packing")
+        yield Problem(script.path, "is not executable", f"run chmod +x {START_SCRIPT} before packing", "CK-P-04")
     if not script.size:
-        yield Problem(script.path, "is empty", "write the script")
+        yield Problem(script.path, "is empty", "write the script", "CK-P-03")
     elif not first_line.startswith((b"#!", b"\x7fELF")):
-        yield Problem(script.path, "does not name its interpreter", "begin it with #! and an interpreter")
+        remedy = "begin it with #! and an interpreter"
+        yield Problem(script.path, "does not name its interpreter", remedy, "CK-P-05")
     elif first_line.startswith(b"#!") and first_line.rstrip(b"\n").endswith(b"\r"):
-        yield Problem(script.path, "has Windows line ends", "save it with line feeds only")
+        yield Problem(script.path, "has Windows line ends", "save it with line feeds only", "CK-P-05")
 
 
 def _safe(entry: PackageEntry) -> Iterator[Problem]:
     """Yield what would write outside the folder that the package is unpacked into, or make no file."""
     if _leaves(entry.path):
-        yield Problem(entry.path, "leads out of the package", "use relative paths without ..")
+        yield Problem(entry.path, "leads out of the package", "use relative paths without ..", "CK-P-06")
     if entry.kind == "link":
         target = posixpath.join(posixpath.dirname(entry.path), entry.target)
         if not entry.target.startswith("/") and _leaves(posixpath.normpath(target)):
-            yield Problem(entry.path, f"links to {entry.target!r}, outside the package", "link inside the package")
+            yield Problem(entry.path, f"links to {entry.target!r}, outside the package", _INSIDE, "CK-P-06")
     if entry.kind == "hardlink" and _leaves(entry.target):
-        yield Problem(entry.path, f"links to {entry.target!r}, outside the package", "link inside the package")
+        yield Problem(entry.path, f"links to {entry.target!r}, outside the package", _INSIDE, "CK-P-06")
     if entry.kind == "other":
-        yield Problem(entry.path, "is neither file, folder nor link", "remove it")
+        yield Problem(entry.path, "is neither file, folder nor link", "remove it", "CK-P-06")
 
 
 def _leaves(path: str) -> bool:

@@ -23,6 +23,7 @@ _NOT_FINITE = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
 _LONGEST_NUMBER = 400
 _CLOCK = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?", re.ASCII)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt ].*)?", re.ASCII)
+_NUMBER_STARTS = tuple("+-0123456789")
 _USUAL_WORDS = {"true", "false", "null", "~", ""}
 
 
@@ -75,23 +76,31 @@ def _fraction(digits: str, text: str) -> int | float | str:
     return int(number) if number.is_integer() and abs(number) < 2**53 else number
 
 
+def _surprising_number(text: str, value: float) -> str:
+    """Say how a number, written again, is another text (1_000, 1.10, 1e3); empty where it is not."""
+    digits = text.lstrip("+-")
+    if _OCTAL.fullmatch(digits):
+        return f"is read as octal: {value}"
+    if isinstance(value, float) and digits.isdecimal():
+        return "does not fit into 64 bits and loses digits"
+    is_plain = digits[:2].lower() in ("0x", "0b", "0o") or str(value).lstrip("-") == digits
+    return "" if is_plain else f"is read as the number {value}"
+
+
 def trap_of(text: str, value: object) -> Trap | None:
     """Return how the reading of an unquoted scalar may surprise its author, or None."""
-    if value == text and not text[:1].isdigit() and text[:1] not in ("+", "-"):
-        return None
     quotes = "put quotes around it if it is a text"
     shown = text if len(text) <= 40 else f"{text[:40]}..."
     match value:
         case bool() if text.lower() not in _USUAL_WORDS:
             word = "true" if value else "false"
             return Trap(f"{shown} is read as {word}", f"write {word}, or put quotes around a text", "CK-Y-02")
-        case int() if not isinstance(value, bool) and _OCTAL.fullmatch(text.lstrip("+-")):
-            return Trap(f"{shown} is read as octal: {value}", quotes, "CK-Y-03")
-        case int() | float() if not isinstance(value, bool) and "_" in text:
-            return Trap(f"{shown} is read as the number {value}", quotes, "CK-Y-03")
-        case float() if text.lstrip("+-").isdecimal():
-            return Trap(f"{shown} does not fit into 64 bits and loses digits", quotes, "CK-Y-03")
-        case str() if _CLOCK.fullmatch(text) or _DATE.fullmatch(text):
+        case bool():
+            return None
+        case int() | float():
+            what = _surprising_number(text, value)
+            return Trap(f"{shown} {what}", quotes, "CK-Y-03") if what else None
+        case str() if text[:1] in _NUMBER_STARTS and (_CLOCK.fullmatch(text) or _DATE.fullmatch(text)):
             what = f"{shown} is a text for Kubernetes, and no text for other readers of YAML"
             return Trap(what, "put quotes around it", "CK-Y-07", "note")
     return None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PURE_ROOMS = ("wire", "graph", "model", "packages", "rules", "lifecycle", "manifests", "report")
+PURE_ROOMS = ("wire", "graph", "model", "packages", "rules", "lifecycle", "manifests", "report", "offline")
 PURE_FILES = ("errors.py", "names.py", "frozen.py")
 PACKAGES = ("kdlib", "kdd")
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "misc", "base"}

@@ -1,0 +1,29 @@
+"""check(): manifests and setup packages judged without a cluster, with file, line, path, problem and remedy.
+
+Layer: pure.
+"""
+
+from kdlib.offline.checking import MOST_FINDINGS, MOST_TOTAL_BYTES, check
+from kdlib.offline.finding import LEVELS, Checked, Finding, Level
+from kdlib.offline.formats import as_github, as_json, as_sarif, as_text
+from kdlib.offline.sources import MOST_FILES
+from kdlib.offline.table import OWN_RULES, OwnRule
+from kdlib.packages import MOST_BYTES as MOST_MANIFEST_BYTES
+
+__all__ = [
+    "LEVELS",
+    "MOST_FILES",
+    "MOST_FINDINGS",
+    "MOST_MANIFEST_BYTES",
+    "MOST_TOTAL_BYTES",
+    "OWN_RULES",
+    "Checked",
+    "Finding",
+    "Level",
+    "OwnRule",
+    "as_github",
+    "as_json",
+    "as_sarif",
+    "as_text",
+    "check",
+]
