@@ -11,6 +11,7 @@ from typing import Any
 from kdlib.errors import ExpiredError
 from kdlib.frozen import Json
 from kdlib.graph import ref_of
+from kdlib.kube.outages import Outages
 from kdlib.wire import (
     APPLY,
     JSON_PATCH,
@@ -66,12 +67,13 @@ class Api:
     """One Kubernetes API server.
 
     Raises ApiError for every answer that is not a success, UnreachableError where none came; nothing is retried here.
-    `name` tells API servers apart in logs.
+    `name` tells API servers apart in logs; what keeps this one from answering is told by its `outages`.
     """
 
     def __init__(self, transport: Transport, *, name: str = "", timeout_seconds: float = 30.0) -> None:
         self.transport = transport
         self.name = name
+        self.outages = Outages(name)
         self._timeout_seconds = timeout_seconds
 
     async def get(self, ref: Ref) -> Json:

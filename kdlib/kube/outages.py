@@ -7,27 +7,28 @@ Layer: shell.
 """
 
 import logging
+from collections.abc import Hashable
 
 from kdlib.errors import ApiError, NotFoundError, UnreachableError, WorldError
-from kdlib.kube.api import Selection
+from kdlib.wire import Kind
 
 __all__ = ["Outages", "cause_of"]
 
 _log = logging.getLogger(__name__)
 
 
-def cause_of(selection: Selection, error: WorldError, missing_remedy: str = "") -> str:
-    """Return in words what the failure of a list or watch comes from: the same words for all that share the cause."""
+def cause_of(kind: Kind, error: WorldError, missing_remedy: str = "") -> str:
+    """Return in words why a list or watch of a kind fails: the same words for all that share the cause."""
     match error:
         case UnreachableError() if error.cause:
             return f"{error.cause}; tried again until it answers"
         case ApiError(code=401):
             return f"our credentials are refused: {error}; tried again"
-        case NotFoundError() if "." in selection.kind.group:
-            served = f"{selection.kind.api_version} is not served, tried again until it is"
+        case NotFoundError() if "." in kind.group:
+            served = f"{kind.api_version} is not served, tried again until it is"
             return f"{served}; install it: {missing_remedy}" if missing_remedy else served
         case _:
-            return f"{selection}: {error}; tried again"
+            return f"{kind.plural}: {error}; tried again"
 
 
 class Outages:
@@ -38,16 +39,16 @@ class Outages:
 
     def __init__(self, name: str = "") -> None:
         self._name = name
-        self._sufferers: dict[str, set[str]] = {}
+        self._sufferers: dict[str, set[Hashable]] = {}
 
-    def begin(self, subject: str, cause: str) -> None:
+    def begin(self, subject: Hashable, cause: str) -> None:
         """Take it that the subject suffers from the cause."""
         sufferers = self._sufferers.setdefault(cause, set())
         if not sufferers:
             _log.warning("%s", self._told(cause))
         sufferers.add(subject)
 
-    def end(self, subject: str) -> None:
+    def end(self, subject: Hashable) -> None:
         """Take it that the subject is well: nothing keeps it from the server."""
         over = []
         for cause, sufferers in list(self._sufferers.items()):

@@ -14,7 +14,7 @@ from kdlib.errors import ApiError, ExpiredError, NotFoundError, UnreachableError
 from kdlib.kube.api import Api, Selection
 from kdlib.kube.backoff import Backoff
 from kdlib.kube.cache import Cache
-from kdlib.kube.outages import Outages, cause_of
+from kdlib.kube.outages import cause_of
 from kdlib.wire import WatchEvent
 
 __all__ = ["Reflector", "ReflectorSettings", "Step", "next_step"]
@@ -73,7 +73,7 @@ class Reflector:
 
     Guarantees: after every failure it goes on from a state from which it recovers; failures in a row are waited for
     longer and longer; an object without a name is left out and stops nothing else; what keeps it from the server is
-    logged once by all that share `outages`.
+    logged once by all that follow the same one.
     Cancellation: at any time; the cache stays readable.
     """
 
@@ -85,7 +85,6 @@ class Reflector:
         *,
         optional: bool = False,
         settings: ReflectorSettings | None = None,
-        outages: Outages | None = None,
     ) -> None:
         self._api = api
         self._selection = selection
@@ -93,7 +92,6 @@ class Reflector:
         self._optional = optional
         self._settings = settings or ReflectorSettings()
         self._barren = 0
-        self._outages = outages or Outages(api.name)
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -172,14 +170,14 @@ class Reflector:
         return max(delay, error.retry_after_seconds) if isinstance(error, ApiError) else delay
 
     def _complain(self, step: Step, error: WorldError | None) -> None:
-        subject = f"{step} {self._selection}"
+        subject = (id(self), step)
         if error is None:
-            self._outages.end(subject)
+            self._api.outages.end(subject)
         elif step is Step.WATCH and isinstance(error, ExpiredError | UnreachableError):
             # A watch that is cut or too old is everyday life; what keeps it from coming back is told by the next step.
             _log.debug("%s: %s failed: %s", self._subject, step, error)
         else:
-            self._outages.begin(subject, cause_of(self._selection, error, self._settings.missing_remedy))
+            self._api.outages.begin(subject, cause_of(self._selection.kind, error, self._settings.missing_remedy))
 
     @property
     def _subject(self) -> str:

@@ -12,7 +12,7 @@ from functools import partial
 import anyio
 
 from kdlib.errors import ApiError, WorldError
-from kdlib.kube import Api, Backoff, Cache, Change, Identity, Outages, Reflector, ReflectorSettings, Selection, identity
+from kdlib.kube import Api, Backoff, Cache, Change, Identity, Reflector, ReflectorSettings, Selection, identity
 from kdlib.reconcile import (
     CLUSTER_INDEX,
     OWNER_INDEX,
@@ -189,8 +189,7 @@ class Controller:
         _log.debug("%s: will be tried again in %.1f s: %s", subject, delay, error)
 
     def _reflectors(self) -> list[Reflector]:
-        # One for all: a server that is away is one line in the log.
-        reflector = partial(Reflector, self._api, settings=self._settings.watches, outages=Outages(self._api.name))
+        reflector = partial(Reflector, self._api, settings=self._settings.watches)
         children = (
             reflector(Selection(item.kind, labels=item.labels), self._children[item.kind]) for item in self._followed
         )

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from kdlib.errors import UnreachableError, api_error
-from kdlib.kube import Kind, Outages, Selection
+from kdlib.kube import Kind, Outages
 from kdlib.kube.outages import cause_of
 from kdlib.wire import POD
 
@@ -57,10 +57,10 @@ def test_what_comes_again_after_all_was_well_is_told_again(lines):
     ],
 )
 def test_words_name_what_is_common_to_all(error, words):
-    assert cause_of(Selection(POD), error, "do this") == words
+    assert cause_of(POD, error, "do this") == words
 
 
 def test_a_kind_that_is_not_served_is_told_by_its_group_with_the_remedy():
     missing = api_error(404, "", "404 page not found")
-    causes = {cause_of(Selection(Kind("example.org/v1", name)), missing, "kubectl apply -f x/") for name in ("A", "B")}
+    causes = {cause_of(Kind("example.org/v1", name), missing, "kubectl apply -f x/") for name in ("A", "B")}
     assert causes == {"example.org/v1 is not served, tried again until it is; install it: kubectl apply -f x/"}
