@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from functools import partial
 
 import kdlib
+from kdd.app_use import app_usage
 from kdd.data import relative, schemas
 from kdd.settings import Settings
 from kdlib import kube, rules, runtime
 from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, SERVICE, STATEFUL_SET
 
-__all__ = ["controller", "desired", "operate"]
+__all__ = ["controller", "desired", "holder", "operate"]
 
 
 def desired(seen: kdlib.Seen) -> kdlib.Desired:
@@ -26,9 +27,19 @@ def controller(api: kube.Api, settings: Settings) -> runtime.Controller:
         kinds=(KD_APP, KD_CONFIG, SERVICE, STATEFUL_SET),
         refs=partial(rules.related, system_namespace=settings.system_namespace),
     )
-    watches = kube.ReflectorSettings(missing_remedy=f"kubectl apply --server-side -f {_schemas_folder()}")
-    limits = runtime.Settings(workers=settings.workers, watches=watches)
+    limits = runtime.Settings(workers=settings.workers, watches=_watches())
     return runtime.Controller(api, KD_CLUSTER, desired, related=related, settings=limits)
+
+
+def holder(api: kube.Api, settings: Settings) -> runtime.Holder:
+    """Return what holds the apps that clusters of one Kubernetes cluster use."""
+    return runtime.Holder(
+        api, app_usage(settings.system_namespace), settings=runtime.HolderSettings(watches=_watches())
+    )
+
+
+def _watches() -> kube.ReflectorSettings:
+    return kube.ReflectorSettings(missing_remedy=f"kubectl apply --server-side -f {_schemas_folder()}")
 
 
 def _schemas_folder() -> str:
@@ -50,7 +61,8 @@ async def operate(settings: Settings) -> None:
         for context in contexts
     ]
 
-    def controllers(api: kube.Api) -> Iterator[runtime.Controller]:
+    def services(api: kube.Api) -> Iterator[runtime.Service]:
         yield controller(api, settings)
+        yield holder(api, settings)
 
-    await runtime.run_fleet(sites, controllers)
+    await runtime.run_fleet(sites, services)

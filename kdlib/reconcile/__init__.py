@@ -3,7 +3,7 @@
 Layer: shell.
 """
 
-from kdlib.reconcile.finalizer import CLEANUP
+from kdlib.reconcile.finalizer import CLEANUP, add_finalizer, has_finalizer, is_going, remove_finalizer
 from kdlib.reconcile.passes import Compute, Passed, Passes, PassSettings
 from kdlib.reconcile.recording import Recorder, Recording, Urgency, urgency_of
 from kdlib.reconcile.view import CLUSTER_INDEX, OWNER_INDEX, Related, View, cluster_terms, owner_terms
@@ -28,7 +28,11 @@ __all__ = [
     "Work",
     "WorkId",
     "Written",
+    "add_finalizer",
     "cluster_terms",
+    "has_finalizer",
+    "is_going",
     "owner_terms",
+    "remove_finalizer",
     "urgency_of",
 ]

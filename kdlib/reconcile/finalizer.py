@@ -18,9 +18,9 @@ CLEANUP = f"{ANNOTATION_PREFIX}cleanup"
 """The finalizer's name (1.6)."""
 
 
-def has_finalizer(root: Json) -> bool:
+def has_finalizer(root: Json, name: str = CLEANUP) -> bool:
     """Tell whether the root waits for us before it goes."""
-    return CLEANUP in dig(root, "metadata", "finalizers", default=[])
+    return name in dig(root, "metadata", "finalizers", default=[])
 
 
 def is_going(root: Json) -> bool:
@@ -28,17 +28,17 @@ def is_going(root: Json) -> bool:
     return dig(root, "metadata", "deletionTimestamp") is not None
 
 
-async def add_finalizer(api: Api, ref: Ref, root: Json) -> Json:
+async def add_finalizer(api: Api, ref: Ref, root: Json, name: str = CLEANUP) -> Json:
     """Add the finalizer to the very state of the root that was seen (RC-08); return the new state.
 
     Raises ConflictError where the root has changed meanwhile.
     """
-    return await _set(api, ref, root, [*dig(root, "metadata", "finalizers", default=[]), CLEANUP])
+    return await _set(api, ref, root, [*dig(root, "metadata", "finalizers", default=[]), name])
 
 
-async def remove_finalizer(api: Api, ref: Ref, root: Json) -> Json | None:
+async def remove_finalizer(api: Api, ref: Ref, root: Json, name: str = CLEANUP) -> Json | None:
     """Let go of a root that is to be deleted (RC-07); None where it is gone already."""
-    rest = [name for name in dig(root, "metadata", "finalizers", default=[]) if name != CLEANUP]
+    rest = [other for other in dig(root, "metadata", "finalizers", default=[]) if other != name]
     try:
         return await _set(api, ref, root, rest)
     except NotFoundError:

@@ -7,8 +7,9 @@ from kdlib.reconcile import PassSettings, Related
 from kdlib.runtime.containment import contained
 from kdlib.runtime.controller import Controller, Settings
 from kdlib.runtime.expectations import Expectations
-from kdlib.runtime.fleet import Site, run_fleet
+from kdlib.runtime.fleet import Service, Site, run_fleet
 from kdlib.runtime.followed import CHILDREN, Followed
+from kdlib.runtime.holder import Holder, HolderSettings, Usage
 from kdlib.runtime.queue import WorkQueue
 from kdlib.runtime.supervisor import SupervisorSettings, TaskSupervisor
 
@@ -17,12 +18,16 @@ __all__ = [
     "Controller",
     "Expectations",
     "Followed",
+    "Holder",
+    "HolderSettings",
     "PassSettings",
     "Related",
+    "Service",
     "Settings",
     "Site",
     "SupervisorSettings",
     "TaskSupervisor",
+    "Usage",
     "WorkQueue",
     "contained",
     "run_fleet",

@@ -1,0 +1,157 @@
+"""Holder: keeps a finalizer on objects of one kind for as long as others use them, so that they do not vanish.
+
+See https://kubernetes.io/docs/concepts/overview/working-with-objects/finalizers/.
+
+Layer: shell.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import anyio
+
+from kdlib.errors import ApiError, WorldError
+from kdlib.frozen import Json
+from kdlib.kube import Api, Backoff, Cache, Change, Identity, Reflector, ReflectorSettings, Selection, identity, pruned
+from kdlib.reconcile import add_finalizer, has_finalizer, is_going, remove_finalizer
+from kdlib.runtime.containment import contained, contained_now
+from kdlib.runtime.queue import WorkQueue
+from kdlib.wire import Kind, Ref
+
+__all__ = ["Holder", "HolderSettings", "Usage"]
+
+_log = logging.getLogger(__name__)
+
+Present = Callable[[Ref], bool]
+"""Tells whether an object of the held kind is there."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What it means that an object is used. All callables are pure, and get any JSON, however wrong.
+
+    `named_by` lists what a user may use, and `beside` what else may be used or not because an object of the held kind
+    comes or goes; `is_used` decides for one object, given all users. `kept` is what these read of a user.
+    """
+
+    held: Kind
+    users: Kind
+    finalizer: str
+    named_by: Callable[[Json], Iterable[Ref]]
+    is_used: Callable[[Ref, Sequence[Json], Present], bool]
+    beside: Callable[[Ref], Iterable[Ref]] = field(default=lambda _: ())
+    kept: Callable[[Json], Json] = field(default=pruned)
+
+
+@dataclass(frozen=True, slots=True)
+class HolderSettings:
+    """Limits of one holder: the back-off after failures, how long changes gather, and its watches."""
+
+    backoff: Backoff = field(default_factory=lambda: Backoff(0.1, 60.0))
+    gather_seconds: float = 0.01
+    watches: ReflectorSettings = field(default_factory=ReflectorSettings)
+
+
+class Holder:
+    """Holds what is used, and lets go of it when nobody uses it any more.
+
+    Guarantees: a finalizer is taken off only after the storage, not a cache, showed no user; without changes nothing is
+    sent but the watches; replicas side by side come to the same end.
+    Cancellation: at any time; what is held stays held.
+    """
+
+    def __init__(self, api: Api, usage: Usage, *, settings: HolderSettings | None = None) -> None:
+        self._api = api
+        self._usage = usage
+        self._settings = settings or HolderSettings()
+        self._held = Cache()
+        self._users = Cache(transform=usage.kept, indexes={"named": self._named})
+        self._queue: WorkQueue[Identity] = WorkQueue(backoff=self._settings.backoff)
+        self._written: dict[Identity, tuple[str, str]] = {}
+        self._held.subscribe(self._held_changed)
+        self._users.subscribe(self._user_changed)
+
+    async def run(self) -> None:
+        """Hold until cancelled."""
+        usage, watches = self._usage, self._settings.watches
+        async with anyio.create_task_group() as group:
+            for kind, cache in ((usage.held, self._held), (usage.users, self._users)):
+                group.start_soon(Reflector(self._api, Selection(kind), cache, optional=True, settings=watches).run)
+            await self._held.synced.wait()
+            await self._users.synced.wait()
+            while (key := await self._queue.get()) is not None:
+                try:
+                    await self._look_at(key)
+                finally:
+                    self._queue.done(key)
+
+    async def _look_at(self, key: Identity) -> None:
+        ref = Ref(self._usage.held, *key)
+        result = await contained(str(ref), lambda: self._hold_or_let_go(ref))
+        match result:
+            case WorldError():
+                asked = result.retry_after_seconds if isinstance(result, ApiError) else 0
+                self._queue.retry(key, at_least_seconds=asked)
+                _log.debug("%s: will be tried again: %s", ref, result)
+            case _:
+                self._queue.succeeded(key)
+
+    async def _hold_or_let_go(self, ref: Ref) -> None:
+        key = (ref.namespace, ref.name)
+        obj = self._held.get(*key)
+        if obj is None:
+            self._written.pop(key, None)
+            return
+        if key in self._written and not self._held.has_seen(ref, *self._written[key]):
+            return
+        finalizer, is_held = self._usage.finalizer, has_finalizer(obj, self._usage.finalizer)
+        is_used = self._usage.is_used(ref, self._users.find("named", _term(ref)), self._is_present)
+        if is_used and not is_held and not is_going(obj):
+            self._note(key, await add_finalizer(self._api, ref, obj, finalizer))
+            _log.info("%s: held, since it is in use", ref)
+        elif is_held and not is_used and not await self._is_used_in_storage(ref):
+            self._note(key, await remove_finalizer(self._api, ref, obj, finalizer))
+            _log.info("%s: let go, since nothing uses it", ref)
+
+    async def _is_used_in_storage(self, ref: Ref) -> bool:
+        users = (await self._api.list(self._usage.users)).items
+        held = (await self._api.list(self._usage.held)).items
+        present = {identity(item) for item in held}
+        return self._usage.is_used(ref, users, lambda other: (other.namespace, other.name) in present)
+
+    def _is_present(self, ref: Ref) -> bool:
+        return self._held.get(ref.namespace, ref.name) is not None
+
+    def _note(self, key: Identity, after: Json | None) -> None:
+        if after is not None:
+            self._written[key] = (str(after["metadata"]["uid"]), str(after["metadata"]["resourceVersion"]))
+
+    def _held_changed(self, change: Change) -> None:
+        key = identity(change.after or change.before or {})
+        if key is None:
+            return
+        self._soon(Ref(self._usage.held, *key))
+        if change.before is None or change.after is None:
+            for ref in self._usage.beside(Ref(self._usage.held, *key)):
+                self._soon(ref)
+
+    def _user_changed(self, change: Change) -> None:
+        for user in (change.before, change.after):
+            for ref in self._refs(user) if user else ():
+                self._soon(ref)
+
+    def _named(self, user: Json) -> Iterable[str]:
+        return {_term(ref) for ref in self._refs(user)}
+
+    def _refs(self, user: Json) -> tuple[Ref, ...]:
+        return contained_now(
+            f"{self._usage.users.name} {identity(user)}", lambda: tuple(self._usage.named_by(user)), ()
+        )
+
+    def _soon(self, ref: Ref) -> None:
+        self._queue.add_after((ref.namespace, ref.name), self._settings.gather_seconds)
+
+
+def _term(ref: Ref) -> str:
+    return f"{ref.namespace}/{ref.name}"
