@@ -51,6 +51,8 @@ class FieldError:
     type: str
     detail: str
     value: Any = _OMITTED
+    is_tolerated: bool = False
+    """True where it was so before: it is warned of, not refused."""
 
     @property
     def body(self) -> str:
@@ -88,7 +90,8 @@ def _shown(value: Any) -> str:
         case None:
             return "null"
         case _:
-            return orjson.dumps(value).decode()
+            text = orjson.dumps(value).decode()
+            return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
 def invalid_value(path: str, value: Any, detail: str) -> FieldError:

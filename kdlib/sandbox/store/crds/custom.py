@@ -9,8 +9,10 @@ from typing import Any
 
 from kdlib.frozen import Json, dig
 from kdlib.sandbox.store.behaviour import Behaviour
+from kdlib.sandbox.store.crds.compiling import compile_rules, has_rules
+from kdlib.sandbox.store.crds.correlation import Pair
 from kdlib.sandbox.store.crds.listtypes import duplicate_errors
-from kdlib.sandbox.store.crds.rules import Rules, compile_rules
+from kdlib.sandbox.store.crds.rules import NO_RULES, Rules
 from kdlib.sandbox.store.crds.structural import read_custom
 from kdlib.sandbox.store.crds.values import value_errors
 from kdlib.sandbox.store.decode import Reading
@@ -52,20 +54,18 @@ class CustomKind:
 
     def errors(self, new: Json, old: Json | None = None) -> list[FieldError]:
         """Return what is wrong with an object; what was wrong before, and unchanged, is let pass."""
-        found = list(self._shape_errors(new))
-        if old is not None and found:
-            before = set(map(str, self._shape_errors(old)))
-            found = [error for error in found if str(error) not in before]
+        pair = None if old is None else Pair(self.schema, new, old)
+        found = list(value_errors(self.schema, new, ""))
+        if found and pair is not None:
+            found = list(value_errors(self.schema, new, "", pair))
+        found += self._scale_errors(new)
+        if old is None or not any(duplicate_errors(self.schema, old, "")):
+            found += duplicate_errors(self.schema, new, "")
         if self.rules.is_empty:
             return found
         if any(error.type in _BLOCKING for error in found):
             return [*found, invalid_value("<nil>", None, _NOT_RUN)]
-        return [*found, *self.rules.errors(self.schema, new, old, "")]
-
-    def _shape_errors(self, obj: Json) -> Iterator[FieldError]:
-        yield from value_errors(self.schema, obj, "")
-        yield from self._scale_errors(obj)
-        yield from duplicate_errors(self.schema, obj, "")
+        return [*found, *self.rules.errors(new, old, "", pair)]
 
     def _scale_errors(self, obj: Json) -> Iterator[FieldError]:
         for field in ("specReplicasPath", "statusReplicasPath") if self.scale else ():
@@ -148,7 +148,7 @@ def _custom_kind(version: Json, schema: Schema, builtin: Schemas) -> CustomKind:
     return CustomKind(
         schema,
         builtin.definition(_METADATA),
-        compile_rules(schema, "")[0],
+        compile_rules(schema, "")[0] if has_rules(schema.raw) else NO_RULES,
         tuple(str(field["jsonPath"]).lstrip(".") for field in selectable),
         dig(version, "subresources", "scale"),
     )

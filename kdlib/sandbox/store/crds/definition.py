@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kdlib.frozen import Json, dig
-from kdlib.sandbox.store.crds.rules import compile_rules
+from kdlib.sandbox.store.crds.compiling import compile_rules
 from kdlib.sandbox.store.crds.shapes import schema_errors
 from kdlib.sandbox.store.faults import FieldError, invalid_value, required, unsupported
 from kdlib.sandbox.store.metadata import dns_subdomain_problems

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from kdlib.frozen import Json
+from kdlib.sandbox.store.crds.correlation import Pair
 from kdlib.sandbox.store.crds.formats import is_of_format
 from kdlib.sandbox.store.faults import FieldError, invalid_value, required, unsupported
 from kdlib.wire import Schema
@@ -38,9 +39,10 @@ def json_type(value: Any) -> str:
             return "object"
 
 
-def value_errors(schema: Schema, value: Any, path: str) -> Iterator[FieldError]:
-    """Yield what is wrong with a value."""
-    if value is None and schema.raw.get("nullable"):
+def value_errors(schema: Schema, value: Any, path: str, pair: Pair | None = None) -> Iterator[FieldError]:
+    """Yield what is wrong with a value; with a `pair`, parts that are unchanged are let pass, right or wrong."""
+    is_let_pass = pair is not None and pair.is_unchanged
+    if is_let_pass or (value is None and schema.raw.get("nullable")):
         return
     mismatch = _type_error(schema, value, path)
     if mismatch is not None:
@@ -56,9 +58,9 @@ def value_errors(schema: Schema, value: Any, path: str) -> Iterator[FieldError]:
         case int() | float():
             yield from _number_errors(schema.raw, value, path)
         case list():
-            yield from _list_errors(schema, value, path)
+            yield from _list_errors(schema, value, path, pair)
         case dict():
-            yield from _map_errors(schema, value, path)
+            yield from _map_errors(schema, value, path, pair)
     yield from _composition_errors(schema, value, path)
 
 
@@ -149,11 +151,11 @@ def _number_errors(raw: Json, value: float, path: str) -> Iterator[FieldError]:
 # --- containers -----------------------------------------------------------------------------------------------------
 
 
-def _list_errors(schema: Schema, value: list[Any], path: str) -> Iterator[FieldError]:
+def _list_errors(schema: Schema, value: list[Any], path: str, pair: Pair | None) -> Iterator[FieldError]:
     raw = schema.raw
     if isinstance(raw.get("items"), Mapping):
         for index, item in enumerate(value):
-            yield from value_errors(schema.items, item, f"{path}[{index}]")
+            yield from value_errors(schema.items, item, f"{path}[{index}]", pair and pair.index(index))
     least, most = raw.get("minItems"), raw.get("maxItems")
     if least is not None and len(value) < least:
         yield invalid_value(path, len(value), f"{path} in body should have at least {least} items")
@@ -163,14 +165,14 @@ def _list_errors(schema: Schema, value: list[Any], path: str) -> Iterator[FieldE
         yield FieldError(path, "FieldValueDuplicate", f"{path} in body shouldn't contain duplicates", value)
 
 
-def _map_errors(schema: Schema, value: Json, path: str) -> Iterator[FieldError]:
+def _map_errors(schema: Schema, value: Json, path: str, pair: Pair | None) -> Iterator[FieldError]:
     yield from _property_count_errors(schema.raw, len(value), path)
     extra = schema.additional if isinstance(schema.raw.get("additionalProperties"), Mapping) else None
     start = f"{path}." if path else ""
     for name in sorted(value):
         node = schema.fields.get(name) or extra
         if node is not None:
-            yield from value_errors(node, value[name], start + name)
+            yield from value_errors(node, value[name], start + name, pair and pair.key(name))
     yield from (required(start + name) for name in _demanded(schema) if name not in value)
 
 
