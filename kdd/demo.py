@@ -4,6 +4,7 @@ Layer: shell.
 """
 
 import asyncio
+import signal
 import time
 from pathlib import Path
 
@@ -33,6 +34,7 @@ __all__ = ["DemoError", "demo"]
 CLUSTER = Ref(KD_CLUSTER, "default", "dask")
 _LEFTOVERS = (STATEFUL_SET, SERVICE, POD, PERSISTENT_VOLUME_CLAIM, CONTROLLER_REVISION, KD_CLUSTER)
 _PATIENCE_SECONDS = 120.0
+_TERMINATED = 128 + signal.SIGTERM
 
 
 class DemoError(KubeDirectorError):
@@ -40,7 +42,22 @@ class DemoError(KubeDirectorError):
 
 
 async def demo(settings: Settings, *, keep: bool) -> None:
-    """Run the demo; raises DemoError where something is not as the story tells it."""
+    """Run the demo; raises DemoError where something is not as the story tells it.
+
+    Cancellation, and SIGTERM too, take everything down first; SIGTERM then ends the process with exit code 143.
+    """
+    story = asyncio.ensure_future(_tell(settings, keep=keep))
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, story.cancel)
+    try:
+        await story
+    except asyncio.CancelledError:
+        this = asyncio.current_task()
+        if this is not None and this.cancelling():
+            raise
+        raise SystemExit(_TERMINATED) from None
+
+
+async def _tell(settings: Settings, *, keep: bool) -> None:
     console = Console(highlight=False, soft_wrap=True)
     async with open_stage(settings, console) as stage:
         began = time.monotonic()

@@ -6,12 +6,14 @@ Layer: shell.
 import asyncio
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import typer
 
 from kdd.settings import Settings
-from kdd.stage import install_crds
+from kdd.stage import install_crds, kubeconfig_in_memory, own_kubeconfig
 from kdlib import kube
 from kdlib import sandbox as embedded
 from kdlib.errors import Problem, RefusedError
@@ -31,24 +33,16 @@ async def sandbox(
     if kubeconfig is not None:
         _refuse_unless_free(kubeconfig)
     options = embedded.SandboxOptions(images=dict(map(_image, images)), any_image=any_image)
-    path = kubeconfig or settings.cache / f"sandbox-{os.getpid()}.kubeconfig"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = kubeconfig or own_kubeconfig(settings.cache)
     async with embedded.Sandbox(options) as running:
         embedded.collect_seldom()
-        part, written = path.with_name(f".{path.name}.{os.getpid()}.part"), None
-        try:
-            running.write_kubeconfig(part)
-            async with kube.connect(kubeconfig=str(part)) as api:
+        with kubeconfig_in_memory(running) as inside:
+            async with kube.connect(kubeconfig=inside) as api:
                 if crds:
                     await install_crds(api)
-                _publish(part, path)
-                written = path.stat().st_ino
-                typer.echo(f"API server {running.url}\nkubeconfig {path}")
-                await _until_signal_showing_ports(api, running.host)
-        finally:
-            part.unlink(missing_ok=True)
-            if path.exists() and path.stat().st_ino == written:
-                path.unlink()
+                with _published(running, path):
+                    typer.echo(f"API server {running.url}\nkubeconfig {path}")
+                    await _until_signal_showing_ports(api, running.host)
 
 
 def _refuse_unless_free(path: Path) -> None:
@@ -62,13 +56,23 @@ def _refuse_unless_free(path: Path) -> None:
         )
 
 
-def _publish(part: Path, path: Path) -> None:
-    """Give the file its name, unless somebody else took that meanwhile."""
+@contextmanager
+def _published(running: embedded.Sandbox, path: Path) -> Iterator[None]:
+    """Write the file, whole from its first moment, unless somebody took its name meanwhile; remove it at the end."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    running.write_kubeconfig(part)
+    written = part.stat().st_ino
     try:
         path.hardlink_to(part)
     except FileExistsError:
         _refuse_unless_free(path)
-    part.unlink()
+    finally:
+        part.unlink()
+    try:
+        yield
+    finally:
+        if path.exists() and path.stat().st_ino == written:
+            path.unlink()
 
 
 def _image(text: str) -> tuple[str, Path]:

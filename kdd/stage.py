@@ -5,8 +5,8 @@ Layer: shell.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from kdlib.errors import KubeDirectorError
 from kdlib.frozen import Json, dig
 from kdlib.wire import Kind, Ref
 
-__all__ = ["Stage", "install_crds", "open_stage"]
+__all__ = ["Stage", "install_crds", "kubeconfig_in_memory", "open_stage", "own_kubeconfig"]
 
 _IMAGE = "kubedirector/dask:2026.8"
 _CRD = Kind("apiextensions.k8s.io/v1", "CustomResourceDefinition", namespaced=False)
@@ -73,8 +73,7 @@ class Stage:
 
     def write_kubeconfig(self) -> Path:
         """Write the sandbox's kubeconfig into the cache folder, for its owner alone."""
-        self.settings.cache.mkdir(parents=True, exist_ok=True)
-        path = self.settings.cache / f"demo-{os.getpid()}.kubeconfig"
+        path = own_kubeconfig(self.settings.cache)
         self.embedded.write_kubeconfig(path)
         return path
 
@@ -88,22 +87,37 @@ async def open_stage(settings: Settings, console: Console) -> AsyncIterator[Stag
     options = sandbox.SandboxOptions(images={_IMAGE: image})
     async with sandbox.Sandbox(options) as embedded:
         console.print(f"embedded cluster at {embedded.url}")
-        # The kubeconfig lies in memory alone, so that no file outlives a killed process.
-        descriptor = os.memfd_create("kubeconfig")
-        os.write(descriptor, embedded.kubeconfig.encode())
-        reachable = replace(settings, kubeconfig=f"/proc/{os.getpid()}/fd/{descriptor}", contexts=())
-        try:
-            async with kube.connect(kubeconfig=reachable.kubeconfig) as api:
+        with kubeconfig_in_memory(embedded) as kubeconfig:
+            async with kube.connect(kubeconfig=kubeconfig) as api:
                 await install_crds(api)
-                daemon = asyncio.create_task(operate(reachable))
+                daemon = asyncio.create_task(operate(replace(settings, kubeconfig=kubeconfig, contexts=())))
                 try:
                     yield Stage(console, settings, embedded, api)
                 finally:
                     daemon.cancel()
                     with suppress(asyncio.CancelledError):
                         await daemon
-        finally:
-            os.close(descriptor)
+
+
+def own_kubeconfig(cache: Path) -> Path:
+    """Return where in the cache folder this process may keep a kubeconfig; removes those of processes that ended."""
+    cache.mkdir(parents=True, exist_ok=True)
+    for path in cache.glob("sandbox-*.kubeconfig"):
+        owner = path.name.removeprefix("sandbox-").removesuffix(".kubeconfig")
+        if owner.isdecimal() and (owner == str(os.getpid()) or not Path("/proc", owner).exists()):
+            path.unlink(missing_ok=True)
+    return cache / f"sandbox-{os.getpid()}.kubeconfig"
+
+
+@contextmanager
+def kubeconfig_in_memory(embedded: sandbox.Sandbox) -> Iterator[str]:
+    """Give a path of the sandbox's kubeconfig for this process alone; no file outlives it, even killed."""
+    descriptor = os.memfd_create("kubeconfig")
+    try:
+        os.write(descriptor, embedded.kubeconfig.encode())
+        yield f"/proc/{os.getpid()}/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
 
 
 async def install_crds(api: kube.Api) -> None:

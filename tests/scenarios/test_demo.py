@@ -26,9 +26,9 @@ class Demo:
         self.mark = mark
         self.lines = []
 
-    async def start(self):
+    async def start(self, *options):
         self.process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "kdd", "demo"),
+            *(sys.executable, "-m", "kdd", "demo", *options),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, MARK: self.mark, "COLUMNS": "120"},
@@ -58,10 +58,10 @@ class Demo:
 
 
 @pytest.fixture
-async def demo(monkeypatch):
+async def demo(request):
     started = Demo(uuid.uuid4().hex)
     await app_image(catalog("dask"), read_settings().cache)
-    await started.start()
+    await started.start(*getattr(request, "param", ()))
     yield started
     if started.process.returncode is None:
         started.process.kill()
@@ -87,7 +87,9 @@ async def test_the_demo_comes_out_as_the_story_tells(demo):
 
 
 @pytest.mark.parametrize(
-    ("how", "ended_with"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)], ids=["killed", "interrupted"]
+    ("how", "ended_with"),
+    [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)],
+    ids=["killed", "interrupted", "terminated"],
 )
 @pytest.mark.parametrize("moment", ["embedded cluster at", "creating", "configured after"])
 async def test_a_demo_that_is_ended_leaves_nothing(demo, how, ended_with, moment):
@@ -96,6 +98,19 @@ async def test_a_demo_that_is_ended_leaves_nothing(demo, how, ended_with, moment
         demo.process.send_signal(how)
         await demo.read_until("")
         assert await demo.process.wait() == ended_with, "\n".join(demo.lines)
+    assert demo.left() == []
+
+
+@pytest.mark.parametrize("demo", [("--keep",)], indirect=True)
+async def test_a_demo_that_is_kept_takes_its_kubeconfig_with_it(demo):
+    kubeconfig = read_settings().cache / f"sandbox-{demo.process.pid}.kubeconfig"
+    async with asyncio.timeout(240):
+        await demo.read_until("Ctrl-C ends it")
+        assert kubeconfig.exists()
+        demo.process.terminate()
+        await demo.read_until("")
+        assert await demo.process.wait() == 143, "\n".join(demo.lines)
+    assert not kubeconfig.exists()
     assert demo.left() == []
 
 
