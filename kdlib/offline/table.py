@@ -51,6 +51,7 @@ OWN_RULES: Mapping[str, OwnRule] = {
     "CK-P-07": OwnRule("the start script handles events that exist", "warning"),
     "CK-P-08": OwnRule("the start script handles the events that its app asks for", "warning"),
     "CK-P-09": OwnRule("a setup package asks for services and roles that its app has", "warning"),
+    "CK-P-10": OwnRule("the start script's interpreter is one that the usual images have", "warning"),
 }
 """Each rule by its id."""
 

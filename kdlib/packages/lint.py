@@ -4,6 +4,7 @@ Layer: pure.
 """
 
 import posixpath
+import re
 from collections.abc import Iterator
 
 from kdlib.errors import Problem
@@ -11,11 +12,14 @@ from kdlib.packages.archive import START_SCRIPT, PackageEntry, SetupPackage
 
 __all__ = ["package_problems"]
 
+_USUAL = re.compile(r"sh|bash|dash|perl|python(3(\.\d+)?|2(\.\d+)?)?")
 _INSIDE = "link inside the package"
 
 
 def package_problems(package: SetupPackage) -> Iterator[Problem]:
-    """Yield everything wrong with a package; paths are those inside the archive, rules `CK-P-02` to `CK-P-06`.
+    """Yield everything wrong with a package; paths are those inside the archive.
+
+    Rules `CK-P-02` to `CK-P-06`, and `CK-P-10`, which is a warning.
 
     A member runs `/opt/guestconfig/*/startscript`, so there must be exactly one folder with one (specification 5.3).
     """
@@ -42,6 +46,7 @@ def _start_script(package: SetupPackage) -> Iterator[Problem]:
     for script in scripts:
         if script.kind == "file":
             yield from _script_file(script, package.first_line)
+            yield from _script_lines(script, dict(package.scripts).get(script.path, b""))
         elif script.kind not in {"link", "hardlink"}:
             yield Problem(script.path, "is no file", "make it an executable file", "CK-P-03")
 
@@ -54,8 +59,28 @@ def _script_file(script: PackageEntry, first_line: bytes) -> Iterator[Problem]:
     elif not first_line.startswith((b"#!", b"\x7fELF")):
         remedy = "begin it with #! and an interpreter"
         yield Problem(script.path, "does not name its interpreter", remedy, "CK-P-05")
-    elif first_line.startswith(b"#!") and first_line.rstrip(b"\n").endswith(b"\r"):
-        yield Problem(script.path, "has Windows line ends", "save it with line feeds only", "CK-P-05")
+
+
+def _script_lines(script: PackageEntry, text: bytes) -> Iterator[Problem]:
+    """Yield what keeps a script from running: a carriage return is part of a word for every shell."""
+    lines = text.split(b"\n")
+    windows = next((number for number, line in enumerate(lines, start=1) if line.endswith(b"\r")), 0)
+    if windows:
+        what = f"has Windows line ends, the first in line {windows}"
+        yield Problem(script.path, what, "save it with line feeds only", "CK-P-05")
+    words = lines[0].removeprefix(b"#!").decode("utf-8", "replace").split()
+    if words and not _is_usual(words):
+        what = f"names the interpreter {' '.join(words)!r}, which few images have"
+        yield Problem(script.path, what, "make sure that the app's image has it, or use /bin/sh", "CK-P-10")
+
+
+def _is_usual(words: list[str]) -> bool:
+    """Tell whether the usual images have the interpreter: a shell, Python or Perl, by its path or by env."""
+    if words[0] in ("/usr/bin/env", "/bin/env"):
+        named = next((word for word in words[1:] if not word.startswith("-") and "=" not in word), "")
+        return _USUAL.fullmatch(named) is not None
+    folder, _, name = words[0].rpartition("/")
+    return folder in ("/bin", "/usr/bin") and _USUAL.fullmatch(name) is not None
 
 
 def _safe(entry: PackageEntry) -> Iterator[Problem]:

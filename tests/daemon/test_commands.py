@@ -53,6 +53,45 @@ def test_a_package_is_written_to_a_file_outside_of_it(told, package, tmp_path):
     assert (code, "is no folder" in words) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("text", "mode", "words"),
+    [
+        ("#!/bin/sh\necho a\r\n", 0o755, "has Windows line ends, the first in line 2; save it with line feeds only"),
+        ("#!/bin/sh\r\n", 0o755, "has Windows line ends, the first in line 1"),
+        ("", 0o755, "is empty"),
+        ("echo a\n", 0o755, "does not name its interpreter"),
+    ],
+)
+def test_a_start_script_that_cannot_run_is_not_packed(told, package, tmp_path, text, mode, words):
+    (package / "app" / "startscript").write_text(text, newline="")
+    code, output = told("pack", package, "-o", tmp_path / "a.tgz")
+    assert (code, "kdd: pack: app/startscript: " in output, words in output) == (2, True, True)
+    assert not (tmp_path / "a.tgz").exists()
+
+
+@pytest.mark.parametrize(
+    ("first", "usual"),
+    [
+        ("#!/bin/sh", True),
+        ("#! /usr/bin/env -S python3 -u", True),
+        ("#!/usr/bin/python3.11", True),
+        ("#!/usr/bin/zsh", False),
+        ("#!/usr/bin/env node", False),
+        ("#!/opt/tool/bin/bash", False),
+    ],
+)
+def test_an_interpreter_that_few_images_have_is_a_warning(told, package, tmp_path, first, usual):
+    (package / "app" / "startscript").write_text(f"{first}\n")
+    code, output = told("pack", package, "-o", tmp_path / "a.tgz")
+    assert (code, "which few images have" in output) == (0, not usual)
+
+
+def test_a_start_script_that_is_not_executable_is_packed_with_a_warning(told, package, tmp_path):
+    (package / "app" / "startscript").chmod(0o644)
+    code, output = told("pack", package, "-o", tmp_path / "a.tgz")
+    assert (code, "is not executable" in output, "run chmod +x" in output) == (0, True, True)
+
+
 def test_a_log_has_a_known_form(told):
     code, output = told("run", "--log-format", "xml")
     assert (code, "console" in output) == (2, True)
