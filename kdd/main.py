@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 import kdlib
-from kdd.settings import Settings, read_settings
+from kdd.settings import Settings, WebhookSettings, read_settings
 from kdlib.errors import KubeDirectorError, RefusedError
 
 __all__ = ["main"]
@@ -67,6 +67,27 @@ def run(
         str | None, typer.Option(metavar="NAME", help="Namespace of the system catalogue and the global config.")
     ] = None,
     log_format: Annotated[str, typer.Option(metavar="console|json", help="Form of the log on stderr.")] = "console",
+    webhook: Annotated[
+        bool | None,
+        typer.Option("--webhook/--no-webhook", help="Serve the admission webhook. Default: yes in a pod, else no."),
+    ] = None,
+    webhook_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where the API server reaches us from outside of its cluster.")
+    ] = None,
+    webhook_host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = "0.0.0.0",
+    webhook_port: Annotated[int, typer.Option(metavar="PORT", min=1, max=65535, help="Port to listen on.")] = 8443,
+    webhook_service: Annotated[
+        str, typer.Option(metavar="NAME", help="Service that leads to us, in the system namespace.")
+    ] = "kubedirector-webhook",
+    webhook_secret: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Secret with a certificate that somebody else renews.")
+    ] = None,
+    webhook_certificates: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Folder with tls.crt, tls.key and ca.crt, read again.")
+    ] = None,
+    check_access: Annotated[
+        bool, typer.Option(help="Check what a user refers to against the user's own rights.")
+    ] = True,
 ) -> None:
     """Look after all clusters, on one or several Kubernetes clusters, until a signal says stop."""
     from kdd.run import run as command
@@ -74,14 +95,38 @@ def run(
     if log_format not in ("console", "json"):
         raise typer.BadParameter(f"{log_format!r} is neither console nor json", param_hint="--log-format")
     found = read_settings()
+    in_cluster = found.in_cluster and kubeconfig is None and not context
+    asked = WebhookSettings(
+        host=webhook_host,
+        port=webhook_port,
+        url=webhook_url,
+        service=webhook_service,
+        secret=webhook_secret,
+        certificates=webhook_certificates,
+        check_access=check_access,
+    )
     settings = Settings(
         cache=found.cache,
         kubeconfig=kubeconfig or found.kubeconfig,
         contexts=tuple(context),
         system_namespace=system_namespace or found.system_namespace,
         log_format=log_format,
+        webhook=asked if (in_cluster or webhook_url is not None if webhook is None else webhook) else None,
+        in_cluster=in_cluster,
     )
     _run(command(settings))
+
+
+webhook_commands = typer.Typer(help="The admission webhook.", no_args_is_help=True)
+app.add_typer(webhook_commands, name="webhook")
+
+
+@webhook_commands.command("remove")
+def remove_webhook(kubeconfig: Kubeconfig = None, context: Context = None) -> None:
+    """Deregister the webhook: from then on the API server asks nobody."""
+    from kdd.webhook import remove as command
+
+    _run(command(kubeconfig or read_settings().kubeconfig, context))
 
 
 @app.command()

@@ -10,6 +10,7 @@ import kdlib
 from kdd.app_use import app_usage
 from kdd.data import relative, schemas
 from kdd.settings import Settings
+from kdd.webhook import LeftoverRegistration, check_webhook, webhook
 from kdlib import kube, rules, runtime
 from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, SERVICE, STATEFUL_SET
 
@@ -53,6 +54,7 @@ async def operate(settings: Settings) -> None:
     Raises RefusedError at once for a context or credentials that cannot be read; a Kubernetes cluster that cannot be
     reached is tried again, and disturbs no other.
     """
+    check_webhook(settings)
     contexts = settings.contexts or (None,)
     for context in contexts:
         (await kube.load_access(kubeconfig=settings.kubeconfig, context=context)).close()
@@ -64,5 +66,6 @@ async def operate(settings: Settings) -> None:
     def services(api: kube.Api) -> Iterator[runtime.Service]:
         yield controller(api, settings)
         yield holder(api, settings)
+        yield webhook(api, settings, settings.webhook) if settings.webhook else LeftoverRegistration(api)
 
     await runtime.run_fleet(sites, services)

@@ -8,7 +8,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Settings", "read_settings"]
+__all__ = ["Settings", "WebhookSettings", "read_settings"]
+
+
+@dataclass(frozen=True)
+class WebhookSettings:
+    """How `kdd run` serves the admission webhook."""
+
+    host: str = "0.0.0.0"
+    """Address to listen on."""
+    port: int = 8443
+    """Port to listen on."""
+    url: str | None = None
+    """URL at which the API server reaches us from outside of its cluster; None: through the Service."""
+    service: str = "kubedirector-webhook"
+    """Service through which the API server reaches us, in the system namespace."""
+    secret: str | None = None
+    """Secret of the system namespace with a certificate that somebody else renews; None: we make and renew it."""
+    certificates: Path | None = None
+    """Folder with tls.crt, tls.key and ca.crt, instead of a Secret."""
+    check_access: bool = True
+    """Whether what a user refers to is checked against the user's own rights."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +46,23 @@ class Settings:
     workers: int = 20
     """Passes that may run at once, for each Kubernetes cluster."""
     log_format: str = "console"
+    webhook: WebhookSettings | None = None
+    """How to serve the webhook; None: not at all."""
+    in_cluster: bool = False
+    """Whether this process runs in a pod, and nothing but its service account tells which API server to use."""
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the environment: KUBEDIRECTOR_CACHE or XDG_CACHE_HOME, KUBECONFIG, MY_NAMESPACE."""
+    """Read the environment: KUBEDIRECTOR_CACHE or XDG_CACHE_HOME, KUBECONFIG, MY_NAMESPACE, KUBERNETES_SERVICE_HOST."""
     found = os.environ if environ is None else environ
-    home = Path(found.get("XDG_CACHE_HOME") or Path(found.get("HOME") or "/") / ".cache")
+    user = Path(found.get("HOME") or "/")
+    home = Path(found.get("XDG_CACHE_HOME") or user / ".cache")
+    kubeconfig = found.get("KUBECONFIG") or None
     return Settings(
         cache=Path(found.get("KUBEDIRECTOR_CACHE") or home / "kubedirector"),
-        kubeconfig=found.get("KUBECONFIG") or None,
+        kubeconfig=kubeconfig,
         system_namespace=found.get("MY_NAMESPACE") or "kubedirector",
+        in_cluster=bool(found.get("KUBERNETES_SERVICE_HOST"))
+        and kubeconfig is None
+        and not (user / ".kube" / "config").exists(),
     )

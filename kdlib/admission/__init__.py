@@ -5,14 +5,23 @@ Layer: shell.
 
 from kdlib.admission.certificates import Certificates, Lifetimes
 from kdlib.admission.endpoints import ENDPOINTS, Endpoint
-from kdlib.admission.registrar import deregister
+from kdlib.admission.registrar import deregister, registered_refs
 from kdlib.admission.server import Limits
-from kdlib.admission.settings import AtUrl, InFiles, InService, MadeHere, MadeOutside, Registration
+from kdlib.admission.settings import (
+    AtUrl,
+    CertificateSource,
+    InFiles,
+    InService,
+    MadeHere,
+    MadeOutside,
+    Registration,
+)
 from kdlib.admission.webhook import Settings, Webhook, serve
 
 __all__ = [
     "ENDPOINTS",
     "AtUrl",
+    "CertificateSource",
     "Certificates",
     "Endpoint",
     "InFiles",
@@ -25,5 +34,6 @@ __all__ = [
     "Settings",
     "Webhook",
     "deregister",
+    "registered_refs",
     "serve",
 ]

@@ -12,7 +12,7 @@ from kdlib.frozen import Json
 from kdlib.kube import Api
 from kdlib.wire import SERVICE, Ref
 
-__all__ = ["Registrar", "deregister"]
+__all__ = ["Registrar", "deregister", "registered_refs"]
 
 _log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ class Registrar:
     @property
     def refs(self) -> tuple[Ref, ...]:
         """Return both configurations."""
-        return _refs(self._registration.name)
+        return registered_refs(self._registration.name)
 
     async def register(self, authorities: str) -> bool:
         """Make the registration true; tell whether anything had to be written. Raises WorldError."""
@@ -81,7 +81,7 @@ class Registrar:
 async def deregister(api: Api, name: str = Registration().name) -> tuple[Ref, ...]:
     """Remove both configurations; return those that were there. Raises WorldError."""
     removed = []
-    for ref in _refs(name):
+    for ref in registered_refs(name):
         try:
             await api.delete(ref)
         except NotFoundError:
@@ -90,5 +90,6 @@ async def deregister(api: Api, name: str = Registration().name) -> tuple[Ref, ..
     return tuple(removed)
 
 
-def _refs(name: str) -> tuple[Ref, Ref]:
+def registered_refs(name: str = Registration().name) -> tuple[Ref, Ref]:
+    """Return both configurations of this name."""
     return Ref(MUTATING, "", name), Ref(VALIDATING, "", name)

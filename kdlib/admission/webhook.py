@@ -23,7 +23,7 @@ from kdlib.admission.sources import FolderSource, ForeignSecretSource, OwnSecret
 from kdlib.admission.tls import ServerTls
 from kdlib.errors import ApiError, RefusedError, WorldError
 from kdlib.frozen import Json, dig
-from kdlib.kube import Api, Backoff, Cache, Change, Reflector, Selection
+from kdlib.kube import Api, Backoff, Cache, Change, Reflector, ReflectorSettings, Selection
 from kdlib.wire import KD_APP, KD_CONFIG, SECRET, Kind, Ref, Request
 
 __all__ = ["Settings", "Webhook", "serve"]
@@ -55,6 +55,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     lifetimes: Lifetimes = field(default_factory=Lifetimes)
     backoff: Backoff = field(default_factory=lambda: Backoff(0.2, 30.0))
+    watches: ReflectorSettings = field(default_factory=ReflectorSettings)
     clock: Callable[[], datetime] = field(default=_now)
 
 
@@ -191,13 +192,17 @@ class Webhook:
                 return
 
     def _reflectors(self) -> list[Reflector]:
-        made = [Reflector(self._api, Selection(kind), cache, optional=True) for kind, cache in self._caches.items()]
+        watches = self._settings.watches
+        made = [
+            Reflector(self._api, Selection(kind), cache, optional=True, settings=watches)
+            for kind, cache in self._caches.items()
+        ]
         secret = self._source.secret
         for ref in (*self._registrar.refs, *((secret,) if secret else ())):
             cache = Cache(transform=_bare)
             cache.subscribe(self._stirred)
             selection = Selection(ref.kind, ref.namespace, fields=f"metadata.name={ref.name}")
-            made.append(Reflector(self._api, selection, cache))
+            made.append(Reflector(self._api, selection, cache, settings=watches))
         return made
 
     def _stirred(self, _: Change) -> None:

@@ -1,0 +1,113 @@
+"""The admission webhook of the daemon, and `kdd webhook remove`.
+
+Layer: shell.
+"""
+
+import logging
+from urllib.parse import urlsplit
+
+import typer
+
+from kdd.settings import Settings, WebhookSettings
+from kdlib import admission, kube
+from kdlib.errors import Problem, RefusedError, WorldError
+
+__all__ = ["LeftoverRegistration", "check_webhook", "remove", "webhook"]
+
+_log = logging.getLogger(__name__)
+
+_LEFTOVER = (
+    "%s: %s is there, and this daemon serves no webhook: unless another one does, writes of apps and clusters are "
+    "refused; remove it: kdd webhook remove"
+)
+
+
+def check_webhook(settings: Settings) -> None:
+    """Raise RefusedError where the webhook cannot be served as it is asked for."""
+    wanted = settings.webhook
+    if wanted is not None:
+        problems = [*_where(settings, wanted), *_certificates(wanted)]
+        if problems:
+            raise RefusedError("kdd run", problems)
+
+
+def _where(settings: Settings, wanted: WebhookSettings) -> list[Problem]:
+    if len(settings.contexts) > 1:
+        what = "one daemon serves the webhook of one Kubernetes cluster"
+        return [Problem("--webhook", what, "run one daemon for each context, or give --no-webhook")]
+    if wanted.url is None and not settings.in_cluster:
+        what = "outside of its cluster the API server must be told how to reach us"
+        return [Problem("--webhook", what, "give --webhook-url https://HOST:PORT, or --no-webhook")]
+    if wanted.url is not None:
+        parts = urlsplit(wanted.url)
+        if parts.scheme != "https" or not parts.hostname or parts.path not in ("", "/") or parts.query:
+            return [Problem("--webhook-url", f"{wanted.url!r} is not https://HOST:PORT", "name host and port")]
+    return []
+
+
+def _certificates(wanted: WebhookSettings) -> list[Problem]:
+    if wanted.secret is not None and wanted.certificates is not None:
+        what = "the certificate comes from a Secret or from files"
+        return [Problem("--webhook-secret", what, "leave out this or --webhook-certificates")]
+    if wanted.certificates is not None and not wanted.certificates.is_dir():
+        return [Problem("--webhook-certificates", f"{str(wanted.certificates)!r} is no folder", "name the folder")]
+    return []
+
+
+def webhook(api: kube.Api, settings: Settings, wanted: WebhookSettings) -> admission.Webhook:
+    """Return the webhook of one Kubernetes cluster."""
+    namespace = settings.system_namespace
+    return admission.Webhook(
+        api,
+        admission.Settings(
+            place=_place(wanted, namespace),
+            certificates=_source(wanted, namespace),
+            system_namespace=namespace,
+            host=wanted.host,
+            port=wanted.port,
+            check_access=wanted.check_access,
+        ),
+    )
+
+
+def _place(wanted: WebhookSettings, namespace: str) -> admission.AtUrl | admission.InService:
+    if wanted.url is None:
+        return admission.InService(namespace, wanted.service)
+    return admission.AtUrl(str(urlsplit(wanted.url).hostname), wanted.url.rstrip("/"))
+
+
+def _source(wanted: WebhookSettings, namespace: str) -> admission.CertificateSource:
+    if wanted.certificates is not None:
+        return admission.InFiles(wanted.certificates)
+    if wanted.secret is not None:
+        return admission.MadeOutside(namespace, wanted.secret)
+    return admission.MadeHere(namespace)
+
+
+class LeftoverRegistration:
+    """Tells, where no webhook is served, that one is registered: then every write of apps and clusters is refused."""
+
+    def __init__(self, api: kube.Api) -> None:
+        self._api = api
+
+    async def run(self) -> None:
+        """Look once."""
+        for ref in admission.registered_refs():
+            try:
+                found = await self._api.get(ref)
+            except WorldError as error:
+                _log.debug("%s: %s is not there, or cannot be read: %s", self._api.name, ref, error)
+                continue
+            if found.get("kind") == ref.kind.name:
+                _log.warning(_LEFTOVER, self._api.name, ref)
+                return
+
+
+async def remove(kubeconfig: str | None, context: str | None) -> None:
+    """Deregister the webhook, so that the API server asks nobody any more."""
+    async with kube.connect(kubeconfig=kubeconfig, context=context) as api:
+        removed = await admission.deregister(api)
+    for ref in removed:
+        typer.echo(f"{ref} removed")
+    if not removed:
+        typer.echo("no webhook is registered")
