@@ -35,13 +35,15 @@ class Problem:
     """One thing wrong with what a user wrote.
 
     `path` names the field (`spec.roles[worker].members`), `what` says what is wrong with it, lowercase and
-    without a full stop, `remedy` what to do about it, and `rule` the id of the rule that found it.
+    without a full stop, `remedy` what to do about it, and `rule` the id of the rule that found it. Of several problems
+    those of the lowest `rank` are told first: what others may come from.
     """
 
     path: str
     what: str
     remedy: str = ""
     rule: str = ""
+    rank: int = 0
 
     def __str__(self) -> str:
         text = f"{self.path}: {self.what}"
@@ -49,11 +51,11 @@ class Problem:
 
 
 class RefusedError(KubeDirectorError):
-    """What a user wrote cannot be done; `problems` lists everything wrong with it, sorted."""
+    """What a user wrote cannot be done; `problems` lists everything wrong with it, by rank and path."""
 
     def __init__(self, subject: str, problems: Iterable[Problem]) -> None:
         self.subject = subject
-        self.problems = tuple(sorted(problems))
+        self.problems = tuple(sorted(problems, key=lambda problem: (problem.rank, problem)))
         super().__init__(f"{subject}: " + "; ".join(map(str, self.problems)))
 
 

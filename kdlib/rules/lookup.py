@@ -30,7 +30,7 @@ from kdlib.rules.meaning import app_meaning
 from kdlib.rules.naming import open_names
 from kdlib.wire import CONTROLLER_REVISION, KD_APP, KD_CONFIG, Ref
 
-__all__ = ["FoundApp", "changed_app", "find_app", "find_config", "own_copy", "related"]
+__all__ = ["FoundApp", "app_places", "changed_app", "find_app", "find_config", "own_copy", "related"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +52,18 @@ def related(cluster: Json, system_namespace: str) -> tuple[Ref, ...]:
     configuration, and the objects that may hold the names that the cluster has not reserved yet. Works on any
     object, however wrong; a name that no object can have is looked for nowhere.
     """
+    config = Ref(KD_CONFIG, system_namespace, CONFIG_NAME)
+    return tuple(dict.fromkeys([*app_places(cluster, system_namespace), config, *open_names(cluster)]))
+
+
+def app_places(cluster: Json, system_namespace: str) -> tuple[Ref, ...]:
+    """Return where the app that a cluster names may be, in the order in which it is looked for (CL-V-10)."""
     namespace = str(dig(cluster, "metadata", "namespace", default=""))
     app, catalog = dig(cluster, "spec", "app"), dig(cluster, "spec", "appCatalog")
-    refs = []
-    if isinstance(app, str) and is_dns_subdomain(app):
-        places = {"local": (namespace,), "system": (system_namespace,)}.get(str(catalog), (namespace, system_namespace))
-        refs += [Ref(KD_APP, place, app) for place in places]
-    refs.append(Ref(KD_CONFIG, system_namespace, CONFIG_NAME))
-    return tuple(dict.fromkeys([*refs, *open_names(cluster)]))
+    if not (isinstance(app, str) and is_dns_subdomain(app)):
+        return ()
+    places = {"local": (namespace,), "system": (system_namespace,)}.get(str(catalog), (namespace, system_namespace))
+    return tuple(dict.fromkeys(Ref(KD_APP, place, app) for place in places))
 
 
 def find_config(cluster: Cluster, seen: Seen) -> Config | None:
@@ -77,7 +81,7 @@ def find_config(cluster: Cluster, seen: Seen) -> Config | None:
     except RefusedError as error:
         config, problems = None, error.problems
     if problems and not _accepted_before(cluster):
-        told = ", ".join(f"{problem.path} {problem.what}" for problem in problems)
+        told = ", ".join(f"{problem.path}: {problem.what}" for problem in problems)
         what = f"the global configuration {CONFIG_NAME!r} is wrong: {told}"
         raise RefusedError(str(cluster.ref), [Problem("spec", what, "ask your administrator to correct it")])
     return config
@@ -180,7 +184,7 @@ def _places(cluster: Cluster, seen: Seen) -> dict[str, Json | None]:
 def _inside_app(name: str, problems: list[Problem] | tuple[Problem, ...]) -> Iterator[Problem]:
     for problem in problems:
         remedy = f"correct the app: {problem.remedy}" if problem.remedy else "correct the app"
-        yield Problem("spec.app", f"app {name!r} is wrong: {problem.path} {problem.what}", remedy, problem.rule)
+        yield Problem("spec.app", f"app {name!r} is wrong: {problem.path}: {problem.what}", remedy, problem.rule)
 
 
 def _is(item: Json, kind: str, name: str) -> bool:

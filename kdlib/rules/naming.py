@@ -77,12 +77,15 @@ class Names:
     def _held(self, item: Json) -> bool:
         """Tell whether another living owner controls the object.
 
-        A controller of our root's kind and name with another UID is our root before it was deleted and restored.
+        A controller of our root's kind and name with another UID is our root before it was deleted and restored. A
+        namesake of another kind is somebody else: its objects have the same cluster label, and are not ours.
         """
         owner = _controller(item)
         if not owner or owner.get("uid") == self._cluster.uid:
             return False
-        return (owner.get("kind"), owner.get("name")) != (self._cluster.kind, self._cluster.name)
+        group = str(owner.get("apiVersion", "")).rpartition("/")[0]
+        ours = (self._cluster.ref.kind.group, self._cluster.kind, self._cluster.name)
+        return (group, owner.get("kind"), owner.get("name")) != ours
 
 
 def candidates(prefix: str, uid: str, role: str, count: int | None = None) -> Iterator[str]:

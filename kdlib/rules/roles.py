@@ -46,7 +46,8 @@ def known_roles(spec: ClusterSpec, app: AppSpec) -> Iterator[Problem]:
     for index, role in enumerate(spec.roles):
         if role.id not in known:
             what = f"app {spec.app!r} has no role {role.id!r}"
-            yield Problem(f"spec.roles[{index}].id", what, one_of(known), "CL-V-14")
+            # A misspelt role leaves another one missing: what was written is told first.
+            yield Problem(f"spec.roles[{index}].id", what, one_of(known), "CL-V-14", rank=-1)
 
 
 def unique_roles(spec: ClusterSpec) -> Iterator[Problem]:

@@ -149,6 +149,22 @@ def test_a_leaving_member_keeps_service_and_claim_until_its_pod_is_gone_for_good
     assert owned_by_member <= set(names(back_soon))
 
 
+@pytest.mark.parametrize(("observed", "kept"), [(1, True), (2, False)])
+def test_a_set_whose_controller_has_not_seen_its_replicas_may_still_make_the_pod(make, observed, kept) -> None:
+    roles = base_roles()
+    roles[1] = {**roles[1], "members": 1, "storage": {"size": "1Gi"}}
+    live = {
+        "apiVersion": "apps/v1",
+        "kind": "StatefulSet",
+        "metadata": {"name": "kdss-data", "namespace": "team", "generation": 2},
+        "spec": {"replicas": 0},
+        "status": {"observedGeneration": observed},
+    }
+    leaving = in_state(MemberState.DELETING, "kdss-data-0")
+    made = manifests.graph_of(*make(roles, children=[claim("p-kdss-data-0"), live], change=leaving))
+    assert (("PersistentVolumeClaim", "p-kdss-data-0") in names(made)) is kept
+
+
 def test_a_claim_gets_its_owner_first_even_if_it_is_to_go(make) -> None:
     leaving = in_state(MemberState.DELETING, "kdss-data-0")
     objects = manifests.graph_of(*make(base_roles(), children=[claim("p-kdss-data-0", uid="")], change=leaving))

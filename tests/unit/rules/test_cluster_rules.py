@@ -180,10 +180,18 @@ def test_the_app_must_exist():
     assert str(caught.value).startswith("KubeDirectorCluster team/c: ")
 
 
+def test_a_misspelt_role_is_told_before_the_one_that_is_missing_for_it():
+    root = {
+        "metadata": {"name": "c", "namespace": "team"},
+        "spec": {"app": "demo", "roles": [role("won"), role("many")]},
+    }
+    assert [problem.rule for problem in found(root)] == ["CL-V-14", "CL-V-16"]
+
+
 def test_a_wrong_app_is_told_as_such():
     broken = {**APP, "spec": {**APP["spec"], "version": 1}}
     assert [str(item) for item in found(cluster(), app=broken)] == [
-        "spec.app: app 'demo' is wrong: spec.version must be a string; correct the app: put quotes around the value"
+        "spec.app: app 'demo' is wrong: spec.version: must be a string; correct the app: put quotes around the value"
     ]
     broken = {**APP, "spec": {**APP["spec"], "defaultImageRepoTag": None}}
     assert [item.rule for item in found(cluster(), app=broken)] == ["APP-V-09"] * 3

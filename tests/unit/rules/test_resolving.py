@@ -348,7 +348,7 @@ def test_roles_get_their_defaults():
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        (config(defaultServiceType="Ingress"), "is wrong: spec.defaultServiceType 'Ingress' is not one of"),
+        (config(defaultServiceType="Ingress"), "is wrong: spec.defaultServiceType: 'Ingress' is not one of"),
         (config(podLabels={"x y": ""}), "is wrong: spec.podLabels"),
     ],
     ids=["form", "labels"],

@@ -1,0 +1,53 @@
+"""An object lends its name to a cluster where it is the cluster's by its owner's kind and name, or nobody's."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from kdlib.model import App, Cluster, Seen
+from kdlib.names import LABEL_CLUSTER, LABEL_ROLE
+from kdlib.rules import resolve
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+APP = {
+    "label": {"name": "Demo"},
+    "distroID": "example/demo",
+    "version": "1.0",
+    "configSchemaVersion": 8,
+    "defaultImageRepoTag": "example/demo:1",
+    "roles": [{"id": "one", "cardinality": "1"}],
+    "config": {"selectedRoles": ["one"], "roleServices": []},
+}
+ROOT = {
+    "apiVersion": "kubedirector.hpe.com/v1beta1",
+    "kind": "KubeDirectorCluster",
+    "metadata": {"name": "db", "namespace": "team", "uid": "u-own", "generation": 1},
+    "spec": {"app": "demo", "roles": [{"id": "one", "resources": {"limits": {"cpu": "1", "memory": "1Gi"}}}]},
+}
+OURS = "kubedirector.hpe.com/v1beta1"
+
+
+def child(kind, name, owner, **spec):
+    labels = {LABEL_CLUSTER: "db", **({LABEL_ROLE: "one"} if kind == "StatefulSet" else {})}
+    owners = [{**owner, "controller": True}] if owner else []
+    metadata = {"name": name, "namespace": "team", "labels": labels, "ownerReferences": owners}
+    return {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("owner", "taken"),
+    [
+        (None, True),
+        ({"apiVersion": OURS, "kind": "KubeDirectorCluster", "name": "db", "uid": "u-own"}, True),
+        ({"apiVersion": OURS, "kind": "KubeDirectorCluster", "name": "db", "uid": "u-former"}, True),
+        ({"apiVersion": OURS, "kind": "KubeDirectorCluster", "name": "other", "uid": "u-2"}, False),
+        ({"apiVersion": "example.org/v1", "kind": "NotebookPool", "name": "db", "uid": "u-3"}, False),
+        ({"apiVersion": "example.org/v1", "kind": "KubeDirectorCluster", "name": "db", "uid": "u-4"}, False),
+    ],
+    ids=["nobody", "itself", "its former self", "another cluster", "a namesake of another kind", "of another group"],
+)
+def test_what_another_living_owner_controls_is_never_taken(owner, taken):
+    children = (child("StatefulSet", "kdss-there", owner), child("Service", "kdhs-there", owner, clusterIP="None"))
+    answer = resolve(Cluster.of(ROOT), App.of("demo", APP), Seen(NOW, ROOT, children))
+    assert (answer.roles[0].stateful_set == "kdss-there") is taken
+    assert (answer.cluster_service == "kdhs-there") is taken
