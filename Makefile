@@ -11,14 +11,16 @@ export RUSTUP_HOME := $(or $(RUSTUP_HOME),$(CURDIR)/$(VENV)/tmp/rustup)
 PIP := TMPDIR=$(CURDIR)/$(VENV)/tmp $(BIN)/python -m pip --disable-pip-version-check --quiet
 KEEP ?=
 TESTS ?= tests
+CASES ?= 100000
 
-.PHONY: help demo test api bench check format schemas pins control-plane docs clean
+.PHONY: help demo test api bench fuzz check format schemas pins control-plane docs clean
 
 help:
 	@echo "make demo            the main job: a Dask cluster on the embedded cluster (KEEP=1 leaves it running)"
 	@echo "make test            all tests that need nothing but this machine"
 	@echo "make api             conformance and scenarios on a real API server (after make control-plane)"
 	@echo "make bench           what the embedded API server costs: start, rest, creations, applies"
+	@echo "make fuzz            100,000 mutated manifests through every step (CASES=N for fewer)"
 	@echo "make check           format, lint, types, import contracts, limits, generated files"
 	@echo "make format          format the code"
 	@echo "make schemas         write the generated files anew"
@@ -35,7 +37,8 @@ $(BIN)/python:
 
 $(VENV)/.run: pyproject.toml requirements.txt | $(BIN)/python
 	@echo "installing into $(VENV) ..."
-	@$(PIP) install --constraint requirements.txt --editable '.[sandbox]'
+	@# What is imported is compiled then; most of it never is.
+	@$(PIP) install --no-compile --constraint requirements.txt --editable '.[sandbox]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml requirements.txt | $(BIN)/python
@@ -54,6 +57,9 @@ api: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python tests/bench/bench_sandbox.py
+
+fuzz: $(VENV)/.dev
+	@$(BIN)/python tests/fuzz/campaign.py --cases $(CASES) --log tests/fuzz/campaigns.jsonl
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check .

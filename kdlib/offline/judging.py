@@ -56,7 +56,26 @@ def _fact(ref: Ref, objects: Objects) -> Json | None:
         known = next(iter(objects.of_kind(KD_CONFIG.group, KD_CONFIG.name)), None)
     if known is None or ref.kind == KD_APP:
         return None
-    return _placed(known.value, ref.namespace)
+    own = ref.kind.name in OUR_KINDS and ref.kind.group == KD_APP.group
+    return _placed(known.value if own else _well_formed(known.value), ref.namespace)
+
+
+def _well_formed(value: Json) -> Json:
+    """Return what rules may read of an object of another kind, as far as it has the form that a server asks for."""
+    metadata = {
+        **{key: text for key in ("name", "namespace") if (text := text_at(value, "metadata", key))},
+        **{key: _texts(dig(value, "metadata", key)) for key in ("labels", "annotations")},
+    }
+    modes = dig(value, "spec", "accessModes")
+    spec = {
+        "accessModes": [mode for mode in modes if isinstance(mode, str)] if isinstance(modes, list) else [],
+        **{key: text for key in ("volumeMode", "storageClassName") if (text := text_at(value, "spec", key))},
+    }
+    return {"apiVersion": value.get("apiVersion"), "kind": value.get("kind"), "metadata": metadata, "spec": spec}
+
+
+def _texts(value: object) -> Json:
+    return {key: text for key, text in value.items() if isinstance(text, str)} if isinstance(value, dict) else {}
 
 
 def _placed(value: Json, namespace: str) -> Json:

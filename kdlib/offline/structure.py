@@ -52,7 +52,7 @@ def version_problems(subject: Subject) -> Iterator[Problem]:
         yield Problem("apiVersion", "is required", f"add apiVersion: {expected}", "CK-S-01")
     elif version != expected:
         yield Problem("apiVersion", f"{version!r} is not known", f"write {expected}", "CK-S-01")
-    if subject.group != LEGACY_GROUP and kind not in OUR_KINDS:
+    if subject.group != LEGACY_GROUP and subject.kind not in OUR_KINDS:
         close = difflib.get_close_matches(str(kind), OUR_KINDS, n=1)
         listed = close[0] if close else "one of " + ", ".join(OUR_KINDS)
         yield Problem("kind", f"{kind!r} is not known" if kind else "is required", f"write {listed}", "CK-S-01")
