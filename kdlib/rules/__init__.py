@@ -12,9 +12,14 @@ from kdlib.rules.lookup import related
 from kdlib.rules.persistence import persistent_directories
 from kdlib.rules.request import Access, Facts, ListNeed, Needs, Operation, Request, User, Verdict
 from kdlib.rules.resolve import cluster_problems, resolve
+from kdlib.rules.restoring import ALLOW_DELETE_LABEL, BACKUP_ANNOTATION, RESTORING_LABEL
 from kdlib.rules.review import needs, review
+from kdlib.rules.secret_keys import decrypted, encrypted, master_key
 
 __all__ = [
+    "ALLOW_DELETE_LABEL",
+    "BACKUP_ANNOTATION",
+    "RESTORING_LABEL",
     "Access",
     "Facts",
     "ListNeed",
@@ -29,7 +34,10 @@ __all__ = [
     "cluster_defaults",
     "cluster_problems",
     "config_problems",
+    "decrypted",
+    "encrypted",
     "least_members",
+    "master_key",
     "needs",
     "persistent_directories",
     "related",

@@ -42,7 +42,7 @@ def deletable_app(app: Ref, facts: Facts) -> Iterator[Problem]:
         yield Problem("(the object)", f"app {app.name!r} is in use by {_listed(users)}", remedy, "APP-V-01")
 
 
-def app_kept_while_in_use(new: AppSpec, old: AppSpec, app: Ref, facts: Facts) -> Iterator[Problem]:
+def app_kept_while_in_use(new: AppSpec, old: AppSpec | None, app: Ref, facts: Facts) -> Iterator[Problem]:
     """APP-V-10: an app in use keeps its meaning; APP-V-11: one that nobody uses may change.
 
     Both are compared with every default filled in, so a manifest that is applied again is no change, whichever
@@ -65,7 +65,10 @@ def changes_meaning(new: Json, old: Json) -> bool:
         return True
 
 
-def _changed_fields(new: AppSpec, old: AppSpec) -> tuple[str, ...]:
+def _changed_fields(new: AppSpec, old: AppSpec | None) -> tuple[str, ...]:
+    """Return the fields whose meaning changes; all of it where the old app cannot be read."""
+    if old is None:
+        return ("spec",)
     left, right = (app_meaning(app_defaults(spec)) for spec in (new, old))
     return tuple(f"spec.{key}" for key in sorted({*left, *right}) if left.get(key) != right.get(key))
 

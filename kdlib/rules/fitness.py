@@ -54,7 +54,8 @@ def fitness_problems(spec: ClusterSpec, app: AppSpec | None, reserved: Reserved)
         yield from sound_paths(role, path)
         yield from bounded_devices(role.block_storage, path)
         yield from fetched_files(role, path)
-        yield from affinity_problems(role.affinity, f"{path}.affinity")
+        affinity = role.model_dump(by_alias=True, exclude_unset=True, mode="json", include={"affinity"})
+        yield from affinity_problems(affinity.get("affinity"), f"{path}.affinity")
         if app:
             yield from bounded_annotations(role, app, reserved, path)
 

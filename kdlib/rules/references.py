@@ -31,6 +31,7 @@ __all__ = [
     "Reference",
     "accesses",
     "allowed_references",
+    "changed_roles",
     "default_class",
     "existing_references",
     "filesystem_claims",
@@ -97,13 +98,18 @@ def _of_role(role: ClusterRole, namespace: str) -> Iterator[Reference]:
         yield Reference(role.id, "volumeProjections", f"volumeProjections[{index}].pvcName", ref, "CL-V-38")
 
 
+def changed_roles(spec: ClusterSpec, old: ClusterSpec | None) -> tuple[ClusterRole, ...]:
+    """Return the roles that are new, or mean something else than they did, be it another number of members."""
+    before = {role.id: role_meaning(role) for role in old.roles} if old else {}
+    return tuple(role for role in spec.roles if before.get(role.id) != role_meaning(role))
+
+
 def fresh_references(found: Iterable[Reference], spec: ClusterSpec, old: ClusterSpec | None) -> Iterator[Reference]:
     """Yield the references of roles that are new or change, and those outside of roles that are new."""
-    before = {role.id: role_meaning(role) for role in old.roles} if old else {}
-    same = {role.id for role in spec.roles if before.get(role.id) == role_meaning(role)}
+    changed = {role.id for role in changed_roles(spec, old)}
     outside = {_place(item) for item in references(old, "") if not item.role} if old else set()
     for item in found:
-        if (item.role not in same) if item.role else (_place(item) not in outside):
+        if (item.role in changed) if item.role else (_place(item) not in outside):
             yield item
 
 

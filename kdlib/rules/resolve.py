@@ -31,7 +31,7 @@ from kdlib.rules.secret_keys import clear_values
 from kdlib.rules.storage import secret_has_prefix, shared_memory_allowed, volume_problems
 from kdlib.rules.unused import unheld, unused_fields
 
-__all__ = ["cluster_problems", "resolve"]
+__all__ = ["cluster_problems", "configs_for", "resolve"]
 
 
 def resolve(cluster: Cluster, app: App | None, seen: Seen) -> Resolved:
@@ -57,7 +57,7 @@ def resolve(cluster: Cluster, app: App | None, seen: Seen) -> Resolved:
         {
             *fitting_name(cluster),
             *clear_values(spec),
-            *cluster_problems(spec, found.spec, reserved, _for_new(config, spec, status)),
+            *cluster_problems(spec, found.spec, reserved, configs_for(config, spec, status)),
         }
     )
     if problems:
@@ -88,7 +88,8 @@ def cluster_problems(
     yield from fitness_problems(spec, app, reserved)
 
 
-def _for_new(config: Config | None, spec: ClusterSpec, status: ClusterStatus) -> tuple[Config | None, ...]:
+def configs_for(config: Config | None, spec: ClusterSpec, status: ClusterStatus) -> tuple[Config | None, ...]:
+    """Return for each role the global config that it is checked against: none for a role that was accepted."""
     accepted = {role.id for role in status.roles}
     return tuple(None if role.id in accepted else config for role in spec.roles)
 

@@ -3,69 +3,78 @@
 Layer: pure.
 """
 
+from collections.abc import Iterable
+
 from kdlib.errors import Problem, RefusedError
-from kdlib.frozen import Json
-from kdlib.model import AppSpec, Reserved, parse_app, parse_cluster, parse_config
-from kdlib.rules.app import app_problems
-from kdlib.rules.config import config_problems
-from kdlib.rules.defaults import app_defaults, cluster_defaults
+from kdlib.rules.app_review import app_needs, app_verdict
+from kdlib.rules.claim_owner import claim_needs, claim_owner_patch
+from kdlib.rules.cluster_review import cluster_needs, cluster_verdict
+from kdlib.rules.config_review import config_needs, config_verdict
 from kdlib.rules.request import Facts, Needs, Request, Verdict
-from kdlib.rules.resolve import cluster_problems
-from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, Ref
+from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, PERSISTENT_VOLUME_CLAIM
 
 __all__ = ["needs", "review"]
+
+_MOST_PROBLEMS = 100
 
 
 def needs(request: Request, facts: Facts) -> Needs:
     """Return what the rules must know for this request, and the facts do not tell yet.
 
-    Ask again with what was found until nothing is missing: an app that was found may name further objects.
+    Ask again with what was found until nothing is missing: a configuration that was found may name further objects.
     """
-    if request.kind != KD_CLUSTER or request.operation == "DELETE":
-        return Needs()
-    missing = [ref for ref in _apps(request, facts) if ref not in facts.objects]
-    return Needs(objects=tuple(missing))
+    asked = _asked(request, facts)
+    return Needs(
+        tuple(ref for ref in dict.fromkeys(asked.objects) if ref not in facts.objects),
+        tuple(item for item in dict.fromkeys(asked.lists) if item not in facts.lists),
+        tuple(item for item in dict.fromkeys(asked.access) if item not in facts.allowed),
+    )
 
 
 def review(request: Request, facts: Facts) -> Verdict:
-    """Apply every rule to the request: all problems at once, and the patch where there is none."""
-    if request.new is None:
-        return Verdict()
+    """Apply every rule to the request: all problems at once, sorted, or the patch where there is none.
+
+    WH-04: a write to another kind is allowed as it is. WH-06: all problems are told together, of very many the first.
+    WH-07: only what is allowed is patched.
+    """
     try:
-        problems = _problems(request, request.new, facts)
+        verdict = _verdict(request, facts)
     except RefusedError as error:
-        return Verdict(problems=error.problems)
-    return Verdict(problems=tuple(sorted(set(problems))))
+        return Verdict(problems=_bounded(error.problems))
+    if verdict.problems:
+        return Verdict(problems=_bounded(verdict.problems))
+    return verdict
 
 
-def _problems(request: Request, new: Json, facts: Facts) -> list[Problem]:
-    if request.kind == KD_APP:
-        return list(app_problems(parse_app(new).spec))
-    if request.kind == KD_CONFIG:
-        return list(config_problems(parse_config(new)))
-    if request.kind == KD_CLUSTER:
-        return _cluster(request, new, facts)
-    return []
+def _asked(request: Request, facts: Facts) -> Needs:
+    match request.kind:
+        case kind if kind == KD_APP:
+            return app_needs(request, facts)
+        case kind if kind == KD_CLUSTER:
+            return cluster_needs(request, facts)
+        case kind if kind == KD_CONFIG:
+            return config_needs(request)
+        case kind if kind == PERSISTENT_VOLUME_CLAIM:
+            return claim_needs(request)
+    return Needs()
 
 
-def _cluster(request: Request, new: Json, facts: Facts) -> list[Problem]:
-    cluster = parse_cluster(new)
-    app = _app(request, facts)
-    if app is None:
-        return []
-    spec = cluster_defaults(cluster.spec, app, Reserved())
-    return list(cluster_problems(spec, app, Reserved(), tuple(None for _ in spec.roles)))
+def _verdict(request: Request, facts: Facts) -> Verdict:
+    match request.kind:
+        case kind if kind == KD_APP:
+            return app_verdict(request, facts)
+        case kind if kind == KD_CLUSTER:
+            return cluster_verdict(request, facts)
+        case kind if kind == KD_CONFIG:
+            return config_verdict(request, facts)
+        case kind if kind == PERSISTENT_VOLUME_CLAIM:
+            return Verdict(patch=tuple(claim_owner_patch(request, facts)))
+    return Verdict()
 
 
-def _app(request: Request, facts: Facts) -> AppSpec | None:
-    found = (facts.objects.get(ref) for ref in _apps(request, facts))
-    app = next((item for item in found if item is not None), None)
-    return app_defaults(parse_app(app).spec) if app else None
-
-
-def _apps(request: Request, facts: Facts) -> tuple[Ref, ...]:
-    spec = (request.new or {}).get("spec")
-    name, catalog = (spec.get("app"), spec.get("appCatalog")) if isinstance(spec, dict) else (None, None)
-    both = (request.namespace, facts.system_namespace)
-    places = {"local": both[:1], "system": both[1:]}.get(str(catalog), both)
-    return tuple(Ref(KD_APP, place, name) for place in dict.fromkeys(places)) if isinstance(name, str) and name else ()
+def _bounded(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    found = sorted(set(problems), key=lambda problem: (problem.rank, problem))
+    if len(found) <= _MOST_PROBLEMS:
+        return tuple(found)
+    rest = f"has {len(found) - _MOST_PROBLEMS} more problems"
+    return (*found[:_MOST_PROBLEMS], Problem("(the object)", rest, "correct these first"))

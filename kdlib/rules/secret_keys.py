@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kdlib.errors import Problem
+from kdlib.frozen import Json
 from kdlib.model import ClusterSpec, Config, SecretKey
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "kept_ciphertexts",
     "keys_available",
     "master_key",
+    "with_ciphertexts",
 ]
 
 _NONCE_BYTES = 12
@@ -125,23 +127,38 @@ def clear_values(spec: ClusterSpec) -> Iterator[Problem]:
                 yield Problem(path, "is stored in clear, for no webhook encrypted it", remedy, "CL-M-09")
 
 
-def encryption_patch(
-    spec: ClusterSpec, stored: StoredKeys, key: bytes | None, entropy: str
-) -> Iterator[dict[str, object]]:
-    """CL-M-09: replace each clear value by an encrypted one; a stored ciphertext that says the same is kept.
+def with_ciphertexts(spec: ClusterSpec, stored: StoredKeys, key: bytes | None, entropy: str) -> ClusterSpec:
+    """CL-M-09: encrypt each clear value; a stored ciphertext that says the same is kept.
 
-    `entropy` are fresh random hex digits; each value gets a nonce of its own from them.
+    `entropy` are fresh random hex digits; each value gets a nonce of its own from them. Without a key, or without any
+    entropy (over files, where nothing is stored), nothing changes.
     """
+    if key is None or not entropy or not any(role.secret_keys for role in spec.roles):
+        return spec
+    roles = []
     for index, role in enumerate(spec.roles):
+        items = []
         for number, item in enumerate(role.secret_keys):
-            if key is None or not _is_clear(item):
-                continue
-            value = item.value or ""
+            nonce = derived(entropy, "nonce", index, number)[:_NONCE_BYTES]
             known = stored.ciphertexts(role.id, item.name)
-            same = next((text for text in known if decrypted(text, key) == value), None)
-            text = same or encrypted(value, key, derived(entropy, "nonce", index, number)[:_NONCE_BYTES])
-            path = f"/spec/roles/{index}/secretKeys/{number}"
-            yield {"op": "replace", "path": path, "value": {"name": item.name, "encryptedValue": text}}
+            items.append(_protected(item, known, key, nonce) if _is_clear(item) else item)
+        roles.append(role.changed(secret_keys=tuple(items)) if items else role)
+    return spec.changed(roles=tuple(roles))
+
+
+def encryption_patch(spec: ClusterSpec, protected: ClusterSpec) -> Iterator[Json]:
+    """CL-M-09: put the encrypted values into the place of the clear ones, and change nothing else of the spec."""
+    for index, (role, safe) in enumerate(zip(spec.roles, protected.roles, strict=True)):
+        for number, (item, kept) in enumerate(zip(role.secret_keys, safe.secret_keys, strict=True)):
+            if item is not kept:
+                value = {"name": kept.name, "encryptedValue": kept.encrypted_value}
+                yield {"op": "replace", "path": f"/spec/roles/{index}/secretKeys/{number}", "value": value}
+
+
+def _protected(item: SecretKey, known: tuple[str, ...], key: bytes, nonce: bytes) -> SecretKey:
+    value = item.value or ""
+    same = next((text for text in known if decrypted(text, key) == value), None)
+    return SecretKey(name=item.name, encrypted_value=same or encrypted(value, key, nonce))
 
 
 def _is_clear(item: SecretKey) -> bool:
