@@ -40,7 +40,8 @@ class Subject:
     @property
     def group(self) -> str:
         """Return the API group; empty for the core group, and where there is none."""
-        return text_at(self.value, "apiVersion").rpartition("/")[0]
+        group, slash, _ = text_at(self.value, "apiVersion").partition("/")
+        return group if slash else ""
 
     @property
     def kind(self) -> str:

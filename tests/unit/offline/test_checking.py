@@ -147,6 +147,7 @@ def test_a_global_configuration_among_the_files_binds_the_clusters(told):
     [
         ("v1beta1", "v1", "apiVersion", "CK-S-01"),
         ("apiVersion: kubedirector.hpe.com/v1beta1\n", "", "apiVersion", "CK-S-01"),
+        ("v1beta1", "v1/beta1", "apiVersion", "CK-S-01"),
         ("KubeDirectorApp", "KubeDirectorAp", "kind", "CK-S-01"),
         ("{name: demo}", "{}", "metadata.name", "CK-S-02"),
         ("{name: demo}", "{name: De_mo}", "metadata.name", "CK-S-02"),
