@@ -1,19 +1,29 @@
 # ruff: noqa: INP001 - a program beside the files that it writes, not a package
-"""Write the generated schemas beside this file: `python schemas/generate.py`.
+"""Write what is generated from the models: `python schemas/generate.py`.
+
+CRDs and JSON Schemas go beside this file, the reference pages of the four kinds into docs/reference.
 
 Layer: shell.
 """
 
 from pathlib import Path
 
-from kdlib.model import schemas
+from kdlib.model import editor_schemas, reference, schemas
+
+SCHEMAS = Path(__file__).parent
+PAGES = SCHEMAS.parent / "docs" / "reference"
+
+
+def generated() -> dict[Path, str]:
+    """Return the text of each file."""
+    texts = {SCHEMAS / name: text for name, text in (schemas() | editor_schemas()).items()}
+    return texts | {PAGES / name: text for name, text in reference().items()}
 
 
 def main() -> None:
     """Write each file whose text has changed."""
-    folder = Path(__file__).parent
-    for name, text in schemas().items():
-        path = folder / name
+    for path, text in generated().items():
+        path.parent.mkdir(exist_ok=True)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
 

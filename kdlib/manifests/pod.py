@@ -36,8 +36,8 @@ def pod_template(resolved: Resolved, role: ResolvedRole, spec: ClusterRole) -> J
         pod["initContainers"] = [_init_container(role, spec)]
     if spec.service_account_name:
         pod["serviceAccountName"] = spec.service_account_name
-    if spec.affinity:
-        pod["affinity"] = spec.affinity
+    if spec.affinity and spec.affinity.dumped():
+        pod["affinity"] = spec.affinity.dumped()
     metadata = {
         "labels": merged(spec.pod_labels, reserved.pod_labels, role_labels(resolved, role.id)),
         "annotations": merged(pretty_name(resolved), spec.pod_annotations, reserved.pod_annotations),
@@ -50,7 +50,7 @@ def _app_container(resolved: Resolved, role: ResolvedRole, spec: ClusterRole) ->
     container: Json = {
         "name": "app",
         "image": role.app.image_repo_tag,
-        "resources": spec.resources.dumped(),
+        "resources": spec.resources.amounts(),
         "env": _environment(role, spec),
         "ports": container_ports(resolved, role),
         "volumeMounts": volume_mounts(resolved, role, spec),
@@ -97,7 +97,7 @@ def _init_container(role: ResolvedRole, spec: ClusterRole) -> Json:
         "image": role.app.image_repo_tag,
         "command": ["/bin/sh"],
         "args": ["-c", init_script(persistent_directories(role.app))],
-        "resources": spec.resources.dumped(),
+        "resources": spec.resources.amounts(),
         "securityContext": {"runAsUser": 0},
         "volumeMounts": [{"mountPath": "/mnt", "name": FILE_CLAIM}],
     }

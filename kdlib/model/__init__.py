@@ -3,6 +3,7 @@
 Layer: pure.
 """
 
+from kdlib.model.affinity import Affinity
 from kdlib.model.app import (
     App,
     AppConfig,
@@ -15,13 +16,19 @@ from kdlib.model.app import (
     MinStorage,
     RoleServices,
     ServiceEndpoint,
+    ServiceLabel,
 )
-from kdlib.model.cluster import (
+from kdlib.model.celrule import CelRule
+from kdlib.model.cluster import Cluster, ClusterRole, ClusterSpec, Connections
+from kdlib.model.config import CONFIG_NAME, Config, ConfigSpec, ConfigStatus, StatusBackup, StatusBackupSpec
+from kdlib.model.crd import KINDS, cel_rules, crd, schemas
+from kdlib.model.editor import editor_schema, editor_schemas
+from kdlib.model.parse import parse_app, parse_cluster, parse_config
+from kdlib.model.part import SpecPart
+from kdlib.model.reference import example, reference
+from kdlib.model.refusal import api_path, parsed, subject
+from kdlib.model.role_parts import (
     BlockStorage,
-    Cluster,
-    ClusterRole,
-    ClusterSpec,
-    Connections,
     EnvVar,
     FileInjection,
     FilePermissions,
@@ -31,11 +38,6 @@ from kdlib.model.cluster import (
     Storage,
     VolumeProjection,
 )
-from kdlib.model.config import CONFIG_NAME, Config, ConfigSpec, ConfigStatus, StatusBackup, StatusBackupSpec
-from kdlib.model.crd import KINDS, crd, schemas
-from kdlib.model.parse import parse_app, parse_cluster, parse_config
-from kdlib.model.part import SpecPart
-from kdlib.model.refusal import api_path, parsed, subject
 from kdlib.model.status import (
     ClusterState,
     ClusterStatus,
@@ -68,6 +70,7 @@ __all__ = [
     "CONFIG_NAME",
     "KINDS",
     "Action",
+    "Affinity",
     "App",
     "AppConfig",
     "AppLabel",
@@ -75,6 +78,7 @@ __all__ = [
     "AppService",
     "AppSpec",
     "BlockStorage",
+    "CelRule",
     "Cluster",
     "ClusterRole",
     "ClusterSpec",
@@ -112,6 +116,7 @@ __all__ = [
     "SecretKey",
     "Seen",
     "ServiceEndpoint",
+    "ServiceLabel",
     "SetUp",
     "SpecPart",
     "Stalled",
@@ -121,11 +126,16 @@ __all__ = [
     "Storage",
     "VolumeProjection",
     "api_path",
+    "cel_rules",
     "crd",
+    "editor_schema",
+    "editor_schemas",
+    "example",
     "parse_app",
     "parse_cluster",
     "parse_config",
     "parsed",
+    "reference",
     "schemas",
     "subject",
 ]

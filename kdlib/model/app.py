@@ -5,10 +5,11 @@ Layer: pure.
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from kdlib.frozen import Json
-from kdlib.model.part import LoosePart, Nullable, SpecPart, keyed_by
+from kdlib.model.celrule import CelRule, held
+from kdlib.model.part import LoosePart, Nullable, SpecPart, keyed_by, told
 from kdlib.model.scalars import (
     Amounts,
     CardinalityText,
@@ -40,14 +41,27 @@ __all__ = [
     "MinStorage",
     "RoleServices",
     "ServiceEndpoint",
+    "ServiceLabel",
 ]
 
 
 class AppLabel(LoosePart):
     """A name for people, and words about it."""
 
-    name: NonEmpty = Field(description="Name for people.")
-    description: Text | None = Field(None, description="What it is, in words.")
+    name: NonEmpty = Field(
+        description="Name for people; made objects carry it in the annotation kdapp-prettyName.",
+        examples=["Apache Spark"],
+    )
+    description: Text | None = Field(
+        None, description="What it is, in words.", examples=["Spark with Jupyter notebooks"]
+    )
+
+
+class ServiceLabel(SpecPart):
+    """A name of a service for people, and words about it."""
+
+    name: NonEmpty = Field(description="Name for people; members see it in configmeta.", examples=["Dashboard"])
+    description: Text | None = Field(None, description="What it is, in words.", examples=["Web page of the master"])
 
 
 class ConfigPackage(SpecPart):
@@ -56,83 +70,186 @@ class ConfigPackage(SpecPart):
     package_url: PackageUrl = Field(
         alias="packageURL",
         description="URL of the package: file:// inside the image, or http(s):// as seen from the pod. Ends in .tgz.",
+        examples=["file:///opt/configscripts/appconfig.tgz"],
     )
     use_new_setup_layout: Flag = Field(
         default=False,
         description="Install the helper programs below /usr/local instead of /usr, so that less must be persisted.",
+        examples=[True],
     )
 
 
 class ServiceEndpoint(SpecPart):
     """Where a service of a role can be reached."""
 
-    port: Port = Field(description="TCP port that the service listens on.")
-    url_scheme: ServiceId | None = Field(None, description="Scheme of the service's URLs, such as http.")
-    path: Text | None = Field(None, description="Path of the service's URL; informational.")
-    is_dashboard: Flag = Field(default=False, description="True for a web page that people look at; needs urlScheme.")
-    has_auth_token: Flag = Field(default=False, description="Make a token for each member that runs the service.")
+    model_config = ConfigDict(
+        json_schema_extra=held(
+            CelRule(
+                "APP-V-08",
+                "!has(self.isDashboard) || !self.isDashboard || has(self.urlScheme)",
+                "urlScheme is required for a dashboard",
+                "add the scheme, such as http",
+                field_path=".urlScheme",
+                reason="FieldValueRequired",
+            )
+        )
+    )
+
+    port: Port = Field(
+        description="TCP port that the service listens on.", examples=[8080], json_schema_extra=told("APP-X-01")
+    )
+    url_scheme: ServiceId | None = Field(
+        None,
+        description="Scheme of the service's URLs, such as http; also the first part of the Service port's name.",
+        examples=["http"],
+        json_schema_extra=told("APP-V-08", default="none; the Service port is named generic-ID"),
+    )
+    path: Text | None = Field(None, description="Path of the service's URL; informational.", examples=["/ui"])
+    is_dashboard: Flag = Field(
+        default=False,
+        description="True for a web page that people look at; needs urlScheme.",
+        examples=[True],
+        json_schema_extra=told("APP-V-08"),
+    )
+    has_auth_token: Flag = Field(
+        default=False, description="Make a token for each member that runs the service.", examples=[True]
+    )
 
 
 class AppService(LoosePart):
     """A service that roles of the app may run."""
 
-    id: ServiceId = Field(description="Id of the service; also the container port's name.")
-    label: Nullable[AppLabel] = Field(None, description="Name for people.")
+    model_config = ConfigDict(
+        json_schema_extra=held(
+            CelRule(
+                "APP-X-02",
+                "!has(self.endpoint) || (self.id.matches('[a-z]') && !self.id.contains('--'))",
+                "the id of a service with an endpoint cannot name a port",
+                "use at least one letter, and no two hyphens in a row",
+                field_path=".id",
+            )
+        )
+    )
+
+    id: ServiceId = Field(
+        description="Id of the service; also the container port's name.",
+        examples=["dashboard"],
+        json_schema_extra=told("APP-V-03", "APP-X-02"),
+    )
+    label: Nullable[ServiceLabel] = Field(None, description="Name for people.")
     endpoint: Nullable[ServiceEndpoint] = Field(None, description="Network endpoint; absent for a service without one.")
     exported_service: Text | None = Field(
         None,
         alias="exported_service",
         description="Kind of service that it offers to other clusters; passed to members.",
+        examples=["spark"],
     )
 
 
 class MinStorage(SpecPart):
     """Least persistent storage that a role can live with."""
 
-    size: QuantityText = Field(description="Least size of a member's persistent volume.")
+    size: QuantityText = Field(
+        description="Least size of a member's persistent volume.",
+        examples=["10Gi"],
+        json_schema_extra=told("APP-V-09", "CL-V-21"),
+    )
     ephemeral_mode_supported: Flag = Field(
-        default=False, description="True if the role also runs without a persistent volume."
+        default=False,
+        description="True if the role also runs without a persistent volume.",
+        examples=[True],
+        json_schema_extra=told("CL-V-21"),
     )
 
 
 class ContainerSpec(SpecPart):
     """Flags of the member's container."""
 
-    stdin: Flag = Field(default=False, description="Keep the container's standard input open.")
-    tty: Flag = Field(default=False, description="Give the container a terminal; needs stdin.")
+    model_config = ConfigDict(
+        json_schema_extra=held(
+            CelRule(
+                "APP-V-09",
+                "!has(self.tty) || !self.tty || (has(self.stdin) && self.stdin)",
+                "stdin must be true where tty is",
+                "set stdin: true",
+                field_path=".stdin",
+            )
+        )
+    )
+
+    stdin: Flag = Field(default=False, description="Keep the container's standard input open.", examples=[True])
+    tty: Flag = Field(
+        default=False,
+        description="Give the container a terminal; needs stdin.",
+        examples=[True],
+        json_schema_extra=told("APP-V-09"),
+    )
 
 
 class AppRole(SpecPart):
     """A role that members of a cluster play."""
 
-    id: RoleId = Field(description="Name of the role.")
-    cardinality: CardinalityText = Field(description='Number of members: "N" for exactly N, "N+" for at least N.')
+    id: RoleId = Field(description="Name of the role.", examples=["worker"], json_schema_extra=told("APP-V-02"))
+    cardinality: CardinalityText = Field(
+        description='Number of members: "N" for exactly N, "N+" for at least N.',
+        examples=["1+"],
+        json_schema_extra=told("CL-V-17", "CL-M-04"),
+    )
     image_repo_tag: NonEmpty | None = Field(
-        None, description="Container image; by default the app's defaultImageRepoTag."
+        None,
+        description="Container image.",
+        examples=["docker.io/example/spark:3.5"],
+        json_schema_extra=told("APP-M-03", "APP-V-09", default="the app's defaultImageRepoTag"),
     )
     config_package: Nullable[ConfigPackage] = Field(
         None,
         description="Setup package. Absent: the app's defaultConfigPackage. Explicit null: none for this role.",
+        json_schema_extra=told("APP-M-02", default="the app's defaultConfigPackage"),
     )
     persist_dirs: tuple[Directory, ...] | None = Field(
-        None, description="Directories kept on the persistent volume, besides those that are always kept."
+        None,
+        description="Directories kept on the persistent volume, besides those that are always kept.",
+        examples=[["/var/lib/spark"]],
+        json_schema_extra=told("APP-M-04", default="the app's defaultPersistDirs"),
     )
     event_list: tuple[EventName, ...] | None = Field(
-        None, description="Lifecycle events that the start script is called for; absent: all."
+        None,
+        description="Lifecycle events that the start script is called for; absent: all.",
+        examples=[["configure", "addnodes"]],
+        json_schema_extra=told("APP-M-05", default="the app's defaultEventList, else all events"),
     )
-    min_resources: Nullable[Amounts] = Field(None, description="Least resource requests of a member.")
-    min_storage: Nullable[MinStorage] = Field(None, description="Least persistent storage of a member.")
+    min_resources: Nullable[Amounts] = Field(
+        None,
+        description="Least resource requests of a member, also of extended resources.",
+        json_schema_extra=told("APP-V-09", "CL-V-20"),
+    )
+    min_storage: Nullable[MinStorage] = Field(
+        None, description="Least persistent storage of a member.", json_schema_extra=told("CL-V-21")
+    )
     container_spec: Nullable[ContainerSpec] = Field(None, description="Flags of the container.")
     max_log_size_dump: Count | None = Field(
-        None, description="Most characters of the start script's output that status keeps; 0 for none. Default 256."
+        None,
+        description="Most characters of the start script's output that status keeps; 0 for none.",
+        examples=[1024],
+        json_schema_extra=told("APP-M-06", default="the app's defaultMaxLogSizeDump, else 256"),
     )
 
 
 class RoleServices(SpecPart):
     """Which services a role runs."""
 
-    role_id: RoleId = Field(alias="roleID", description="Id of the role.")
-    service_ids: tuple[ServiceId, ...] = Field(alias="serviceIDs", description="Ids of the services that it runs.")
+    role_id: RoleId = Field(
+        alias="roleID",
+        description="Id of the role.",
+        examples=["worker"],
+        json_schema_extra=told("APP-V-05", "APP-V-06"),
+    )
+    service_ids: tuple[ServiceId, ...] = Field(
+        alias="serviceIDs",
+        description="Ids of the services that it runs.",
+        examples=[["dashboard"]],
+        json_schema_extra=told("APP-V-06"),
+    )
 
 
 class AppConfig(SpecPart):
@@ -140,38 +257,96 @@ class AppConfig(SpecPart):
 
     selected_roles: tuple[NonEmpty, ...] = Field(
         description="Roles that every cluster has, unless their cardinality allows zero members.",
-        json_schema_extra={"x-kubernetes-list-type": "set"},
+        examples=[["worker"]],
+        json_schema_extra={"x-kubernetes-list-type": "set", **told("APP-V-04", "APP-V-07", "CL-V-16")},
     )
     role_services: tuple[RoleServices, ...] = Field(
-        description="Services by role.", json_schema_extra=keyed_by("roleID")
+        description="Services by role.",
+        json_schema_extra={**keyed_by("roleID"), **told("APP-V-05", "APP-V-06")},
     )
-    config_meta: Nullable[StringMap] = Field(None, description="Free texts, handed to members as config_metadata.")
+    config_meta: Nullable[StringMap] = Field(
+        None,
+        description="Free texts, handed to members as config_metadata.",
+        examples=[{"streaming": "true"}],
+    )
 
 
 class AppSpec(LoosePart):
     """The spec of a KubeDirectorApp."""
 
+    model_config = ConfigDict(
+        json_schema_extra=held(
+            CelRule(
+                "APP-V-09",
+                "has(self.defaultImageRepoTag) || self.roles.all(role, has(role.imageRepoTag))",
+                "a role has no image",
+                "name an image in each role or in defaultImageRepoTag",
+                field_path=".roles",
+                reason="FieldValueRequired",
+            )
+        )
+    )
+
     label: AppLabel = Field(description="Name for people.")
-    distro_id: NonEmpty = Field(alias="distroID", description="Id that all versions of the app share.")
-    version: NonEmpty = Field(description="Version of the app.")
+    distro_id: NonEmpty = Field(
+        alias="distroID",
+        description="Id that all versions of the app share; key of the app in configmeta.",
+        examples=["example/spark"],
+    )
+    version: NonEmpty = Field(description="Version of the app.", examples=["3.5.1"])
     config_schema_version: FormatVersion = Field(
-        description="Version of the configmeta format that the package expects."
+        description="Version of the configmeta format that the package expects; at least 7.", examples=[8]
     )
-    default_image_repo_tag: NonEmpty | None = Field(None, description="Image of roles that name none.")
-    default_config_package: Nullable[ConfigPackage] = Field(None, description="Setup package of roles that name none.")
+    default_image_repo_tag: NonEmpty | None = Field(
+        None,
+        description="Image of roles that name none.",
+        examples=["docker.io/example/spark:3.5"],
+        json_schema_extra=told("APP-M-01", "APP-M-03"),
+    )
+    default_config_package: Nullable[ConfigPackage] = Field(
+        None,
+        description="Setup package of roles that name none.",
+        json_schema_extra=told("APP-M-01", "APP-M-02"),
+    )
     default_persist_dirs: tuple[Directory, ...] | None = Field(
-        None, description="Directories to persist of roles that name none."
+        None,
+        description="Directories to persist of roles that name none.",
+        examples=[["/data"]],
+        json_schema_extra=told("APP-M-01", "APP-M-04"),
     )
-    default_event_list: tuple[EventName, ...] | None = Field(None, description="Events of roles that name none.")
-    default_max_log_size_dump: Count | None = Field(None, description="maxLogSizeDump of roles that name none.")
+    default_event_list: tuple[EventName, ...] | None = Field(
+        None,
+        description="Events of roles that name none.",
+        examples=[["configure"]],
+        json_schema_extra=told("APP-M-01", "APP-M-05"),
+    )
+    default_max_log_size_dump: Count | None = Field(
+        None,
+        description="maxLogSizeDump of roles that name none.",
+        examples=[512],
+        json_schema_extra=told("APP-M-01", "APP-M-06", default="256"),
+    )
     services: tuple[AppService, ...] = Field(
-        (), description="Services that roles may run.", json_schema_extra=keyed_by("id")
+        (),
+        description="Services that roles may run.",
+        json_schema_extra={**keyed_by("id"), **told("APP-V-03")},
     )
-    roles: tuple[AppRole, ...] = Field(description="Roles that members play.", json_schema_extra=keyed_by("id"))
+    roles: tuple[AppRole, ...] = Field(
+        description="Roles that members play.", json_schema_extra={**keyed_by("id"), **told("APP-V-02")}
+    )
     config: AppConfig = Field(description="How roles and services belong together.")
-    capabilities: tuple[NonEmpty, ...] = Field((), description="Linux capabilities added to every member's container.")
-    systemd_required: Flag = Field(default=False, description="True if systemd runs as process 1 of the members.")
-    logo_url: LogoUrl | None = Field(None, alias="logoURL", description="Picture of the app; informational.")
+    capabilities: tuple[NonEmpty, ...] = Field(
+        (), description="Linux capabilities added to every member's container.", examples=[["SYS_PTRACE"]]
+    )
+    systemd_required: Flag = Field(
+        default=False, description="True if systemd runs as process 1 of the members.", examples=[True]
+    )
+    logo_url: LogoUrl | None = Field(
+        None,
+        alias="logoURL",
+        description="Picture of the app; informational.",
+        examples=["https://example.org/spark.png"],
+    )
 
     def role(self, role_id: str) -> AppRole | None:
         """Return the role of this id, or None."""
@@ -184,7 +359,7 @@ class AppSpec(LoosePart):
 
 
 class App(SpecPart):
-    """A KubeDirectorApp."""
+    """An application type: its roles, its services, and how its members are set up."""
 
     api_version: Text = Field("kubedirector.hpe.com/v1beta1", description="API group and version.")
     kind: Text = Field("KubeDirectorApp", description="Kind of object.")

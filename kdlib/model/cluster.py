@@ -7,182 +7,208 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from kdlib.errors import Problem
 from kdlib.frozen import Json, dig
+from kdlib.model.affinity import Affinity
 from kdlib.model.app import App
-from kdlib.model.part import LoosePart, Nullable, SpecPart, keyed_by
+from kdlib.model.celrule import CelRule, held
+from kdlib.model.condition import with_standard_conditions
+from kdlib.model.part import Nullable, SpecPart, keyed_by, told
 from kdlib.model.refusal import parsed
+from kdlib.model.role_parts import (
+    BlockStorage,
+    EnvVar,
+    FileInjection,
+    KdSecret,
+    Resources,
+    SecretKey,
+    Storage,
+    VolumeProjection,
+)
 from kdlib.model.scalars import (
     REQUIRED_LIMITS,
-    AbsolutePath,
-    Amounts,
     AppCatalog,
     Count,
-    FileMode,
-    Flag,
-    MountPath,
     NamingScheme,
     NonEmpty,
-    Positive,
-    ProjectionPath,
     QuantityText,
     ServiceType,
     StringMap,
     Text,
-    WebUrl,
-    Whole,
 )
 from kdlib.model.status import ClusterStatus
 from kdlib.wire import KD_CLUSTER, Kind, Ref
 
-__all__ = [
-    "BlockStorage",
-    "Cluster",
-    "ClusterRole",
-    "ClusterSpec",
-    "Connections",
-    "EnvVar",
-    "FileInjection",
-    "FilePermissions",
-    "KdSecret",
-    "Resources",
-    "SecretKey",
-    "Storage",
-    "VolumeProjection",
-]
+__all__ = ["Cluster", "ClusterRole", "ClusterSpec", "Connections"]
 
+MOST_ROLES = 100
+"""A bound that the cost of the CRD's rules needs: ten times what real apps have."""
 
-class KdSecret(SpecPart):
-    """A Secret mounted into members."""
+_HAS_MEMBERS = (
+    "oldSelf.status.roles.exists(known, known.id == role.id && has(known.members) && size(known.members) > 0)"
+)
+_FOR_EACH = f"!has(oldSelf.status) || !has(oldSelf.status.roles) || self.spec.roles.all(role, !{_HAS_MEMBERS}"
+_SAME_VOLUMES = "has({0}.storage) == has(role.storage) && has({0}.blockStorage) == has(role.blockStorage)"
 
-    name: NonEmpty = Field(description="Name of the Secret.")
-    mount_path: MountPath = Field(description="Directory that it is mounted at.")
-    default_mode: FileMode | None = Field(
-        None, description="Mode of the files, as a decimal number; at most 511 (0777)."
+_LASTING = held(
+    CelRule(
+        "CL-V-42",
+        f"{_FOR_EACH} || oldSelf.spec.roles.exists(old, old.id == role.id))",
+        "the members of a role that was removed are still there",
+        "add the role again when they are gone",
+        field_path=".spec.roles",
+    ),
+    CelRule(
+        "CL-V-43",
+        f"{_FOR_EACH} || !oldSelf.spec.roles.exists(old, old.id == role.id && !({_SAME_VOLUMES.format('old')}))"
+        " || oldSelf.status.roles.exists(known, known.id == role.id && has(known.accepted) && has(known.accepted.role)"
+        f" && {_SAME_VOLUMES.format('known.accepted.role')}))",
+        "a role that has members cannot get or lose storage or blockStorage",
+        "set it back; or set members to 0 or remove the role, and change it when its members are gone",
+        field_path=".spec.roles",
+    ),
+)
+"""What a running cluster can never do, as far as its own object shows it; all else is the webhook's.
+
+A role may go back to what was accepted, whatever stood in the spec in between.
+"""
+
+_BOUNDED = held(
+    CelRule(
+        "CL-V-18",
+        "self.all(role, !has(role.members) || role.members <= 1000)"
+        " && self.map(role, has(role.members) ? role.members : 0).sum() <= 1000",
+        "has more than 1000 members in all",
+        "ask for at most 1000 members",
     )
-    read_only: Flag = Field(default=False, description="Mount it read-only.")
-
-
-class Resources(LoosePart):
-    """Compute resources of a member, as Kubernetes has them."""
-
-    limits: Amounts = Field(
-        description="Most that a member may use; memory and cpu are required.",
-        json_schema_extra={"required": list(REQUIRED_LIMITS)},
-    )
-    requests: Nullable[Amounts] = Field(None, description="What is set aside for a member.")
-
-
-class Storage(SpecPart):
-    """The persistent volume of each member of a role."""
-
-    size: QuantityText = Field(description="Size of the volume.")
-    storage_class_name: NonEmpty | None = Field(None, description="Storage class; by default the configured one.")
-
-
-class BlockStorage(SpecPart):
-    """Raw block devices of each member of a role."""
-
-    storage_class_name: NonEmpty = Field(description="Storage class of the devices.")
-    path_prefix: AbsolutePath = Field(description="Path of the devices; a number from 0 is appended.")
-    num_devices: Positive = Field(description="Number of devices.")
-    size: QuantityText | None = Field(None, description="Size of each device. Default 1Gi.")
-
-
-class EnvVar(SpecPart):
-    """An environment variable of the member's container."""
-
-    name: NonEmpty = Field(description="Name of the variable.")
-    value: Text = Field(description="Value of the variable.")
-
-
-class FilePermissions(SpecPart):
-    """Mode and owner of an injected file."""
-
-    file_mode: Whole | None = Field(None, description="Mode as a decimal number: 420 is 0644.")
-    file_owner: Text | None = Field(None, description="User that owns the file.")
-    file_group: Text | None = Field(None, description="Group of the file.")
-
-
-class FileInjection(SpecPart):
-    """A file that is downloaded into each member before it is set up."""
-
-    src_url: WebUrl = Field(alias="srcURL", description="Where the file comes from.")
-    dest_dir: AbsolutePath = Field(description="Directory in the container that it is put into.")
-    permissions: Nullable[FilePermissions] = Field(None, description="Mode and owner of the file.")
-
-
-class SecretKey(SpecPart):
-    """A secret value that members find in their configmeta, and nobody in the cluster's spec."""
-
-    name: NonEmpty = Field(description="Name of the key.")
-    value: Text | None = Field(None, description="Clear value; encrypted before it is stored.")
-    encrypted_value: NonEmpty | None = Field(None, description="Encrypted value.")
-
-
-class VolumeProjection(SpecPart):
-    """An existing claim mounted into each member of a role."""
-
-    pvc_name: NonEmpty = Field(description="Name of the PersistentVolumeClaim.")
-    mount_path: ProjectionPath = Field(description="Directory that it is mounted at.")
-    read_only: Flag = Field(default=False, description="Mount it read-only.")
+)
 
 
 class ClusterRole(SpecPart):
     """What a cluster wants of one role of its app."""
 
-    id: str = Field(strict=True, min_length=1, max_length=63, description="Id of the app's role.")
-    members: Count | None = Field(None, description="Number of members; by default the least that the app allows.")
-    resources: Resources = Field(description="Compute resources of each member.")
-    pod_labels: Nullable[StringMap] = Field(None, description="Further labels of the pods.")
-    pod_annotations: Nullable[StringMap] = Field(None, description="Further annotations of the pods.")
-    service_labels: Nullable[StringMap] = Field(None, description="Further labels of the member Services.")
-    service_annotations: Nullable[StringMap] = Field(None, description="Further annotations of the member Services.")
-    affinity: Json | None = Field(None, description="Scheduling constraints of the pods, as in a pod's spec.affinity.")
-    storage: Nullable[Storage] = Field(None, description="Persistent volume of each member.")
-    block_storage: Nullable[BlockStorage] = Field(None, description="Raw block devices of each member.")
-    env: tuple[EnvVar, ...] = Field(
-        (), description="Environment variables of the container.", json_schema_extra=keyed_by("name")
+    id: str = Field(
+        strict=True,
+        min_length=1,
+        max_length=63,
+        description="Id of the app's role.",
+        examples=["worker"],
+        json_schema_extra=told("CL-V-14", "CL-V-15", "CL-V-16"),
     )
-    shared_memory: QuantityText | None = Field(None, description="Size of /dev/shm.")
+    members: Count | None = Field(
+        None,
+        description="Number of members.",
+        examples=[3],
+        json_schema_extra=told("CL-V-17", "CL-V-18", "CL-M-04", default="the least that the app allows"),
+    )
+    resources: Resources = Field(description="Compute resources of each member.")
+    pod_labels: Nullable[StringMap] = Field(
+        None,
+        description="Further labels of the pods.",
+        examples=[{"team": "blue"}],
+        json_schema_extra=told("CL-V-19"),
+    )
+    pod_annotations: Nullable[StringMap] = Field(
+        None,
+        description="Further annotations of the pods.",
+        examples=[{"example.org/contact": "ann"}],
+        json_schema_extra=told("CL-V-19"),
+    )
+    service_labels: Nullable[StringMap] = Field(
+        None,
+        description="Further labels of the member Services.",
+        examples=[{"team": "blue"}],
+        json_schema_extra=told("CL-V-19"),
+    )
+    service_annotations: Nullable[StringMap] = Field(
+        None,
+        description="Further annotations of the member Services.",
+        examples=[{"example.org/contact": "ann"}],
+        json_schema_extra=told("CL-V-19"),
+    )
+    affinity: Affinity | None = Field(None, description="Scheduling constraints of the pods.")
+    storage: Nullable[Storage] = Field(
+        None, description="Persistent volume of each member.", json_schema_extra=told("CL-V-21", "CL-V-43")
+    )
+    block_storage: Nullable[BlockStorage] = Field(
+        None, description="Raw block devices of each member.", json_schema_extra=told("CL-V-43")
+    )
+    env: tuple[EnvVar, ...] = Field(
+        (), description="Environment variables of the container.", json_schema_extra=told("CL-X-03")
+    )
+    shared_memory: QuantityText | None = Field(
+        None,
+        description="Size of /dev/shm.",
+        examples=["1Gi"],
+        json_schema_extra=told("CL-V-28", "CL-V-29", "CL-V-30", default="the container runtime's"),
+    )
     file_injections: tuple[FileInjection, ...] = Field((), description="Files downloaded into each member.")
     secret: Nullable[KdSecret] = Field(
-        None, description="Secret mounted into each member; by default the cluster's defaultSecret."
+        None,
+        description="Secret mounted into each member.",
+        json_schema_extra=told("CL-V-34", "CL-V-35", "CL-M-08", default="the cluster's defaultSecret"),
     )
-    service_account_name: NonEmpty | None = Field(None, description="ServiceAccount of the pods; its token is mounted.")
-    secret_keys: tuple[SecretKey, ...] = Field((), description="Secret values handed to members.")
+    service_account_name: NonEmpty | None = Field(
+        None,
+        description="ServiceAccount of the pods; its token is mounted.",
+        examples=["spark"],
+        json_schema_extra=told("CL-V-22", default="none, and no token is mounted"),
+    )
+    secret_keys: tuple[SecretKey, ...] = Field(
+        (),
+        description="Secret values handed to members.",
+        json_schema_extra=told("CL-V-36", "CL-V-37", "CL-M-09"),
+    )
     volume_projections: tuple[VolumeProjection, ...] = Field(
-        (), description="Existing claims mounted into each member."
+        (),
+        description="Existing claims mounted into each member.",
+        json_schema_extra={**keyed_by("mountPath"), **told("CL-V-38", "CL-V-39")},
     )
 
 
 class Connections(SpecPart):
     """Other resources of the namespace that members are told about."""
 
-    clusters: tuple[Text, ...] = Field((), description="Names of KubeDirectorClusters.")
-    configmaps: tuple[Text, ...] = Field((), description="Names of ConfigMaps.")
-    secrets: tuple[Text, ...] = Field((), description="Names of Secrets.")
+    clusters: tuple[Text, ...] = Field((), description="Names of KubeDirectorClusters.", examples=[["warehouse"]])
+    configmaps: tuple[Text, ...] = Field((), description="Names of ConfigMaps.", examples=[["spark-defaults"]])
+    secrets: tuple[Text, ...] = Field((), description="Names of Secrets.", examples=[["warehouse-login"]])
 
 
 class ClusterSpec(SpecPart):
     """The spec of a KubeDirectorCluster."""
 
-    app: NonEmpty = Field(description="Name of the KubeDirectorApp.")
+    app: NonEmpty = Field(
+        description="Name of the KubeDirectorApp.", examples=["spark"], json_schema_extra=told("CL-V-10", "CL-V-40")
+    )
     app_catalog: AppCatalog | None = Field(
         None,
         description="local: the app is in this namespace; system: in the operator's; absent: tried in this order.",
+        examples=["local"],
+        json_schema_extra=told("CL-V-10", "CL-V-41", "CL-M-02", default="the one in which the app is found"),
     )
     service_type: ServiceType | None = Field(
-        None, description="Type of the member Services; by default the configured one."
+        None,
+        description="Type of the member Services.",
+        examples=["ClusterIP"],
+        json_schema_extra=told("CL-M-06", default="the configured one, else LoadBalancer"),
     )
     naming_scheme: NamingScheme | None = Field(
-        None, description="How objects are named; by default the configured one."
+        None,
+        description="How objects are named: by a random suffix (UID), or by cluster and role (CrNameRole).",
+        examples=["CrNameRole"],
+        json_schema_extra=told("CL-M-07", default="the configured one, else UID"),
     )
-    default_secret: Nullable[KdSecret] = Field(None, description="Secret of roles that name none.")
+    default_secret: Nullable[KdSecret] = Field(
+        None, description="Secret of roles that name none.", json_schema_extra=told("CL-V-32", "CL-V-33", "CL-M-08")
+    )
     connections: Connections = Field(default_factory=Connections, description="Resources that members are told about.")
-    roles: tuple[ClusterRole, ...] = Field(description="What is wanted of each role.", json_schema_extra=keyed_by("id"))
+    roles: tuple[ClusterRole, ...] = Field(
+        description="What is wanted of each role.",
+        max_length=MOST_ROLES,
+        json_schema_extra={**keyed_by("id"), **_BOUNDED, **told("CL-V-15", "CL-V-16", "CL-V-18", "CL-V-42")},
+    )
 
     def role(self, role_id: str) -> ClusterRole | None:
         """Return the role of this id, or None."""
@@ -194,6 +220,8 @@ class Cluster(SpecPart):
 
     In memory it may also stand for what another kind of root asks for.
     """
+
+    model_config = ConfigDict(json_schema_extra=_LASTING)
 
     api_version: Text = Field("kubedirector.hpe.com/v1beta1", description="API group and version.")
     kind: Text = Field("KubeDirectorCluster", description="Kind of object.")
@@ -245,7 +273,7 @@ class Cluster(SpecPart):
         if (root.get("apiVersion"), root.get("kind")) == (KD_CLUSTER.api_version, KD_CLUSTER.name):
             return parsed(cls, root, _missing_limits(root))
         wanted = _foreign_spec(app, members or {}, spec or {})
-        return parsed(cls, {**root, "spec": wanted})
+        return parsed(cls, {**root, "spec": wanted, "status": with_standard_conditions(root.get("status"))})
 
 
 def _missing_limits(root: Json) -> Iterator[Problem]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import Field
 
-from kdlib.model.part import Nullable, SpecPart
+from kdlib.model.celrule import CelRule, held
+from kdlib.model.part import Nullable, SpecPart, told
 from kdlib.model.scalars import Flag, NamingScheme, NonEmpty, ServiceType, StringMap, Text
 from kdlib.model.status import ClusterStatus
 
@@ -17,44 +18,119 @@ CONFIG_NAME = "kd-global-config"
 """Name of the one KubeDirectorConfig, in the operator's own namespace."""
 
 
+_KEY = held(
+    CelRule(
+        "CFG-V-08",
+        "size(self) in [32, 48, 64] && self.matches('^[0-9a-fA-F]*$')",
+        "is not an AES key",
+        "write 32, 48 or 64 hexadecimal digits, or leave it out",
+    )
+)
+
+
 class ConfigSpec(SpecPart):
     """The spec of a KubeDirectorConfig; what is absent has the value that stands in `rules.builtin_reserved`."""
 
-    default_storage_class_name: NonEmpty | None = Field(None, description="Storage class of roles that name none.")
-    default_service_type: ServiceType | None = Field(None, description="Service type of clusters that name none.")
+    default_storage_class_name: NonEmpty | None = Field(
+        None,
+        description="Storage class of roles that name none.",
+        examples=["fast"],
+        json_schema_extra=told("CFG-V-07", "CL-M-05", default="the default class of the Kubernetes cluster"),
+    )
+    default_service_type: ServiceType | None = Field(
+        None,
+        description="Service type of clusters that name none.",
+        examples=["ClusterIP"],
+        json_schema_extra=told("CFG-M-03", "CL-M-06", default="LoadBalancer"),
+    )
     native_systemd_support: Flag | None = Field(
-        None, description="True where the nodes need no cgroup host mounts for systemd."
+        None,
+        description="True where the nodes need no cgroup host mounts for systemd.",
+        examples=[True],
+        json_schema_extra=told("CFG-M-04", default="false"),
     )
-    required_secret_prefix: Text | None = Field(None, description="Names of mountable secrets must start with it.")
+    required_secret_prefix: Text | None = Field(
+        None,
+        description="Names of mountable secrets must start with it.",
+        examples=["kd-"],
+        json_schema_extra=told("CL-V-32", "CL-V-34"),
+    )
     cluster_svc_domain_base: Text | None = Field(
-        None, description="What follows the namespace in members' host names; starts with a dot."
+        None,
+        description="What follows the namespace in members' host names; starts with a dot.",
+        examples=[".svc.example.org"],
+        json_schema_extra=told("CFG-M-05", default=".svc.cluster.local"),
     )
-    default_naming_scheme: NamingScheme | None = Field(None, description="Naming scheme of clusters that name none.")
+    default_naming_scheme: NamingScheme | None = Field(
+        None,
+        description="Naming scheme of clusters that name none.",
+        examples=["CrNameRole"],
+        json_schema_extra=told("CFG-M-06", "CL-M-07", default="UID"),
+    )
     master_encryption_key: Text | None = Field(
-        None, description="AES key for secret keys: 16, 24 or 32 bytes as hexadecimal digits."
+        None,
+        description="AES key for secret keys: 16, 24 or 32 bytes as hexadecimal digits.",
+        examples=["00112233445566778899aabbccddeeff"],
+        json_schema_extra={**_KEY, **told("CFG-V-06", "CFG-V-08", "CFG-M-02", default="a random key, made at once")},
     )
-    pod_labels: Nullable[StringMap] = Field(None, description="Labels of all members' pods.")
-    pod_annotations: Nullable[StringMap] = Field(None, description="Annotations of all members' pods.")
-    service_labels: Nullable[StringMap] = Field(None, description="Labels of all member Services.")
-    service_annotations: Nullable[StringMap] = Field(None, description="Annotations of all member Services.")
-    backup_cluster_status: Flag | None = Field(None, description="Keep a KubeDirectorStatusBackup of each cluster.")
+    pod_labels: Nullable[StringMap] = Field(
+        None,
+        description="Labels of all members' pods.",
+        examples=[{"managed": "yes"}],
+        json_schema_extra=told("CFG-V-09"),
+    )
+    pod_annotations: Nullable[StringMap] = Field(
+        None,
+        description="Annotations of all members' pods.",
+        examples=[{"example.org/site": "north"}],
+        json_schema_extra=told("CFG-V-09"),
+    )
+    service_labels: Nullable[StringMap] = Field(
+        None,
+        description="Labels of all member Services.",
+        examples=[{"managed": "yes"}],
+        json_schema_extra=told("CFG-V-09"),
+    )
+    service_annotations: Nullable[StringMap] = Field(
+        None,
+        description="Annotations of all member Services.",
+        examples=[{"example.org/site": "north"}],
+        json_schema_extra=told("CFG-V-09"),
+    )
+    backup_cluster_status: Flag | None = Field(
+        None,
+        description="Keep a KubeDirectorStatusBackup of each cluster.",
+        examples=[True],
+        json_schema_extra=told("CFG-M-07", default="false"),
+    )
     allow_restore_without_connections: Flag | None = Field(
-        None, description="Let a restored cluster resume before the resources that it is connected to exist."
+        None,
+        description="Let a restored cluster resume before the resources that it is connected to exist.",
+        examples=[True],
+        json_schema_extra=told("CFG-M-08", default="false"),
     )
     force_shared_memory_size_support: Flag | None = Field(
-        None, description="Allow sharedMemory: true always, false never, absent where the Kubernetes version has it."
+        None,
+        description="Allow sharedMemory: true always, false never, absent where the Kubernetes version has it.",
+        examples=[False],
+        json_schema_extra=told("CL-V-28", default="absent"),
     )
 
 
 class ConfigStatus(SpecPart):
     """The status of a KubeDirectorConfig."""
 
-    generation_uid: Text | None = Field(None, alias="generationUID", description="Changes with each status.")
-    state: Text | None = Field(None, description="creating, then ready.")
+    generation_uid: Text | None = Field(
+        None,
+        alias="generationUID",
+        description="Changes with each status.",
+        examples=["0b0c6a5e-5a52-4c0a-9a9e-1f0f6f3f2a11"],
+    )
+    state: Text | None = Field(None, description="creating, then ready.", examples=["ready"])
 
 
 class Config(SpecPart):
-    """A KubeDirectorConfig."""
+    """The global settings of one installation."""
 
     api_version: Text = Field("kubedirector.hpe.com/v1beta1", description="API group and version.")
     kind: Text = Field("KubeDirectorConfig", description="Kind of object.")
@@ -70,7 +146,7 @@ class StatusBackupSpec(SpecPart):
 
 
 class StatusBackup(SpecPart):
-    """A KubeDirectorStatusBackup: the status of the cluster of the same name, for backup products."""
+    """The status of the cluster of the same name, for backup products."""
 
     api_version: Text = Field("kubedirector.hpe.com/v1beta1", description="API group and version.")
     kind: Text = Field("KubeDirectorStatusBackup", description="Kind of object.")

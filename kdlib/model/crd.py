@@ -1,14 +1,13 @@
 """CustomResourceDefinitions of the four kinds, made from the models (specification 1.0).
 
-Structural schemas have no references, no titles and no defaults: what a user leaves open stays open in the stored
-object, and is filled in by `rules`. A bound that the models do not know stands in `json_schema_extra` of its field.
+They have no defaults: what a user leaves open stays open in the stored object, and is filled in by `rules`.
 See https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/.
 
 Layer: pure.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import yaml
@@ -16,16 +15,15 @@ from pydantic import BaseModel
 
 from kdlib.frozen import Json
 from kdlib.model.app import App
+from kdlib.model.celrule import RULE_ID, CelRule
 from kdlib.model.cluster import Cluster
 from kdlib.model.config import Config, StatusBackup
 from kdlib.model.scalars import CONFIG_NAME_PATTERN, LONGEST_APP_NAME
+from kdlib.model.structural import FOR_READERS, structural
 from kdlib.names import GROUP
 from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, KD_STATUS_BACKUP, Kind
 
-__all__ = ["KINDS", "crd", "schemas"]
-
-_KEPT = ("type", "format", "pattern", "enum", "minLength", "maxLength", "minimum", "maximum", "nullable", "required")
-"""What goes from a model's JSON schema into the CRD as it is; extensions with `x-` go too."""
+__all__ = ["KINDS", "cel_rules", "crd", "described", "schemas"]
 
 _HEADER = "# Generated from kdlib.model by schemas/generate.py. Do not edit.\n"
 
@@ -98,7 +96,7 @@ def crd(kind: str) -> Json:
         "name": definition.kind.version,
         "served": True,
         "storage": True,
-        "schema": {"openAPIV3Schema": _schema(definition)},
+        "schema": {"openAPIV3Schema": _bare(described(kind))},
         "additionalPrinterColumns": _columns(definition),
     }
     if definition.status:
@@ -147,10 +145,29 @@ def _columns(definition: _Definition) -> list[Json]:
     return columns
 
 
-def _schema(definition: _Definition) -> Json:
-    whole = definition.model.model_json_schema(by_alias=True)
-    schema = _structural(whole, whole.get("$defs", {}))
+def cel_rules() -> tuple[CelRule, ...]:
+    """Return the rules that the API server holds, by kind and by their places in its schema."""
+    return tuple(rule for kind in KINDS for rule in _rules(kind.name, described(kind.name), ""))
+
+
+def _rules(kind: str, schema: Json, path: str) -> Iterator[CelRule]:
+    for item in schema.get("x-kubernetes-validations", ()):
+        what, _, remedy = item["message"].partition("; ")
+        found = CelRule(item[RULE_ID], item["rule"], what, remedy, item.get("fieldPath", ""))
+        yield replace(found, reason=item.get("reason", found.reason), kind=kind, path=path)
+    for name, inner in schema.get("properties", {}).items():
+        yield from _rules(kind, inner, f"{path}.{name}" if path else name)
+    for key in ("items", "additionalProperties"):
+        if isinstance(schema.get(key), dict):
+            yield from _rules(kind, schema[key], f"{path}[]")
+
+
+def described(kind: str) -> Json:
+    """Return a kind's structural schema with what only the documentation needs: examples, defaults, ids of rules."""
+    definition = _DEFINITIONS[kind]
+    schema = structural(definition.model)
     properties = schema["properties"]
+    # A server refuses a CRD that says anything of the metadata but the bounds of names.
     properties["metadata"] = {"type": "object"}
     if definition.name_rule:
         properties["metadata"]["properties"] = {"name": {"type": "string", **definition.name_rule}}
@@ -159,33 +176,15 @@ def _schema(definition: _Definition) -> Json:
     return {**schema, "required": list(definition.required)}
 
 
-def _structural(schema: Json, definitions: Json) -> Json:
-    """Turn a JSON schema of pydantic's into a structural one."""
-    flat = _flat(schema, definitions)
-    result: Json = {}
-    if "description" in flat:
-        result["description"] = str(flat["description"]).split("\n\n")[0]
-    result |= {key: flat[key] for key in _KEPT if key in flat}
-    if result.get("type") == "integer":
-        result["format"] = "int64"
-    if "properties" in flat:
-        result["properties"] = {key: _structural(item, definitions) for key, item in flat["properties"].items()}
-    if "items" in flat:
-        result["items"] = _structural(flat["items"], definitions)
-    match flat.get("additionalProperties"):
-        case True:
-            result["x-kubernetes-preserve-unknown-fields"] = True
-        case dict() as values:
-            result["additionalProperties"] = _structural(values, definitions)
-    return result | {key: value for key, value in flat.items() if key.startswith("x-")}
-
-
-def _flat(schema: Json, definitions: Json) -> Json:
-    """Resolve a reference or a choice between something and null; what stands beside it wins."""
-    beside = {key: value for key, value in schema.items() if key not in {"$ref", "anyOf"}}
-    if "$ref" in schema:
-        return {**_flat(definitions[schema["$ref"].rpartition("/")[2]], definitions), **beside}
-    if "anyOf" in schema:
-        chosen = next(item for item in schema["anyOf"] if item.get("type") != "null")
-        return {**_flat(chosen, definitions), **beside}
-    return beside
+def _bare(schema: Json) -> Json:
+    """Return a schema as a CRD has it, without what only the documentation needs."""
+    found = {key: item for key, item in schema.items() if key not in FOR_READERS}
+    for key in ("items", "additionalProperties"):
+        if isinstance(found.get(key), dict):
+            found[key] = _bare(found[key])
+    if "properties" in found:
+        found["properties"] = {name: _bare(item) for name, item in found["properties"].items()}
+    if "x-kubernetes-validations" in found:
+        rules = found["x-kubernetes-validations"]
+        found["x-kubernetes-validations"] = [{k: v for k, v in rule.items() if k != RULE_ID} for rule in rules]
+    return found

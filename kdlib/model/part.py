@@ -6,22 +6,31 @@ See https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-r
 Layer: pure.
 """
 
+from collections.abc import Iterable
 from typing import Annotated, Any, ClassVar, Self, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
 from pydantic.alias_generators import to_camel
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, core_schema
 
 from kdlib.frozen import Json
 
-__all__ = ["LoosePart", "Nullable", "SpecPart", "keyed_by"]
+__all__ = ["NOTE", "LoosePart", "Nullable", "Shaped", "SpecPart", "keyed_by", "pruned", "told", "without_nulls"]
 
 T = TypeVar("T")
+
+NOTE = "x-kubedirector-note"
+"""What a generated schema knows for the documentation alone: `default` in words, and `rules` by their ids."""
 
 
 def keyed_by(key: str) -> dict[str, Any]:
     """Return the schema extension of a list whose items have different values of this field, and merge by it."""
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
+
+
+def told(*rules: str, default: str = "") -> dict[str, Any]:
+    """Return what the documentation says besides a field's description: its rules, and its default in words."""
+    return {NOTE: {"default": default, "rules": list(rules)}}
 
 
 class _NullableMark:
@@ -31,8 +40,37 @@ class _NullableMark:
         return {**handler(schema), "nullable": True}
 
 
+class Shaped:
+    """Says that a JSON object has the fields of a TypedDict; it stays JSON."""
+
+    def __init__(self, shape: type, pruned_fields: Iterable[str] = ()) -> None:
+        self._shape = shape
+        self._pruned_fields = frozenset(pruned_fields)
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        inner = handler.generate_schema(self._shape)
+        return core_schema.no_info_before_validator_function(lambda value: pruned(value, self._pruned_fields), inner)
+
+
 Nullable: TypeAlias = Annotated[T | None, _NullableMark()]
 """A value that may be an explicit null in the API, which differs from its absence (`model_fields_set` tells)."""
+
+
+def without_nulls(part: type[BaseModel]) -> frozenset[str]:
+    """Return the names of a model's fields, in Python and in the API, that have no null."""
+    plain = (
+        (name, field.alias or name)
+        for name, field in part.model_fields.items()
+        if not any(isinstance(mark, _NullableMark) for mark in field.metadata)
+    )
+    return frozenset(name for names in plain for name in names)
+
+
+def pruned(value: Any, fields: frozenset[str]) -> Any:
+    """Return an object without the nulls in these fields; whatever is no object stays as it is."""
+    if not isinstance(value, dict) or None not in value.values():
+        return value
+    return {key: item for key, item in value.items() if item is not None or key not in fields}
 
 
 class SpecPart(BaseModel):
@@ -45,20 +83,13 @@ class SpecPart(BaseModel):
 
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        plain = (
-            (name, field.alias or name)
-            for name, field in cls.model_fields.items()
-            if not any(isinstance(mark, _NullableMark) for mark in field.metadata)
-        )
-        cls.pruned_fields = frozenset(name for names in plain for name in names)
+        cls.pruned_fields = without_nulls(cls)
 
     @model_validator(mode="before")
     @classmethod
     def _nulls_pruned(cls, value: Any) -> Any:
         """Drop nulls where the API has no null."""
-        if not isinstance(value, dict) or None not in value.values():
-            return value
-        return {key: item for key, item in value.items() if item is not None or key not in cls.pruned_fields}
+        return pruned(value, cls.pruned_fields)
 
     def dumped(self) -> Json:
         """Return the API form: exactly the fields that were given."""

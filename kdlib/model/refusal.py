@@ -21,6 +21,8 @@ _SECRET_FIELDS = frozenset({"value", "encryptedValue", "masterEncryptionKey", "a
 """Fields whose values never appear in a message."""
 
 _LONGEST_QUOTE = 60
+_LONGEST_NUMBER_BITS = 1024
+"""Python refuses to write out numbers much longer than this."""
 
 _PLAIN: dict[str, tuple[str, str]] = {
     "missing": ("is required", "add the field"),
@@ -36,9 +38,13 @@ _PLAIN: dict[str, tuple[str, str]] = {
     "model_attributes_type": ("must be an object", "write key: value pairs"),
     "tuple_type": ("must be a list", "write it as a list of items"),
     "list_type": ("must be a list", "write it as a list of items"),
+    "date_time": ("is not a time", "write it as 2030-01-31T12:00:00Z"),
     "string_unicode": ("must be Unicode text", "encode the file as UTF-8"),
 }
 """What is wrong, and what to do about it, for errors that need no value."""
+
+_TOO_LONG = {"string_too_long": ("is longer than", "characters"), "too_long": ("has more than", "items")}
+"""How a bound is told, and in which unit."""
 
 
 def parsed(model: type[ModelT], value: Any, further: Iterable[Problem] = ()) -> ModelT:
@@ -92,7 +98,8 @@ def _problems(details: Iterable[ErrorDetails]) -> Iterator[Problem]:
 
 
 def _quoted(value: Any) -> str:
-    text = repr(value) if isinstance(value, str | int | float) else ""
+    quotable = isinstance(value, str | float) or (isinstance(value, int) and value.bit_length() <= _LONGEST_NUMBER_BITS)
+    text = repr(value) if quotable else ""
     return text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}...'"
 
 
@@ -109,8 +116,9 @@ def _words(kind: str, context: Mapping[str, Any], value: Any) -> tuple[str, str]
                 if not value
                 else _bound("is shorter than", context, "min_length", "characters")
             )
-        case "string_too_long":
-            return _bound("is longer than", context, "max_length", "characters")
+        case "string_too_long" | "too_long":
+            words, unit = _TOO_LONG[kind]
+            return _bound(words, context, "max_length", unit)
         case "greater_than_equal":
             return f"is less than {context['ge']}", f"give at least {context['ge']}"
         case "less_than_equal":

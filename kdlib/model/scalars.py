@@ -5,9 +5,20 @@ r"""The checked strings and numbers of the API: patterns and lengths as the spec
 Layer: pure.
 """
 
+from collections.abc import Callable
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, StrictBool, StrictInt, StrictStr, WithJsonSchema
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
 from pydantic_core import PydanticCustomError
 
 from kdlib.frozen import Json
@@ -17,6 +28,7 @@ __all__ = [
     "PATTERN_WORDS",
     "REQUIRED_LIMITS",
     "AbsolutePath",
+    "AmountTexts",
     "Amounts",
     "AppCatalog",
     "CardinalityText",
@@ -35,6 +47,7 @@ __all__ = [
     "Positive",
     "ProjectionPath",
     "QuantityText",
+    "Requests",
     "RoleId",
     "ServiceId",
     "ServiceType",
@@ -42,6 +55,7 @@ __all__ = [
     "Text",
     "WebUrl",
     "Whole",
+    "integral",
 ]
 
 QUANTITY = r"^([0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$"
@@ -76,14 +90,29 @@ PATTERN_WORDS: dict[str, tuple[str, str]] = {
 }
 """What is wrong with a value that does not match the pattern, and what to do about it."""
 
-KNOWN_RESOURCES = ("memory", "cpu", "ephemeral-storage", "nvidia.com/gpu", "amd.com/gpu")
-"""Resources whose amounts must be strings; other (extended) resources may be given as numbers too."""
+KNOWN_REQUESTS = ("memory", "cpu", "ephemeral-storage")
+"""Resources whose requests must be texts; those of others may be written as numbers too."""
+
+KNOWN_RESOURCES = (*KNOWN_REQUESTS, "nvidia.com/gpu", "amd.com/gpu")
+"""Resources whose limits and least amounts must be texts."""
 
 REQUIRED_LIMITS = ("memory", "cpu")
 """Resources that every role of a KubeDirectorCluster must limit."""
 
 
-def _integral(value: Any) -> Any:
+_RESOURCES = {
+    "memory": ("memory", "4Gi"),
+    "cpu": ("processor time, in cores", "500m"),
+    "ephemeral-storage": ("storage on the node's disk", "10Gi"),
+    "nvidia.com/gpu": ("NVIDIA GPUs", "1"),
+    "amd.com/gpu": ("AMD GPUs", "1"),
+}
+"""What the known resources are, and an amount of each."""
+
+_LONGEST_NUMBER_BITS = 1024
+
+
+def integral(value: Any) -> Any:
     """Take 3.0 for 3, as an API server does; refuse what does not fit into 64 bits, as it does too."""
     whole = int(value) if isinstance(value, float) and value.is_integer() else value
     if isinstance(whole, int) and not -(2**63) <= whole < 2**63:
@@ -96,20 +125,52 @@ def _without_null_values(value: Any) -> Any:
     return {key: item for key, item in value.items() if item is not None} if isinstance(value, dict) else value
 
 
-def _amounts_as_texts(value: Any) -> Any:
-    """Write numbers of extended resources as texts."""
-    if not isinstance(value, dict):
-        return value
-    return {key: _text(item) if key not in KNOWN_RESOURCES else item for key, item in value.items() if item is not None}
+class AmountTexts(dict[str, str]):
+    """Amounts by resource, all as texts; `written` is what the user wrote, with numbers and nulls."""
+
+    def __init__(self, texts: Json, written: Json) -> None:
+        super().__init__(texts)
+        self.written = written
 
 
-def _text(value: Any) -> Any:
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+def _reading(known: tuple[str, ...]) -> Callable[[Any, ValidatorFunctionWrapHandler], Any]:
+    """Return how amounts are read: the known ones are checked, what is written for others is the rules' matter."""
+
+    def read(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        if not isinstance(value, dict):
+            return handler(value)
+        kept = {key: item for key, item in value.items() if item is not None or key not in known}
+        handler({key: item for key, item in kept.items() if key in known or not isinstance(key, str)})
+        return AmountTexts({key: _text(item) for key, item in kept.items() if item is not None}, kept)
+
+    return read
 
 
-def _amounts_schema() -> Json:
+def _written(value: dict[str, str]) -> Json:
+    return value.written if isinstance(value, AmountTexts) else value
+
+
+def _text(value: Any) -> str:
+    """Write an amount as a text, which is no quantity where the value is none."""
+    match value:
+        case str():
+            return value
+        case bool() | dict() | list():
+            return f"({type(value).__name__})"
+        case int() if value.bit_length() > _LONGEST_NUMBER_BITS:
+            return "(a number of many digits)"
+    return str(value)
+
+
+def _amounts_schema(known: tuple[str, ...]) -> Json:
     texts = {
-        key: {"type": "string", "pattern": QUANTITY, "description": f"Amount of {key}."} for key in KNOWN_RESOURCES
+        key: {
+            "type": "string",
+            "pattern": QUANTITY,
+            "description": f"Amount of {_RESOURCES[key][0]}.",
+            "examples": [_RESOURCES[key][1]],
+        }
+        for key in known
     }
     return {"type": "object", "properties": texts, "x-kubernetes-preserve-unknown-fields": True}
 
@@ -117,16 +178,25 @@ def _amounts_schema() -> Json:
 Text: TypeAlias = StrictStr
 Flag: TypeAlias = StrictBool
 # The bounds stand before the validator, and so inside it: there they go into the schema too.
-Whole: TypeAlias = Annotated[StrictInt, BeforeValidator(_integral)]
-Count: TypeAlias = Annotated[int, Field(strict=True, ge=0), BeforeValidator(_integral)]
-Positive: TypeAlias = Annotated[int, Field(strict=True, ge=1), BeforeValidator(_integral)]
-Port: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=65535), BeforeValidator(_integral)]
-FileMode: TypeAlias = Annotated[int, Field(strict=True, le=511), BeforeValidator(_integral)]
-FormatVersion: TypeAlias = Annotated[int, Field(strict=True, ge=7), BeforeValidator(_integral)]
+Whole: TypeAlias = Annotated[StrictInt, BeforeValidator(integral)]
+Count: TypeAlias = Annotated[int, Field(strict=True, ge=0), BeforeValidator(integral)]
+Positive: TypeAlias = Annotated[int, Field(strict=True, ge=1), BeforeValidator(integral)]
+Port: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=65535), BeforeValidator(integral)]
+FileMode: TypeAlias = Annotated[int, Field(strict=True, le=511), BeforeValidator(integral)]
+FormatVersion: TypeAlias = Annotated[int, Field(strict=True, ge=7), BeforeValidator(integral)]
 NonEmpty: TypeAlias = Annotated[StrictStr, Field(min_length=1)]
 QuantityText: TypeAlias = Annotated[StrictStr, Field(pattern=QUANTITY)]
 Amounts: TypeAlias = Annotated[
-    dict[StrictStr, QuantityText], BeforeValidator(_amounts_as_texts), WithJsonSchema(_amounts_schema())
+    dict[StrictStr, QuantityText],
+    WrapValidator(_reading(KNOWN_RESOURCES)),
+    PlainSerializer(_written),
+    WithJsonSchema(_amounts_schema(KNOWN_RESOURCES)),
+]
+Requests: TypeAlias = Annotated[
+    dict[StrictStr, QuantityText],
+    WrapValidator(_reading(KNOWN_REQUESTS)),
+    PlainSerializer(_written),
+    WithJsonSchema(_amounts_schema(KNOWN_REQUESTS)),
 ]
 ServiceId: TypeAlias = Annotated[StrictStr, Field(min_length=1, max_length=15, pattern=SHORT_ID)]
 RoleId: TypeAlias = Annotated[StrictStr, Field(min_length=1, max_length=63, pattern=ROLE_ID)]

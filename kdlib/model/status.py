@@ -6,13 +6,16 @@ Layer: pure.
 """
 
 from enum import StrEnum
-from typing import Annotated, Any, TypeAlias
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
 
 from kdlib.frozen import Json
-from kdlib.model.part import keyed_by
+from kdlib.model.accepted import Accepted
+from kdlib.model.condition import Condition, with_standard_conditions
+from kdlib.model.part import keyed_by, pruned, without_nulls
+from kdlib.model.scalars import Flag, StringMap, Text, Whole
 
 __all__ = [
     "ClusterState",
@@ -34,7 +37,27 @@ __all__ = [
 class StatusPart(BaseModel):
     """A frozen part of a status, written in the API's field names; unknown fields are kept."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", alias_generator=to_camel, populate_by_name=True)
+    # Fields of other operators' roots stay in memory; the API server prunes what the schema does not know.
+    model_config = ConfigDict(
+        frozen=True,
+        extra="allow",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        json_schema_extra={"additionalProperties": False},
+    )
+
+    pruned_fields: ClassVar[frozenset[str]] = frozenset()
+    """Names of the fields that have no null: all of them."""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        cls.pruned_fields = without_nulls(cls)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nulls_pruned(cls, value: Any) -> Any:
+        """Drop nulls, as an API server does."""
+        return pruned(value, cls.pruned_fields)
 
     def dumped(self) -> Json:
         """Return the API form, without fields that are unset or None."""
@@ -89,89 +112,130 @@ class MemberTrouble(StrEnum):
 class PendingNotify(StatusPart):
     """A start script invocation still to do."""
 
-    arguments: tuple[str, ...] = Field((), description="Arguments of the start script.")
-    change: str | None = Field(None, description="Names the change in the guard inside the container.")
-    generation: int | None = Field(
+    arguments: tuple[Text, ...] = Field(
+        (),
+        description="Arguments of the start script.",
+        examples=[["--delnodes", "--role", "worker", "--fqdns", "kdss-9dnrk-1.kdhs-x7k2p.team.svc.cluster.local"]],
+    )
+    change: Text | None = Field(
+        None, description="Names the change in the guard inside the container.", examples=["addnodes-2"]
+    )
+    generation: Whole | None = Field(
         None,
         description="Spec generation that made the change; a set-up with this or a later configmeta makes it moot.",
+        examples=[2],
     )
-    attempt: int | None = Field(None, description="Number of the try, from 2 on; absent for the first.")
-    exit_code: int | None = Field(
-        None, description="Exit status of a try that failed; it waits for a request to try again."
+    attempt: Whole | None = Field(None, description="Number of the try, from 2 on; absent for the first.", examples=[2])
+    exit_code: Whole | None = Field(
+        None, description="Exit status of a try that failed; it waits for a request to try again.", examples=[1]
     )
 
 
 class StateDetail(StatusPart):
     """How far a member has come; the fields after `storageInitProgress` are not in the original."""
 
-    config_error_detail: str | None = Field(None, description="Why the member is in config error.")
-    last_config_data_generation: int | None = Field(
-        None, description="Spec generation of the configmeta that was uploaded last; absent: never."
+    config_error_detail: Text | None = Field(
+        None, description="Why the member is in config error.", examples=["configure failed with exit status 3"]
     )
-    last_setup_generation: int | None = Field(
-        None, description="Spec generation that the start script has digested; absent: it never completed."
+    last_config_data_generation: Whole | None = Field(
+        None, description="Spec generation of the configmeta that was uploaded last; absent: never.", examples=[2]
     )
-    configuring_container: str | None = Field(None, description="ID of the container that is being configured.")
-    last_configured_container: str | None = Field(None, description="ID of the container that was configured last.")
-    last_known_container_state: ContainerState | None = Field(None, description="State of the member's container.")
+    last_setup_generation: Whole | None = Field(
+        None,
+        description="Spec generation that the start script has digested; absent: it never completed.",
+        examples=[2],
+    )
+    configuring_container: Text | None = Field(
+        None, description="ID of the container that is being configured.", examples=["containerd://5f0c"]
+    )
+    last_configured_container: Text | None = Field(
+        None, description="ID of the container that was configured last.", examples=["containerd://5f0c"]
+    )
+    last_known_container_state: ContainerState | None = Field(
+        None, description="State of the member's container.", examples=["running"]
+    )
     pending_notify_cmds: tuple[PendingNotify, ...] | None = Field(
         None, description="Start script invocations still to do, in order."
     )
-    last_connection_version: int | None = Field(
-        None, description="Version of the connections that the member was told of."
+    last_connection_version: Whole | None = Field(
+        None, description="Version of the connections that the member was told of.", examples=[0]
     )
-    start_script_stdout_message: str | None = Field(
-        None, description="End of the start script's output, where it failed."
+    start_script_stdout_message: Text | None = Field(
+        None, description="End of the start script's output, where it failed.", examples=["joining the cluster"]
     )
-    start_script_stderr_message: str | None = Field(
-        None, description="End of the start script's error output, where it failed."
+    start_script_stderr_message: Text | None = Field(
+        None, description="End of the start script's error output, where it failed.", examples=["seed not reachable"]
     )
-    scheduling_error_message: str | None = Field(None, description="Why the member's pod cannot be scheduled.")
-    storage_init_progress: str | None = Field(None, description="How far the first copy onto the volume has come.")
-    attempt: int | None = Field(
-        None, description="Number of the last set-up attempt, reserved before it starts; 1 for the first."
+    scheduling_error_message: Text | None = Field(
+        None,
+        description="Why the member's pod cannot be scheduled.",
+        examples=["0/3 nodes are available: 3 Insufficient memory."],
     )
-    retry_handled: str | None = Field(None, description="Value of the retry annotation that led to the attempt.")
-    progress: str | None = Field(None, description="What the member is waiting for, in words.")
+    storage_init_progress: Text | None = Field(
+        None, description="How far the first copy onto the volume has come.", examples=["42% done"]
+    )
+    attempt: Whole | None = Field(
+        None, description="Number of the last set-up attempt, reserved before it starts; 1 for the first.", examples=[1]
+    )
+    retry_handled: Text | None = Field(
+        None, description="Value of the retry annotation that led to the attempt.", examples=["1"]
+    )
+    progress: Text | None = Field(
+        None, description="What the member is waiting for, in words.", examples=["waiting for the container"]
+    )
     trouble: MemberTrouble | None = Field(
-        None, description="What keeps the member's pod from running until somebody acts; progress says it in words."
+        None,
+        description="What keeps the member's pod from running until somebody acts; progress says it in words.",
+        examples=["image not pulled"],
     )
-    listed_since: int | None = Field(None, description="Spec generation of the first configmeta that lists the member.")
-    announced: bool | None = Field(
+    listed_since: Whole | None = Field(
+        None, description="Spec generation of the first configmeta that lists the member.", examples=[1]
+    )
+    announced: Flag | None = Field(
         None,
         description="True once the member was configured and addnodes was queued for those that did not know of it.",
+        examples=[True],
     )
-    configuring_generation: int | None = Field(
+    configuring_generation: Whole | None = Field(
         None,
         description="Spec generation when the last set-up was reserved; its configmeta is of this or a later one.",
+        examples=[1],
     )
-    configured_generation: int | None = Field(
-        None, description="Spec generation of the configmeta with which the member was last set up."
+    configured_generation: Whole | None = Field(
+        None, description="Spec generation of the configmeta with which the member was last set up.", examples=[1]
     )
 
 
 class MemberStatus(StatusPart):
     """One member of a role."""
 
-    pod: str = Field("", description="Name of the pod, known before the pod is there.")
-    node_id: int = Field(
-        default=0, alias="nodeID", description="Id of the member, unique in the cluster, never reused."
+    pod: Text = Field("", description="Name of the pod, known before the pod is there.", examples=["kdss-9dnrk-0"])
+    node_id: Whole = Field(
+        default=0, alias="nodeID", description="Id of the member, unique in the cluster, never reused.", examples=[1]
     )
-    service: str = Field("", description="Name of the member's Service; n/a for a role without ports.")
-    auth_token: str | None = Field(None, description="Token of the member's services, where one asks for it.")
-    pvc: str | None = Field(None, description="Name of the member's volume claim.")
-    block_device_paths: tuple[str, ...] | None = Field(None, description="Paths of the member's block devices.")
-    state: MemberState = Field(MemberState.CREATE_PENDING, description="State of the member.")
+    service: Text = Field(
+        "", description="Name of the member's Service; n/a for a role without ports.", examples=["s-kdss-9dnrk-0"]
+    )
+    auth_token: Text | None = Field(
+        None,
+        description="Token of the member's services, where one asks for it.",
+        examples=["0123456789abcdef0123456789abcdef"],
+    )
+    pvc: Text | None = Field(None, description="Name of the member's volume claim.", examples=["p-kdss-9dnrk-0"])
+    block_device_paths: tuple[Text, ...] | None = Field(
+        None, description="Paths of the member's block devices.", examples=[["/dev/disk0"]]
+    )
+    state: MemberState = Field(MemberState.CREATE_PENDING, description="State of the member.", examples=["configured"])
     state_detail: StateDetail = Field(StateDetail(), description="How far the member has come.")
 
 
 class RoleStatus(StatusPart):
     """One role that has, had or gets members."""
 
-    id: str = Field(description="Id of the role.")
-    stateful_set: str = Field("", description="Name of the role's StatefulSet.")
+    id: Text = Field(description="Id of the role.", examples=["worker"])
+    stateful_set: Text = Field("", description="Name of the role's StatefulSet.", examples=["kdss-9dnrk"])
     members: tuple[MemberStatus, ...] = Field((), description="Members of the role, by their ordinals.")
-    accepted: Json | None = Field(
+    accepted: Accepted | None = Field(
         None, description="The role as it was accepted last, and the default secret that it was accepted with."
     )
 
@@ -179,85 +243,110 @@ class RoleStatus(StatusPart):
 class MemberRollup(StatusPart):
     """What holds for at least one member (specification 3.15)."""
 
-    membership_changing: bool = Field(default=False, description="A member comes or goes.")
-    members_down: bool = Field(default=False, description="A member's container does not run or answer.")
-    members_initializing: bool = Field(default=False, description="A member's volume is being prepared.")
-    members_waiting: bool = Field(default=False, description="A member waits for its container.")
-    members_restarting: bool = Field(default=False, description="A member is set up again after a restart.")
-    config_errors: bool = Field(default=False, description="A member could not be configured.")
-    members_not_scheduled: bool = Field(default=False, description="A member's pod cannot be scheduled.")
+    membership_changing: Flag = Field(default=False, description="A member comes or goes.", examples=[False])
+    members_down: Flag = Field(
+        default=False, description="A member's container does not run or answer.", examples=[False]
+    )
+    members_initializing: Flag = Field(
+        default=False, description="A member's volume is being prepared.", examples=[False]
+    )
+    members_waiting: Flag = Field(default=False, description="A member waits for its container.", examples=[False])
+    members_restarting: Flag = Field(
+        default=False, description="A member is set up again after a restart.", examples=[False]
+    )
+    config_errors: Flag = Field(default=False, description="A member could not be configured.", examples=[False])
+    members_not_scheduled: Flag = Field(
+        default=False, description="A member's pod cannot be scheduled.", examples=[False]
+    )
 
 
 class Reserved(StatusPart):
     """What must never change for a cluster that runs: values taken from the global config, and names."""
 
-    service_type: str = Field("LoadBalancer", description="Type of the member Services, where the spec names none.")
-    naming_scheme: str = Field("UID", description="Naming scheme, where the spec names none.")
-    domain_base: str = Field(".svc.cluster.local", description="What follows the namespace in host names.")
-    app_copy: str = Field("", description="Name of the ControllerRevision that holds the app as resolved.")
-    app_namespace: str = Field("", description="Namespace that the app was found in.")
-    app_catalog: str = Field("local", description="Catalog that the app was found in: local or system.")
-    default_storage_class_name: str | None = Field(None, description="Storage class of roles that name none.")
-    native_systemd_support: bool = Field(default=False, description="True: systemd needs no mounts of the host.")
-    pod_labels: dict[str, str] | None = Field(None, description="Labels of all pods.")
-    pod_annotations: dict[str, str] | None = Field(None, description="Annotations of all pods.")
-    service_labels: dict[str, str] | None = Field(None, description="Labels of all member Services.")
-    service_annotations: dict[str, str] | None = Field(None, description="Annotations of all member Services.")
+    service_type: Text = Field(
+        "LoadBalancer", description="Type of the member Services, where the spec names none.", examples=["NodePort"]
+    )
+    naming_scheme: Text = Field("UID", description="Naming scheme, where the spec names none.", examples=["UID"])
+    domain_base: Text = Field(
+        ".svc.cluster.local", description="What follows the namespace in host names.", examples=[".svc.cluster.local"]
+    )
+    app_copy: Text = Field(
+        "", description="Name of the ControllerRevision that holds the app as resolved.", examples=["kdapp-spark-x7k2p"]
+    )
+    app_namespace: Text = Field("", description="Namespace that the app was found in.", examples=["team"])
+    app_catalog: Text = Field(
+        "local", description="Catalog that the app was found in: local or system.", examples=["local"]
+    )
+    default_storage_class_name: Text | None = Field(
+        None, description="Storage class of roles that name none.", examples=["fast"]
+    )
+    native_systemd_support: Flag = Field(
+        default=False, description="True: systemd needs no mounts of the host.", examples=[False]
+    )
+    pod_labels: StringMap | None = Field(None, description="Labels of all pods.", examples=[{"team": "blue"}])
+    pod_annotations: StringMap | None = Field(
+        None, description="Annotations of all pods.", examples=[{"example.org/note": "x"}]
+    )
+    service_labels: StringMap | None = Field(
+        None, description="Labels of all member Services.", examples=[{"team": "blue"}]
+    )
+    service_annotations: StringMap | None = Field(
+        None, description="Annotations of all member Services.", examples=[{"example.org/note": "x"}]
+    )
 
 
 class RestoreProgress(StatusPart):
     """What a cluster that is being restored waits for."""
 
-    awaiting_app: bool = Field(default=False, description="The app is not there yet.")
-    awaiting_status: bool = Field(default=False, description="The status backup is not there yet.")
-    awaiting_resources: bool = Field(
-        default=False, description="Objects of the cluster, or connected ones, are missing."
+    awaiting_app: Flag = Field(default=False, description="The app is not there yet.", examples=[False])
+    awaiting_status: Flag = Field(default=False, description="The status backup is not there yet.", examples=[False])
+    awaiting_resources: Flag = Field(
+        default=False, description="Objects of the cluster, or connected ones, are missing.", examples=[True]
     )
-    error: str = Field("", description="Why the cluster cannot resume.")
+    error: Text = Field("", description="Why the cluster cannot resume.", examples=["no app spark in namespace team"])
 
 
-_CONDITION_FIELDS = {
-    "type": {"type": "string", "description": "What the condition is about."},
-    "status": {"type": "string", "enum": ["True", "False", "Unknown"], "description": "Whether it holds."},
-    "observedGeneration": {"type": "integer", "minimum": 0, "description": "Generation of the spec that it is about."},
-    "lastTransitionTime": {"type": "string", "format": "date-time", "description": "When its status changed last."},
-    "reason": {"type": "string", "description": "Why, in one word for programs."},
-    "message": {"type": "string", "description": "Why, in words for people."},
-}
-
-Condition: TypeAlias = Annotated[
-    Json,
-    WithJsonSchema(
-        {
-            "description": "A standard condition.",
-            "type": "object",
-            "required": ["type", "status", "lastTransitionTime", "reason", "message"],
-            "properties": _CONDITION_FIELDS,
-        }
-    ),
-]
-"""A condition as JSON; see `metav1.Condition`."""
+MOST_STATUS_ROLES = 1000
+"""A bound that the cost of the CRD's rules needs; no cluster has a tenth of it."""
 
 
 class ClusterStatus(StatusPart):
     """The status of a cluster."""
 
-    state: str = Field("", description="creating, updating or configured.")
+    state: Text = Field("", description="creating, updating or configured.", examples=["configured"])
     restore_progress: RestoreProgress | None = Field(None, description="Only while the cluster is being restored.")
     member_state_rollup: MemberRollup | None = Field(None, description="What holds for at least one member.")
-    generation_uid: str | None = Field(None, alias="generationUID", description="Changes with each status.")
-    spec_generation_to_process: int | None = Field(
-        None, description="Grows when the members or the connections change."
+    generation_uid: Text | None = Field(
+        None,
+        alias="generationUID",
+        description="Changes with each status.",
+        examples=["0b0c6a5e-5a52-4c0a-9a9e-1f0f6f3f2a11"],
     )
-    cluster_service: str = Field("", description="Name of the headless Service.")
-    last_node_id: int = Field(default=0, alias="lastNodeID", description="Last member id that was given.")
-    last_connection_hash: str | None = Field(None, description="Digest of what the cluster is connected to.")
-    roles: tuple[RoleStatus, ...] = Field((), description="Roles and their members.")
-    members: str | None = Field(None, description="Members that are ready, of those wanted, such as 3/4.")
-    observed_generation: int | None = Field(None, description="Generation of the spec that this status is about.")
+    spec_generation_to_process: Whole | None = Field(
+        None, description="Grows when the members or the connections change.", examples=[2]
+    )
+    cluster_service: Text = Field("", description="Name of the headless Service.", examples=["kdhs-x7k2p"])
+    last_node_id: Whole = Field(
+        default=0, alias="lastNodeID", description="Last member id that was given.", examples=[3]
+    )
+    last_connection_hash: Text | None = Field(
+        None, description="Digest of what the cluster is connected to.", examples=["d41d8cd98f00b204e9800998ecf8427e"]
+    )
+    roles: tuple[RoleStatus, ...] = Field((), description="Roles and their members.", max_length=MOST_STATUS_ROLES)
+    members: Text | None = Field(
+        None, description="Members that are ready, of those wanted, such as 3/4.", examples=["3/4"]
+    )
+    observed_generation: Whole | None = Field(
+        None, description="Generation of the spec that this status is about.", examples=[2]
+    )
     conditions: tuple[Condition, ...] | None = Field(
         None,
         description="Standard conditions: Ready, Reconciling, Stalled and others.",
         json_schema_extra=keyed_by("type"),
     )
     reserved: Reserved | None = Field(None, description="What must never change for a cluster that runs.")
+
+    @classmethod
+    def of(cls, status: Json | None) -> "ClusterStatus":
+        """Read the status of a root of any kind; conditions that are not in the standard form are left out."""
+        return cls.model_validate(with_standard_conditions(status or {}))

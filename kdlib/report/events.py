@@ -43,7 +43,7 @@ class _Cause:
 
 def events(seen: Seen, before: Json | None, after: Json, outcome: Outcome | None = None) -> tuple[Json, ...]:
     """Return the Events for what changed between two statuses, and for objects that failed, sorted by name."""
-    old, new = ClusterStatus.model_validate(before or {}), ClusterStatus.model_validate(after)
+    old, new = ClusterStatus.of(before), ClusterStatus.of(after)
     causes = [
         *_cluster_causes(old, new),
         *_role_causes(old, new),

@@ -24,7 +24,7 @@ class MemberLine(NamedTuple):
 
 def member_lines(status: Json) -> tuple[MemberLine, ...]:
     """Return a line for each member of a status, in the status' order."""
-    parsed = ClusterStatus.model_validate(status)
+    parsed = ClusterStatus.of(status)
     return tuple(
         MemberLine(member.pod, role.id, str(member.state), words(member))
         for role in parsed.roles

@@ -1,4 +1,4 @@
-"""Scheduling constraints of pods: kept as far as Kubernetes knows them, checked as an API server checks them.
+"""Scheduling constraints of pods, checked as an API server checks them.
 
 See https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#scheduling.
 
@@ -13,7 +13,7 @@ from kdlib.frozen import Json, dig
 from kdlib.names import is_dns_label
 from kdlib.rules.metadata import is_label_key, is_label_value
 
-__all__ = ["affinity_problems", "known_affinity"]
+__all__ = ["affinity_problems"]
 
 _RULE = "CL-X-16"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -38,11 +38,6 @@ _SHAPE = {"nodeAffinity": _NODES, "podAffinity": _PODS, "podAntiAffinity": _PODS
 _TYPE_WORDS: dict[type, str] = {str: "a string", int: "a whole number", dict: "an object", list: "a list"}
 _VALUES = {"In": (1, None), "NotIn": (1, None), "Exists": (0, 0), "DoesNotExist": (0, 0)}
 _NODE_VALUES = {**_VALUES, "Gt": (1, 1), "Lt": (1, 1)}
-
-
-def known_affinity(value: Any) -> Any:
-    """Return the constraints without nulls and without the fields that no pod has, as an API server prunes them."""
-    return _pruned(value, _SHAPE)
 
 
 def affinity_problems(affinity: Json | None, path: str) -> Iterator[Problem]:
@@ -71,18 +66,6 @@ def affinity_problems(affinity: Json | None, path: str) -> Iterator[Problem]:
 def _items(affinity: Json, steps: tuple[str, ...], path: str) -> Iterator[tuple[str, Json]]:
     for index, item in enumerate(dig(affinity, *steps, default=[])):
         yield f"{path}.{'.'.join(steps)}[{index}]", item
-
-
-def _pruned(value: Any, shape: Any) -> Any:
-    match value, shape:
-        case dict(), {"*": _}:
-            return {key: item for key, item in value.items() if item is not None}
-        case dict(), dict():
-            return {key: _pruned(item, shape[key]) for key, item in value.items() if key in shape and item is not None}
-        case list(), [inner]:
-            return [_pruned(item, inner) for item in value if item is not None]
-        case _:
-            return value
 
 
 def _misshapen(value: Any, shape: Any, path: str) -> Iterator[Problem]:

@@ -4,7 +4,6 @@ Layer: pure.
 """
 
 from kdlib.model import AppRole, AppSpec, ClusterRole, ClusterSpec, Config, ConfigSpec, Reserved
-from kdlib.rules.affinity import known_affinity
 
 __all__ = ["app_defaults", "cluster_defaults", "least_members", "reserved_values"]
 
@@ -68,8 +67,7 @@ def cluster_defaults(spec: ClusterSpec, app: AppSpec | None, reserved: Reserved)
     """Fill in what the user left open.
 
     CL-M-02 catalog, CL-M-04 members, CL-M-05 storage class (none means the platform's default class), CL-M-06
-    service type, CL-M-07 naming scheme, CL-M-08 secret. Parts of an affinity that no pod has are left out, as the
-    original's schema left them out.
+    service type, CL-M-07 naming scheme, CL-M-08 secret.
     """
     return spec.changed(
         app_catalog=spec.app_catalog or reserved.app_catalog,
@@ -87,6 +85,4 @@ def _cluster_role(spec: ClusterSpec, role: ClusterRole, app_role: AppRole | None
         values["secret"] = spec.default_secret
     if role.storage and not role.storage.storage_class_name and reserved.default_storage_class_name:
         values["storage"] = role.storage.changed(storage_class_name=reserved.default_storage_class_name)
-    if role.affinity is not None:
-        values["affinity"] = known_affinity(role.affinity)
     return role.changed(**values)

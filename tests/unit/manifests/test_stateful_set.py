@@ -92,8 +92,11 @@ def test_a_service_account_and_its_token_come_together(pod_of) -> None:
     assert (named["automountServiceAccountToken"], named["serviceAccountName"]) == (True, "robot")
 
 
+TERM = {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a"]}]}
+
+
 def test_affinity_is_taken_as_it_is(pod_of) -> None:
-    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": []}}}
+    affinity = {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [TERM]}}}
     assert pod_of(affinity=affinity)["affinity"] == affinity
     assert "affinity" not in pod_of()
 

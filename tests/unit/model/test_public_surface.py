@@ -31,7 +31,7 @@ def test_the_types_are_those_of_the_names():
     assert listed == kdlib.__all__ == sorted(kdlib.__all__, key=lambda name: (name.islower(), name))
     assert {name for _, name in imported} | {"__version__"} == set(listed)
     for module, name in imported:
-        assert getattr(sys.modules[module], name) is getattr(kdlib, name)
+        assert getattr(kdlib, name) is getattr(sys.modules[module], name)
 
 
 def test_importing_the_library_imports_no_room():

@@ -1,19 +1,30 @@
 """The CRDs are generated, structural, explain every field, and accept what the models accept."""
 
-import re
+import importlib.util
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from kdlib.model import KINDS, crd, parse_app, parse_cluster, schemas
+from kdlib.model import KINDS, crd, editor_schemas, parse_app, parse_cluster, reference, schemas
 
 FOLDER = Path(__file__).parents[3] / "schemas"
 
 
 def schema_of(kind):
     return crd(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+
+
+def _values():
+    """Load the generator of values that a schema accepts, which a law uses too."""
+    path = Path(__file__).parents[2] / "laws" / "schema_values.py"
+    spec = importlib.util.spec_from_file_location("schema_values", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+VALUES = _values()
 
 
 def parts(schema, path=""):
@@ -27,8 +38,17 @@ def parts(schema, path=""):
 
 
 def test_the_files_are_what_the_generator_writes():
-    written = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.yaml")}
-    assert written == schemas(), "run `make schemas`"
+    made = schemas() | editor_schemas()
+    found = {str(path.relative_to(FOLDER)): path for path in (*FOLDER.glob("*.yaml"), *FOLDER.glob("json/*"))}
+    assert sorted(found) == sorted(made)
+    for name, path in found.items():
+        assert path.read_text(encoding="utf-8") == made[name], f"{name} is outdated: run `make schemas`"
+
+
+def test_the_reference_pages_are_what_the_generator_writes():
+    for name, text in reference().items():
+        path = FOLDER.parent / "docs" / "reference" / name
+        assert path.read_text(encoding="utf-8") == text, f"{name} is outdated: run `make schemas`"
 
 
 @pytest.mark.parametrize("kind", [kind.name for kind in KINDS])
@@ -76,8 +96,20 @@ def test_where_the_specification_keeps_unknown_fields_so_does_the_schema():
         "spec",
         "spec.label",
         "spec.services[]",
-        "spec.services[].label",
         "spec.roles[].minResources",
+    }
+    cluster = {
+        path for path, part in parts(schema_of("KubeDirectorCluster")) if "x-kubernetes-preserve-unknown-fields" in part
+    }
+    accepted = "status.roles[].accepted"
+    assert cluster == {
+        "spec.roles[].resources.limits",
+        "spec.roles[].resources.requests",
+        accepted,
+        f"{accepted}.role",
+        f"{accepted}.role.storage",
+        f"{accepted}.role.blockStorage",
+        f"{accepted}.defaultSecret",
     }
 
 
@@ -95,67 +127,23 @@ def test_where_the_specification_keeps_nulls_so_does_the_schema():
     }
 
 
-def objects(schema):
-    """Return a strategy for values that the schema accepts."""
-    if "enum" in schema:
-        return st.sampled_from(schema["enum"])
-    match schema["type"]:
-        case "string":
-            made = _strings(schema)
-        case "integer":
-            made = st.integers(schema.get("minimum", -(2**63)), schema.get("maximum", 2**63 - 1))
-        case "boolean":
-            made = st.booleans()
-        case "array":
-            made = _lists(schema)
-        case _:
-            made = _maps(schema)
-    return made | st.none() if schema.get("nullable") else made
-
-
-def _strings(schema):
-    least, most = schema.get("minLength", 0), schema.get("maxLength", 20)
-    if "pattern" in schema:
-        pattern = re.sub(r"\$(?=$|\|)", r"\\Z", schema["pattern"])
-        return st.from_regex(pattern).filter(lambda text: least <= len(text) <= schema.get("maxLength", 10_000))
-    return st.text(min_size=least, max_size=most)
-
-
-def _lists(schema):
-    keys = schema.get("x-kubernetes-list-map-keys")
-    unique = (lambda item: tuple(item[key] for key in keys)) if keys else None
-    if schema.get("x-kubernetes-list-type") == "set":
-        unique = str
-    return st.lists(objects(schema["items"]), max_size=3, unique_by=unique)
-
-
-def _maps(schema):
-    if "additionalProperties" in schema:
-        return st.dictionaries(st.text(max_size=5), objects(schema["additionalProperties"]), max_size=3)
-    properties, required = schema.get("properties", {}), schema.get("required", [])
-    return st.fixed_dictionaries(
-        {name: objects(properties[name]) for name in required},
-        optional={name: objects(part) for name, part in properties.items() if name not in required},
-    )
-
-
 GENEROUS = settings(max_examples=25, suppress_health_check=list(HealthCheck), deadline=None)
 
 
 @GENEROUS
-@given(objects(schema_of("KubeDirectorApp")["properties"]["spec"]))
+@given(VALUES.objects(schema_of("KubeDirectorApp")["properties"]["spec"]))
 def test_an_app_that_the_schema_accepts_comes_back_as_it_was(spec):
     assert parse_app({"metadata": {"name": "a"}, "spec": spec}).spec.dumped() == spec
 
 
 @GENEROUS
-@given(objects(schema_of("KubeDirectorCluster")["properties"]["spec"]))
+@given(VALUES.objects(schema_of("KubeDirectorCluster")["properties"]["spec"]))
 def test_a_cluster_that_the_schema_accepts_comes_back_as_it_was(spec):
     assert parse_cluster({"metadata": {"name": "c"}, "spec": spec}).spec.dumped() == spec
 
 
 @GENEROUS
-@given(objects(schema_of("KubeDirectorCluster")["properties"]["status"]))
+@given(VALUES.objects(schema_of("KubeDirectorCluster")["properties"]["status"]))
 def test_a_status_that_the_schema_accepts_can_be_read(status):
     spec = {"app": "a", "roles": []}
     read = parse_cluster({"metadata": {"name": "c"}, "spec": spec, "status": status})
