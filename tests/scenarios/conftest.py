@@ -1,11 +1,13 @@
 """What the scenarios stand on: a sandbox with a node, the shell-only test app, and the daemon as a process."""
 
 import asyncio
+import ctypes
 import json
 import shutil
 import signal
 import sys
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,9 @@ TOP = Path(__file__).parents[2]
 SHELL = TOP / "tests" / "apps" / "shell"
 CHILDREN = (STATEFUL_SET, SERVICE, POD, PERSISTENT_VOLUME_CLAIM, CONTROLLER_REVISION)
 PATIENCE_SECONDS = 90
+PR_SET_PDEATHSIG = 1
+# A runner of tests that is killed itself runs no clean-up: the kernel ends what it started.
+DIE_WITH_PARENT = partial(ctypes.CDLL(None).prctl, PR_SET_PDEATHSIG, signal.SIGKILL)
 PROCESS_1 = "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done"
 
 
@@ -36,7 +41,10 @@ class Daemon:
     async def start(self):
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "kdd", "run", "--kubeconfig", str(self._kubeconfig)), stdout=log, stderr=log
+                *(sys.executable, "-m", "kdd", "run", "--kubeconfig", str(self._kubeconfig)),
+                stdout=log,
+                stderr=log,
+                preexec_fn=DIE_WITH_PARENT,
             )
 
     def kill(self):

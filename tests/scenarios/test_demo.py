@@ -1,11 +1,11 @@
 """The demo, as a user runs it: it comes out well, and leaves nothing however it ends."""
 
 import asyncio
+import ctypes
 import os
 import signal
 import sys
 import uuid
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,13 @@ from kdlib.wire import KD_CLUSTER, Ref
 
 MARK = "KUBEDIRECTOR_TEST_MARK"
 MEMBERS = 14
+PRCTL, PR_SET_PDEATHSIG = ctypes.CDLL(None).prctl, 1
+
+
+def as_child_of_a_test():
+    """Take Ctrl-C, which a runner of tests may ignore; end with the runner, however that ends."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Demo:
@@ -32,8 +39,7 @@ class Demo:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env={**os.environ, MARK: self.mark, "COLUMNS": "120"},
-            # A runner of tests may ignore Ctrl-C, and its children would inherit that.
-            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=as_child_of_a_test,
         )
 
     async def read_until(self, words):

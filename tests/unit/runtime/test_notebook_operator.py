@@ -1,8 +1,11 @@
 """Somebody else's operator, as a process of its own against the embedded cluster: its pools become set-up members."""
 
 import asyncio
+import ctypes
+import signal
 import sys
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from kdlib.kube import Kind
@@ -14,6 +17,7 @@ from kdlib.wire import STATEFUL_SET
 EXAMPLES = Path(__file__).parents[3] / "examples"
 OPERATOR = EXAMPLES / "notebook_operator.py"
 POOL = Kind("example.org/v1", "NotebookPool")
+PR_SET_PDEATHSIG = 1
 
 
 @asynccontextmanager
@@ -28,7 +32,11 @@ async def served(kubeconfig, members):
 @asynccontextmanager
 async def operating(kubeconfig):
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(OPERATOR), env={"KUBECONFIG": str(kubeconfig)}, stderr=asyncio.subprocess.PIPE
+        *(sys.executable, str(OPERATOR)),
+        env={"KUBECONFIG": str(kubeconfig)},
+        stderr=asyncio.subprocess.PIPE,
+        # A runner of tests that is killed itself runs no clean-up: the kernel ends what it started.
+        preexec_fn=partial(ctypes.CDLL(None).prctl, PR_SET_PDEATHSIG, signal.SIGKILL),
     )
     try:
         yield
