@@ -72,7 +72,10 @@ class _Compiler:
         if not raws or len(self.described) > before:
             return Rules(schema, **below)
         if place.type is None:
-            what = "internal error: failed to retrieve type information for x-kubernetes-validations"
+            what = (
+                "internal error: failed to construct type information for x-kubernetes-validations rules: "
+                "unable to convert structural schema to CEL declarations"
+            )
             self.failed.append(FieldError(where, "InternalError", what))
             return Rules(schema, **below)
         found = [self._rule(raw, f"{where}[{index}]", (schema, place, place.type)) for index, raw in enumerate(raws)]

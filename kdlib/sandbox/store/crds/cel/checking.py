@@ -11,6 +11,8 @@ from kdlib.sandbox.store.crds.cel.typesystem import BOOL, DYN, ERROR, Type, Unif
 __all__ = ["Checker", "is_namespaced", "qualified"]
 
 _INT = Type("int")
+_MISSING = frozenset({"format", "isSemver", "semver"})
+"""Functions of Kubernetes that are not here."""
 
 
 def qualified(node: Node) -> str:
@@ -131,8 +133,6 @@ class Checker:
         ways = signatures().get(function)
         if not ways:
             return self._undeclared(function, at)
-        if any(type_ == ERROR for type_ in types):
-            return ERROR
         result: Type | None = None
         for way in map(self._fresh, ways):
             if way.is_method != is_method or not self._unifier.all_fit(types, way.arguments):
@@ -200,8 +200,10 @@ class Checker:
         match node.macro:
             case "exists_one" | "existsOne":
                 return _INT
-            case "filter":
+            case "filter" | "sortBy":
                 return Type("list", types)
+            case "transformMapEntry":
+                return last
             case "transformMap":
                 key = over.parameters[0] if over.name == "map" else _INT if over.name == "list" else DYN
                 return Type("map", (key, last))
@@ -242,7 +244,8 @@ class Checker:
         return str(self._unifier.known(type_, closed=True))
 
     def _undeclared(self, name: str, at: int) -> Type:
-        return self._wrong(f"undeclared reference to '{name}' (in container '')", at)
+        what = f"undeclared reference to '{name}' (in container '')"
+        return self._wrong(f"{what}; Kubernetes has it, this server has not" if name in _MISSING else what, at)
 
     def _wrong(self, what: str, at: int) -> Type:
         self.problems.append(Problem(what, at))

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from kdlib.frozen import Json
 from kdlib.sandbox.store.crds.cel.networks import NETWORK_FUNCTIONS
 from kdlib.sandbox.store.crds.cel.quantities import QUANTITY_FUNCTIONS
+from kdlib.sandbox.store.crds.cel.texts import formatted, quoted, text_of
 
 __all__ = ["FUNCTIONS"]
 
@@ -25,34 +26,6 @@ _LEAST, _MOST = -(2**63), 2**63 - 1
 
 def _size(value: Any) -> int:
     return len(value)
-
-
-def _string(value: Any) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case bytes():
-            return value.decode()
-        case float():
-            return _double_text(value)
-        case timedelta():
-            seconds = value / timedelta(seconds=1)
-            return f"{seconds:g}s" if abs(seconds) < 1e6 else f"{seconds:f}".rstrip("0").rstrip(".") + "s"
-        case datetime():
-            text = value.astimezone(UTC).isoformat().removesuffix("+00:00")
-            return (text.rstrip("0") if "." in text else text) + "Z"
-        case dict():
-            return str(next(iter(value.values())))
-        case _:
-            return str(value)
-
-
-def _double_text(value: float) -> str:
-    if math.isnan(value) or math.isinf(value):
-        return {"nan": "NaN", "inf": "+Inf", "-inf": "-Inf"}[str(value)]
-    if value.is_integer() and abs(value) < 1e21:
-        return str(int(value))
-    return repr(value)
 
 
 def _int(value: Any) -> int:
@@ -103,7 +76,14 @@ def _timestamp(value: Any) -> datetime:
         case datetime():
             return value
         case _:
-            return datetime.fromisoformat(str(value))
+            return _read_time(str(value))
+
+
+def _read_time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError("type conversion error from 'string' to 'google.protobuf.Timestamp'") from None
 
 
 def _calendar(part: Callable[[datetime], int]) -> Callable[[datetime, str], int]:
@@ -315,8 +295,19 @@ def _entries(keys: list[Any], values: list[Any], optional: list[int]) -> Json:
     return found
 
 
+def _gathered(maps: list[Json]) -> Json:
+    found: Json = {}
+    for each in maps:
+        for key, value in each.items():
+            if key in found:
+                raise ValueError(f"insert failed: key {key} already exists")
+            found[key] = value
+    return found
+
+
 def _indices(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, dict) else list(range(len(value)))
+    # The order is that of no map: two calls must give the same.
+    return sorted(value, key=text_of) if isinstance(value, dict) else list(range(len(value)))
 
 
 _CALENDAR: Mapping[str, Callable[..., Any]] = {
@@ -333,7 +324,7 @@ _CALENDAR: Mapping[str, Callable[..., Any]] = {
 }
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "size": _size,
-    "string": _string,
+    "string": text_of,
     "int": _int,
     "double": _double,
     "bool": _bool,
@@ -370,7 +361,11 @@ FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "select": _select,
     "present": _present,
     "entries": _entries,
+    "gathered": _gathered,
     "indices": _indices,
+    "format": formatted,
+    "strings_quote": quoted,
+    "sortBy": lambda items, keys: [items[at] for at in sorted(range(len(items)), key=keys.__getitem__)],
     **_CALENDAR,
     **NETWORK_FUNCTIONS,
     **QUANTITY_FUNCTIONS,

@@ -21,7 +21,10 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d:\d\d)")
 def literal_problems(node: Node, checker: Checker) -> Iterator[Problem]:
     """Yield what is wrong with the constants of an expression whose types are right."""
     for part in parts_of(node):
-        yield from literal_problems(part, checker)
+        # A format takes what its clauses name, one by one.
+        parts = parts_of(part) if _is_format(node) and isinstance(part, Lists) else (part,)
+        for each in parts:
+            yield from literal_problems(each, checker)
     match node:
         case Call():
             yield from _argument_problems(node)
@@ -32,6 +35,10 @@ def literal_problems(node: Node, checker: Checker) -> Iterator[Problem]:
             yield from _mixed([key for key, _ in node.entries], checker)
             kept = [value for index, (_, value) in enumerate(node.entries) if index not in node.optional]
             yield from _mixed(kept, checker)
+
+
+def _is_format(node: Node) -> bool:
+    return isinstance(node, Call) and node.function == "format"
 
 
 def _mixed(items: list[Node], checker: Checker) -> Iterator[Problem]:

@@ -24,7 +24,9 @@ def _address(value: Any) -> IPv4Address | IPv6Address:
     text = value[_IP] if isinstance(value, dict) else value
     found = None if "%" in text else _parsed(text)
     if found is None:
-        raise ValueError(f'IP Address "{text}" parse error during conversion from string: unable to parse IP')
+        raise ValueError(
+            f'IP Address "{text}" parse error during conversion from string: ParseAddr("{text}"): unable to parse IP'
+        )
     return found
 
 
@@ -53,7 +55,9 @@ def _network(value: Any) -> Any:
     text = value[_CIDR] if isinstance(value, dict) else value
     address, _, length = text.partition("/")
     if "%" in text or not (length.isascii() and length.isdigit()) or _parsed(address) is None:
-        raise ValueError(f'network address parse error during conversion from string: netip.ParsePrefix("{text}")')
+        words = "network address parse error during conversion from string"
+        what = "unable to parse IP" if length else "no '/'"
+        raise ValueError(f'{words}: {words}: netip.ParsePrefix("{text}"): {what}')
     return ip_interface(text)
 
 

@@ -24,6 +24,8 @@ _MACROS: Mapping[str, tuple[tuple[int, int], ...]] = {
     "filter": ((1, 1),),
     "transformList": ((2, 1), (2, 2)),
     "transformMap": ((2, 1), (2, 2)),
+    "transformMapEntry": ((2, 1), (2, 2)),
+    "sortBy": ((1, 1),),
     "optMap": ((1, 1),),
     "optFlatMap": ((1, 1),),
 }

@@ -127,8 +127,8 @@ def _library_words(source: str, message: str) -> str:
 
 _LIBRARY_PROBLEM = re.compile(r"^.*?ERROR: <input>:(\d+):(\d+): (.*)$", re.MULTILINE)
 _FAILURES = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
-_OURS = re.compile(r"Python function call failed: \w+: (.*)\. Check function arguments and their types\.", re.DOTALL)
-_THEIRS = re.compile(r"Function '\w+' error: (.*?)\.? Check function arguments and their types\.", re.DOTALL)
+_OURS = re.compile(r"Function 'k_(\w+)' error: Python function call failed: (\w+): (.*)\. Check function", re.DOTALL)
+_THEIRS = re.compile(r"Function '(\w+)' error: (.*?)\.? Check function arguments and their types\.", re.DOTALL)
 
 
 def _worded(error: Exception) -> str:
@@ -136,14 +136,30 @@ def _worded(error: Exception) -> str:
     match error:
         case KeyError():
             return f"no such key: {error.args[0]}"
-        case IndexError() | ZeroDivisionError() if "modulo" not in text:
-            return "division by zero" if isinstance(error, ZeroDivisionError) else text
         case ZeroDivisionError():
-            return "modulus by zero"
+            return "modulus by zero" if "modulo" in text else "division by zero"
+        case IndexError():
+            return text
         case OverflowError():
             return "integer overflow"
         case TypeError():
             return "no such overload"
         case _:
-            found = _OURS.search(text) or _THEIRS.search(text)
-            return found[1] if found else "no such overload" if "Undefined variable or function" in text else text
+            return _called_words(text)
+
+
+def _called_words(text: str) -> str:
+    """Return what a function says that could not do with what it was given."""
+    ours = _OURS.search(text)
+    if ours is not None:
+        return f"no such overload: {ours[1]}" if ours[2] in {"AttributeError", "TypeError"} else ours[3]
+    theirs = _THEIRS.search(text)
+    if theirs is None:
+        return "no such overload" if "Undefined variable or function" in text else text
+    match theirs[1]:
+        case "matches":
+            return f"error parsing regexp: {theirs[2].partition(chr(10))[0]}"
+        case "duration":
+            return "type conversion error from 'string' to 'google.protobuf.Duration'"
+        case _:
+            return theirs[2]

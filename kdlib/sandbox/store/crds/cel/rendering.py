@@ -139,6 +139,8 @@ class Writer:
             return self._double_loop(node, over, names)
         kept = {name: text for name, text in names.items() if name != node.names[0]}
         parts = [self.written(part, kept) for part in node.parts]
+        if node.macro == "sortBy":
+            return self._ours("sortBy", over, f"{over}.map({node.names[0]}, {parts[0]})")
         return f"{over}.{node.macro}({node.names[0]}, {', '.join(parts)})"
 
     def _double_loop(self, node: Loop, over: str, names: Mapping[str, str]) -> str:
@@ -150,6 +152,8 @@ class Writer:
         match node.macro:
             case "transformList":
                 return f"{indices}.map({index}, {', '.join(parts)})"
+            case "transformMapEntry":
+                return self._ours("gathered", f"{indices}.map({index}, {', '.join(parts)})")
             case "transformMap":
                 chosen = f"{indices}.filter({index}, {parts[0]})" if len(parts) == 2 else indices
                 return self._ours("entries", chosen, f"{chosen}.map({index}, {parts[-1]})", "[]")

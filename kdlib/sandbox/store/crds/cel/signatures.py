@@ -141,6 +141,8 @@ string.substring(int, int) string
 string.trim() string
 list(string).join() string
 list(string).join(string) string
+string.format(list(dyn)) string
+strings.quote(string) string
 string.find(string) string
 string.findAll(string) list(string)
 string.findAll(string, int) list(string)
@@ -188,7 +190,7 @@ kubernetes.Quantity.compareTo(kubernetes.Quantity) int
 kubernetes.Quantity.asInteger() int
 kubernetes.Quantity.asApproximateFloat() double
 kubernetes.Quantity.isInteger() bool
-kubernetes.Quantity.sign() int
+sign(kubernetes.Quantity) int
 isIP(string) bool
 ip(string) net.IP
 ip.isCanonical(string) bool
@@ -210,7 +212,7 @@ net.CIDR.ip() net.IP
 net.CIDR.masked() net.CIDR
 net.CIDR.prefixLength() int
 """
-_ORDERED = ("bool", "bytes", "double", "duration", "int", "string", "timestamp", "uint")
+_ORDERED = ("int", "uint", "double", "bool", "string", "bytes", "duration", "timestamp")
 
 _NUMBERS = ("double", "int", "uint")
 _CALENDAR = (
@@ -232,7 +234,7 @@ def _lines() -> list[str]:
     return lines
 
 
-_NAMESPACES = ("sets.", "lists.", "optional.", "ip.")
+_NAMESPACES = ("sets.", "lists.", "optional.", "ip.", "strings.")
 
 
 @cache

@@ -37,13 +37,13 @@ class Type:
     @property
     def is_open(self) -> bool:
         """Tell whether nothing is known about values of this type."""
-        return self.name in {"dyn", "error"}
+        return self.name in {"dyn", "!error!"}
 
     def __str__(self) -> str:
         return f"{self.name}({', '.join(map(str, self.parameters))})" if self.parameters else self.name
 
 
-BOOL, DYN, ERROR, NULL, STRING = (Type(name) for name in ("bool", "dyn", "error", "null", "string"))
+BOOL, DYN, ERROR, NULL, STRING = (Type(name) for name in ("bool", "dyn", "!error!", "null", "string"))
 _NULLABLE = frozenset({"timestamp", "duration", "optional_type", "null"})
 
 # --- schemas --------------------------------------------------------------------------------------------------------
