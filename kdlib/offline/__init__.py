@@ -3,7 +3,7 @@
 Layer: pure.
 """
 
-from kdlib.offline.checking import MOST_FINDINGS, MOST_TOTAL_BYTES, check
+from kdlib.offline.checking import MOST_FINDINGS, MOST_TOTAL_BYTES, MOST_WORK, check
 from kdlib.offline.finding import LEVELS, Checked, Finding, Level
 from kdlib.offline.formats import as_github, as_json, as_sarif, as_text
 from kdlib.offline.sources import MOST_FILES
@@ -16,6 +16,7 @@ __all__ = [
     "MOST_FINDINGS",
     "MOST_MANIFEST_BYTES",
     "MOST_TOTAL_BYTES",
+    "MOST_WORK",
     "OWN_RULES",
     "Checked",
     "Finding",

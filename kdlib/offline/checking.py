@@ -18,19 +18,23 @@ from kdlib.offline.reporting import about
 from kdlib.offline.setup_packages import lint
 from kdlib.offline.sources import Source, sources
 from kdlib.offline.structure import file_mode_problems, metadata_problems, unknown_fields, version_problems
-from kdlib.offline.subjects import OUR_KINDS, Objects, Subject
+from kdlib.offline.subjects import OUR_KINDS, Objects, Subject, text_at
 from kdlib.offline.table import level_of
 from kdlib.packages import MOST_BYTES, Document, Flaw, scan
 from kdlib.wire import KD_APP
 
-__all__ = ["MOST_FINDINGS", "MOST_TOTAL_BYTES", "check"]
+__all__ = ["MOST_FINDINGS", "MOST_TOTAL_BYTES", "MOST_WORK", "check"]
 
 MOST_TOTAL_BYTES = 64 * 1024 * 1024
 """Most bytes of manifests that one check reads."""
 
+MOST_WORK = 3_000_000
+"""Most values that one check looks at: those of each object, 500 for the object itself, those of a cluster's app."""
+
 MOST_FINDINGS = 200
 """Most findings of one object that are told; their number is told beyond that."""
 
+_COST = 500
 _MODE_FIELDS = ("fileMode", "defaultMode")
 _RULE_OF_NUMBERS = "CK-Y-03"
 
@@ -63,7 +67,7 @@ def check(paths: Iterable[str | Path], *, given: Mapping[str, bytes] | None = No
         _take_manifest(found, plain_text(name), data, is_named=True)
     ours = [subject for subject in found.subjects if subject.is_ours]
     objects = Objects(found.subjects)
-    for subject in ours:
+    for subject in _affordable(ours, objects, found.findings):
         found.findings += _bounded(subject, _of_object(subject, objects))
     found.findings += [about(subject, problem) for subject, problem in duplicate_problems(ours)]
     apps = tuple(objects.of_kind(GROUP, KD_APP.name))
@@ -131,6 +135,19 @@ def _of_file(name: str, flaw: Flaw) -> Finding:
     return Finding(
         name, flaw.line, "", "", plain_text(flaw.what), plain_text(flaw.remedy), level_of(flaw.rule), flaw.rule
     )
+
+
+def _affordable(subjects: list[Subject], objects: Objects, findings: list[Finding]) -> Iterator[Subject]:
+    """Yield objects as long as the work for them keeps its bound; tell at the first that does not."""
+    work = 0
+    for subject in subjects:
+        apps = objects.named(GROUP, KD_APP.name, text_at(subject.value, "spec", "app"))
+        work += _COST + sum(item.size for item in (subject, *apps[:1]))
+        if work > MOST_WORK:
+            problem = Problem("", "this object and those after it were not checked", "check fewer at once", "CK-F-05")
+            findings.append(about(subject, problem))
+            return
+        yield subject
 
 
 def _of_object(subject: Subject, objects: Objects) -> Iterator[Finding]:

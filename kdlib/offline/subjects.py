@@ -6,6 +6,8 @@ Layer: pure.
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from kdlib.frozen import Json, dig
 from kdlib.names import GROUP
@@ -58,6 +60,19 @@ class Subject:
         """Return the namespace; empty where the object leaves it to whoever applies it."""
         return text_at(self.value, "metadata", "namespace")
 
+    @cached_property
+    def size(self) -> int:
+        """Return the number of values in the object, those that aliases repeat counted again."""
+        count, todo = 0, [self.value]
+        while todo:
+            item: Any = todo.pop()
+            count += 1
+            if isinstance(item, dict):
+                todo.extend(item.values())
+            elif isinstance(item, list):
+                todo.extend(item)
+        return count
+
     @property
     def is_ours(self) -> bool:
         """Tell whether the object is one of KubeDirector's, by its group or its kind."""
@@ -73,7 +88,9 @@ class Objects:
 
     def __init__(self, subjects: Iterable[Subject]) -> None:
         self._known: dict[tuple[str, str, str], list[Subject]] = defaultdict(list)
+        self._by_kind: dict[tuple[str, str], list[Subject]] = defaultdict(list)
         for subject in subjects:
+            self._by_kind[(subject.group, subject.kind)].append(subject)
             self._known[(subject.group, subject.kind, subject.name)].append(subject)
 
     def named(self, group: str, kind: str, name: str) -> tuple[Subject, ...]:
@@ -89,4 +106,4 @@ class Objects:
 
     def of_kind(self, group: str, kind: str) -> tuple[Subject, ...]:
         """Return all objects of a kind, in the order of the files."""
-        return tuple(subject for known, found in self._known.items() if known[:2] == (group, kind) for subject in found)
+        return tuple(self._by_kind.get((group, kind), ()))

@@ -239,6 +239,15 @@ def test_the_findings_of_an_object_are_bounded(told):
     assert 50 < len(checked.findings) <= offline.MOST_FINDINGS + 1
 
 
+def test_the_work_is_bounded_and_what_was_not_checked_is_told():
+    aliases = ", ".join(["*a"] * 190)
+    heavy = APP + f"x: &a [{', '.join('0' * 1000)}]\ny: [{aliases}]\n"
+    checked = offline.check([], given={f"{number}.yaml": heavy.encode() for number in range(20)})
+    assert [item.what for item in checked.findings if item.rule == "CK-F-05"] == [
+        "this object and those after it were not checked"
+    ]
+
+
 def test_given_manifests_are_checked_with_the_files(tmp_path):
     (tmp_path / "app.yaml").write_text(APP)
     checked = offline.check([tmp_path], given={"(stdin)": CLUSTER.replace("one", "two").encode()})
