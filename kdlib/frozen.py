@@ -57,6 +57,8 @@ def dig(value: Any, *path: str | int, default: Any = None) -> Any:
         if isinstance(value, dict):
             value = value.get(step)
             continue
+        if value is None:
+            return default
         match value, step:
             case Mapping(), str() if step in value:
                 value = value[step]

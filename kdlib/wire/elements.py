@@ -40,18 +40,22 @@ def item_element(schema: Schema, item: Any) -> str:
     return _compound_element(schema, item)
 
 
-def item_elements(schema: Schema, items: list[Any]) -> list[str]:
+def item_elements(schema: Schema, items: list[Any]) -> tuple[str, ...]:
     """Return the path elements that name the items of a granular list; raises ShapeError like `item_element`."""
     keys = schema.keys
     if len(keys) == 1:
         key = keys[0]
         try:
-            names = [item[key] for item in items]
+            names = tuple([item[key] for item in items])
         except (KeyError, TypeError):
-            names = []
-        if set(map(type, names)) == {str}:
-            return [_keyed_element(key, name) for name in names]
-    return [item_element(schema, item) for item in items]
+            names = ()
+        if names and _TEXT.issuperset(map(type, names)):
+            return _keyed_elements(key, names) if len(names) <= _FEW else _named_elements(key, names)
+    return tuple([item_element(schema, item) for item in items])
+
+
+_TEXT = frozenset({str})
+_FEW = 64
 
 
 def _set_element(item: Any) -> str:
@@ -80,6 +84,14 @@ def _text_element(item: str) -> str:
 def _keyed_element(key: str, value: str) -> str:
     # The same few names come again in every object of an application, and each is asked for many times in one write.
     return "k:" + _json({key: value})
+
+
+def _named_elements(key: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple([_keyed_element(key, name) for name in names])
+
+
+# One write names the items of each list several times.
+_keyed_elements = lru_cache(maxsize=1024)(_named_elements)
 
 
 def _no_set_item(item: Any) -> str:

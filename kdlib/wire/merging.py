@@ -7,7 +7,7 @@ Layer: pure.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from operator import is_
 from typing import Any
 
@@ -81,7 +81,7 @@ def _merge_lists(schema: Schema, live: list[Any], applied: list[Any]) -> list[An
     return [live[place] if isinstance(place, int) else laid[place] for place in _interleaved(theirs, ours)]
 
 
-def _interleaved(theirs: list[str], ours: list[str]) -> Iterator[int | str]:
+def _interleaved(theirs: Sequence[str], ours: Sequence[str]) -> Iterator[int | str]:
     """Yield the merged order: an index of the live list, or an element of the applied one.
 
     The applied list's order holds; an item that only the live list has stays behind the items before it, as far as
@@ -94,13 +94,13 @@ def _interleaved(theirs: list[str], ours: list[str]) -> Iterator[int | str]:
         end = _stop(theirs, left, {our, due[0]} if due else {our})
         yield from (index for index in range(left, end) if theirs[index] not in wanted)
         yield our
-        left = end + (theirs[end : end + 1] == [our])
+        left = end + (end < len(theirs) and theirs[end] == our)
         if due and due[0] == our:
             due.popleft()
     yield from (index for index in range(left, len(theirs)) if theirs[index] not in wanted)
 
 
-def _stop(theirs: list[str], start: int, marks: set[str]) -> int:
+def _stop(theirs: Sequence[str], start: int, marks: set[str]) -> int:
     """Return the first place from `start` on that holds one of the marks, or the end."""
     return next((index for index in range(start, len(theirs)) if theirs[index] in marks), len(theirs))
 

@@ -6,6 +6,7 @@ See https://kubernetes.io/docs/reference/using-api/server-side-apply/.
 Layer: pure.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -144,12 +145,17 @@ _ABSENT = object()
 
 def _compare_maps(schema: Schema, pair: tuple[Json, Json], out: Comparison) -> None:
     old, new = pair
+    kept = 0
     for name, after in new.items():
         before = old.get(name, _ABSENT)
-        if before is after or (before == after and type(before) is type(after)):
-            continue
+        if before is not _ABSENT:
+            kept += 1
+            if before is after or (before == after and type(before) is type(after)):
+                continue
         node = schema.child(name) or schema.table.deduced
         _compare_nodes(node, "f:" + name, (before, after), out)
+    if kept == len(old):
+        return
     for name in old.keys() - new.keys():
         node = schema.child(name) or schema.table.deduced
         _compare_nodes(node, "f:" + name, (old[name], _ABSENT), out)
@@ -167,17 +173,21 @@ def _compare_nodes(schema: Schema, element: str, pair: tuple[Any, Any], out: Com
         out.modified[element] = LEAF
         return
     inner = _compare_containers(schema, old, new)
-    for mine, theirs in ((out.removed, inner.removed), (out.modified, inner.modified), (out.added, inner.added)):
-        if theirs:
-            mine[element] = theirs
+    if inner.removed:
+        out.removed[element] = inner.removed
+    if inner.modified:
+        out.modified[element] = inner.modified
+    if inner.added:
+        out.added[element] = inner.added
 
 
 def _compare_containers(schema: Schema, old: Any, new: Any) -> Comparison:
-    inner = Comparison()
-    if isinstance(old, dict | None) and isinstance(new, dict | None):
+    inner = Comparison({}, {}, {})
+    kinds = {type(old), type(new)} - {type(None)}
+    if kinds == {dict}:
         _compare_maps(schema, (old or {}, new or {}), inner)
         return inner
-    if isinstance(old, list | None) and isinstance(new, list | None):
+    if kinds == {list}:
         _compare_lists(schema, (old or [], new or []), inner)
         return inner
     return _changed_shape(schema, (old, new))
@@ -231,7 +241,7 @@ def _compare_doubles(schema: Schema, element: str, pair: tuple[list[Any], list[A
             out.removed[element] = full_set(schema, old[0])
 
 
-def _by_element(names: list[str], items: list[Any]) -> dict[str, list[Any]]:
+def _by_element(names: Sequence[str], items: list[Any]) -> dict[str, list[Any]]:
     out: dict[str, list[Any]] = {}
     for element, item in zip(names, items, strict=True):
         out.setdefault(element, []).append(item)

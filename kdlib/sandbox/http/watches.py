@@ -5,6 +5,7 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-d
 Layer: shell.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TypeAlias
@@ -27,6 +28,10 @@ Line: TypeAlias = Callable[[WatchEvent], bytes]
 
 
 _LINES_KEPT = 64
+_REST_SECONDS = 0.01
+"""How long a watch rests after a write: the first event goes out at once, those that crowd in behind it together."""
+_MANY = 32
+"""So many events at once are a backlog, after which there is no rest."""
 
 
 class Lines:
@@ -85,6 +90,8 @@ async def stream(
             async for events in batches:
                 # One write for all of them: each costs a call of the system, and an awakening of the client.
                 await response.write(b"".join(map(line, events)))
+                if len(events) < _MANY:
+                    await asyncio.sleep(_REST_SECONDS)
         finally:
             await response.write_eof()
     return response

@@ -29,6 +29,8 @@ class Behaviour:
     """The callables that make a kind what it is. `default` and `prepare` fill an object that nobody else holds yet."""
 
     default: Callable[[Json], None] = _nothing
+    default_status: Callable[[Json], None] | None = None
+    """What `default` does besides filling in the spec; it alone is called where the spec is the very one stored."""
     prepare: Callable[[Json], None] = _nothing
     """Before a create: the first status and whatever a client may not choose."""
     validate: Callable[[Json], Iterable[FieldError]] = _no_errors

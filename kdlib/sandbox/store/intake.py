@@ -115,7 +115,12 @@ def _read(resource: Resource, body: Json, reading: Reading) -> Json:
         obj = read_object(resource.schema, body, reading)
     obj["apiVersion"], obj["kind"] = resource.kind.api_version, resource.kind.name
     obj.setdefault("metadata", {})
-    resource.behaviour.default(obj)
+    behaviour = resource.behaviour
+    spec = obj.get("spec")
+    if behaviour.default_status is not None and spec is not None and spec is reading.stored.get("spec"):
+        behaviour.default_status(obj)
+    else:
+        behaviour.default(obj)
     return obj
 
 

@@ -5,6 +5,7 @@ Layer: pure.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from kdlib.frozen import Json
@@ -73,34 +74,35 @@ _NEGATIVE = "must be greater than or equal to 0"
 def _volume_errors(volumes: list[Json], path: str) -> Iterator[FieldError]:
     names: set[str] = set()
     for index, volume in enumerate(volumes):
-        where, name = f"{path}[{index}]", volume.get("name", "")
+        name = volume.get("name", "")
         if not name:
-            yield required(f"{where}.name")
+            yield required(f"{path}[{index}].name")
         else:
             for problem in dns_label_problems(name):
-                yield invalid_value(f"{where}.name", name, problem)
+                yield invalid_value(f"{path}[{index}].name", name, problem)
         if name and name in names:
-            yield FieldError(f"{where}.name", "FieldValueDuplicate", "", name)
+            yield FieldError(f"{path}[{index}].name", "FieldValueDuplicate", "", name)
         names.add(name)
-        sources = [field for field in volume if field != "name"]
-        if len(sources) > 1:
-            yield forbidden_field(f"{where}.{sources[1]}", "may not specify more than 1 volume type")
-        yield from _source_errors(volume, where)
+        if len(volume) - ("name" in volume) > 1:
+            sources = [field for field in volume if field != "name"]
+            yield forbidden_field(f"{path}[{index}].{sources[1]}", "may not specify more than 1 volume type")
+        for source in _REFERENCES:
+            if source in volume:
+                yield from _source_errors(volume[source], source, f"{path}[{index}]")
 
 
 _REFERENCES = {"secret": "secretName", "configMap": "name", "persistentVolumeClaim": "claimName", "hostPath": "path"}
 
 
-def _source_errors(volume: Json, where: str) -> Iterator[FieldError]:
-    for source, field in _REFERENCES.items():
-        found = volume.get(source)
-        if found is None:
-            continue
-        if not found.get(field):
-            yield required(f"{where}.{source}.{field}")
-        mode = found.get("defaultMode")
-        if mode is not None and not 0 <= mode <= 0o777:
-            yield invalid_value(f"{where}.{source}.defaultMode", mode, _MODE_MESSAGE)
+def _source_errors(found: Json | None, source: str, where: str) -> Iterator[FieldError]:
+    if found is None:
+        return
+    field = _REFERENCES[source]
+    if not found.get(field):
+        yield required(f"{where}.{source}.{field}")
+    mode = found.get("defaultMode")
+    if mode is not None and not 0 <= mode <= 0o777:
+        yield invalid_value(f"{where}.{source}.defaultMode", mode, _MODE_MESSAGE)
 
 
 # --- containers -----------------------------------------------------------------------------------------------------
@@ -127,76 +129,88 @@ def _container_errors(container: Json, where: str, volumes: set[str]) -> Iterato
     yield from _probe_errors(container, where)
 
 
+# Nearly nothing is wrong in nearly every object, so a place is written out only where something is.
+
+
 def _port_errors(ports: list[Json], path: str) -> Iterator[FieldError]:
     names: set[str] = set()
     for index, port in enumerate(ports):
-        where, name = f"{path}[{index}]", port.get("name", "")
+        name = port.get("name", "")
         if name:
-            yield from _port_name_errors(name, f"{where}.name")
+            for what in _port_name_problems(name):
+                yield invalid_value(f"{path}[{index}].name", name, what)
             if name in names:
-                yield FieldError(f"{where}.name", "FieldValueDuplicate", "", name)
+                yield FieldError(f"{path}[{index}].name", "FieldValueDuplicate", "", name)
             names.add(name)
         number = port.get("containerPort", 0)
         if not number:
-            yield required(f"{where}.containerPort")
+            yield required(f"{path}[{index}].containerPort")
         elif not 0 < number < 65536:
-            yield invalid_value(f"{where}.containerPort", number, "must be between 1 and 65535, inclusive")
+            yield invalid_value(f"{path}[{index}].containerPort", number, "must be between 1 and 65535, inclusive")
         if port.get("protocol") not in _PROTOCOLS:
-            yield unsupported(f"{where}.protocol", port.get("protocol"), _PROTOCOLS)
+            yield unsupported(f"{path}[{index}].protocol", port.get("protocol"), _PROTOCOLS)
 
 
-def _port_name_errors(name: str, path: str) -> Iterator[FieldError]:
+@lru_cache(maxsize=1024)
+def _port_name_problems(name: str) -> tuple[str, ...]:
+    problems = []
     if len(name) > 15:
-        yield invalid_value(path, name, "must be no more than 15 characters")
+        problems.append("must be no more than 15 characters")
     if not _PORT_NAME.fullmatch(name):
-        what = "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)"
-        yield invalid_value(path, name, what)
+        problems.append("must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)")
     if not re.search("[a-z]", name):
-        yield invalid_value(path, name, "must contain at least one letter (a-z)")
+        problems.append("must contain at least one letter (a-z)")
     if "--" in name:
-        yield invalid_value(path, name, "must not contain consecutive hyphens")
+        problems.append("must not contain consecutive hyphens")
     if name[0] == "-" or name[-1] == "-":
-        yield invalid_value(path, name, "must not begin or end with a hyphen")
+        problems.append("must not begin or end with a hyphen")
+    return tuple(problems)
 
 
 def _env_errors(entries: list[Json], path: str) -> Iterator[FieldError]:
     for index, entry in enumerate(entries):
-        where, name = f"{path}[{index}]", entry.get("name", "")
+        name = entry.get("name", "")
         if not name:
-            yield required(f"{where}.name")
+            yield required(f"{path}[{index}].name")
         elif not _ENV_NAME.fullmatch(name):
             what = "a valid environment variable name must consist only of printable ASCII characters other than '='"
-            yield invalid_value(f"{where}.name", name, what)
+            yield invalid_value(f"{path}[{index}].name", name, what)
         source = entry.get("valueFrom")
         if source is None:
             continue
         if entry.get("value"):
-            yield invalid_value(f"{where}.valueFrom", "", "may not be specified when `value` is not empty")
+            what = "may not be specified when `value` is not empty"
+            yield invalid_value(f"{path}[{index}].valueFrom", "", what)
         if not source:
             what = (
                 "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`"
             )
-            yield invalid_value(f"{where}.valueFrom", "", what)
+            yield invalid_value(f"{path}[{index}].valueFrom", "", what)
 
 
 def _mount_errors(mounts: list[Json], path: str, volumes: set[str]) -> Iterator[FieldError]:
     places: set[str] = set()
     for index, mount in enumerate(mounts):
-        where, name, place = f"{path}[{index}]", mount.get("name", ""), mount.get("mountPath", "")
+        name, place = mount.get("name", ""), mount.get("mountPath", "")
         if not name:
-            yield required(f"{where}.name")
+            yield required(f"{path}[{index}].name")
         elif name not in volumes:
-            yield FieldError(f"{where}.name", "FieldValueNotFound", "", name)
+            yield FieldError(f"{path}[{index}].name", "FieldValueNotFound", "", name)
         if not place:
-            yield required(f"{where}.mountPath")
+            yield required(f"{path}[{index}].mountPath")
         elif place in places:
-            yield invalid_value(f"{where}.mountPath", place, "must be unique")
+            yield invalid_value(f"{path}[{index}].mountPath", place, "must be unique")
         places.add(place)
-        inner = mount.get("subPath", "")
-        if inner.startswith("/"):
-            yield invalid_value(f"{where}.subPath", inner, "must be a relative path")
-        if ".." in inner.split("/"):
-            yield invalid_value(f"{where}.subPath", inner, "must not contain '..'")
+        inner = mount.get("subPath")
+        if inner:
+            yield from _inner_path_errors(inner, f"{path}[{index}].subPath")
+
+
+def _inner_path_errors(inner: str, path: str) -> Iterator[FieldError]:
+    if inner.startswith("/"):
+        yield invalid_value(path, inner, "must be a relative path")
+    if ".." in inner.split("/"):
+        yield invalid_value(path, inner, "must not contain '..'")
 
 
 def _resource_errors(resources: Json, path: str) -> Iterator[FieldError]:

@@ -11,7 +11,7 @@ from kdlib.sandbox.store.kinds.podchecks import pod_spec_errors
 from kdlib.sandbox.store.kinds.podspec import containers_of, default_pod_spec
 from kdlib.wire import Quantity
 
-__all__ = ["default_pod", "pod_errors", "pod_update_errors", "prepare_pod", "quality_class"]
+__all__ = ["default_pod", "default_pod_status", "pod_errors", "pod_update_errors", "prepare_pod", "quality_class"]
 
 _TOLERATED = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
@@ -26,6 +26,11 @@ def default_pod(pod: Json) -> None:
         if resources and resources.get("limits"):
             # The requests may be those of the stored object, so they are made anew.
             resources["requests"] = {**resources["limits"], **(resources.get("requests") or {})}
+    default_pod_status(pod)
+
+
+def default_pod_status(pod: Json) -> None:
+    """Fill in what the status of every pod shows."""
     if pod.get("status") is not None:
         pod["status"].setdefault("phase", "Pending")
         _pair_addresses(pod["status"])

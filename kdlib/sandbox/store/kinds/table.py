@@ -5,6 +5,7 @@ Layer: pure.
 
 from collections.abc import Mapping
 
+from kdlib.frozen import Json
 from kdlib.sandbox.store.behaviour import Behaviour
 from kdlib.sandbox.store.crds import CLEANUP_FINALIZER
 from kdlib.sandbox.store.crds.definition import (
@@ -26,7 +27,7 @@ from kdlib.sandbox.store.kinds.others import (
     secret_errors,
     webhook_errors,
 )
-from kdlib.sandbox.store.kinds.pods import default_pod, pod_errors, pod_update_errors, prepare_pod
+from kdlib.sandbox.store.kinds.pods import default_pod, default_pod_status, pod_errors, pod_update_errors, prepare_pod
 from kdlib.sandbox.store.kinds.services import default_service, service_errors, service_update_errors
 from kdlib.sandbox.store.kinds.storage import (
     claim_errors,
@@ -54,6 +55,11 @@ from kdlib.wire import Kind
 
 __all__ = ["behaviour_of"]
 
+
+def _nothing(_: Json) -> None:
+    return None
+
+
 _WEBHOOKS = Behaviour(
     default=default_webhooks,
     validate=webhook_errors,
@@ -67,6 +73,7 @@ _KINDS: Mapping[str, Behaviour] = {
     "Pod": Behaviour(
         checks_metadata_again=True,
         default=default_pod,
+        default_status=default_pod_status,
         prepare=prepare_pod,
         validate=pod_errors,
         validate_update=pod_update_errors,
@@ -103,18 +110,21 @@ _KINDS: Mapping[str, Behaviour] = {
     "StorageClass": Behaviour(default=default_storage_class, returns_deleted=True),
     "StatefulSet": Behaviour(
         default=default_stateful_set,
+        default_status=_nothing,
         validate=stateful_set_errors,
         validate_update=stateful_set_update_errors,
         has_generation=True,
     ),
     "Deployment": Behaviour(
         default=default_deployment,
+        default_status=_nothing,
         validate=deployment_errors,
         validate_update=selector_update_errors,
         has_generation=True,
     ),
     "ReplicaSet": Behaviour(
         default=default_replica_set,
+        default_status=_nothing,
         validate=replica_set_errors,
         validate_update=selector_update_errors,
         has_generation=True,
