@@ -1,14 +1,16 @@
 """Setup packages are packed reproducibly, read with bounds, and checked before a member unpacks them."""
 
+import contextlib
 import gzip
 import io
 import os
+import random
 import tarfile
 
 import pytest
 
 from kdlib.errors import RefusedError
-from kdlib.packages import pack, package_problems, read
+from kdlib.packages import mentions, pack, package_problems, read, read_folder
 
 
 @pytest.fixture
@@ -137,3 +139,49 @@ def test_an_archive_that_grows_without_bound_is_refused():
     header.size = 2 * 1024**3
     with pytest.raises(RefusedError):
         read(gzip.compress(header.tobuf()))
+
+
+def test_a_folder_is_read_like_its_archive(source):
+    def shape(package):
+        return sorted((entry.path, entry.kind, entry.target) for entry in package.entries)
+
+    assert shape(read_folder(source)) == shape(read(pack(source)))
+    assert read_folder(source).scripts == read(pack(source)).scripts
+
+
+def mutants(data):
+    """Yield archives with a few bytes changed, cut or doubled, from dice that are always the same."""
+    dice = random.Random("setup packages")
+    for _ in range(400):
+        changed = bytearray(data)
+        for _ in range(dice.choice([1, 2, 8])):
+            place = dice.randrange(len(changed))
+            match dice.randrange(4):
+                case 0:
+                    changed[place] = dice.randrange(256)
+                case 1:
+                    del changed[place : place + dice.choice([1, 64, 512])]
+                case 2:
+                    changed[place:place] = changed[place : place + 512]
+                case 3:
+                    changed[place : place + 8] = dice.choice([b"\xff" * 8, b"\x00" * 8, b"77777777", b"-1      "])
+            changed = changed or bytearray(b"x")
+        yield bytes(changed)
+
+
+def test_mutated_archives_are_read_or_refused(source):
+    data = pack(source)
+    plain = gzip.decompress(data)
+    for changed in [*mutants(data), *(gzip.compress(item, 1) for item in mutants(plain))]:
+        with contextlib.suppress(RefusedError):
+            list(package_problems(read(changed)))
+            mentions(read(changed))
+
+
+def test_keys_that_a_script_asks_for_are_listed_with_their_lines(tmp_path):
+    (tmp_path / "startscript").write_text(
+        "#!/bin/sh\n# configcli --get services.no.1\nconfigcli --get services.web.1.one.fqdns\n"
+        'x=$(bdvcli --get="nodegroups.1.roles.two.services.$id")\n(--addnodes) ;;\n'
+    )
+    found = [(item.line, item.kind, item.name) for item in mentions(read_folder(tmp_path))]
+    assert found == [(3, "role", "one"), (3, "service", "web"), (4, "role", "two"), (5, "event", "addnodes")]
