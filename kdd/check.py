@@ -35,5 +35,11 @@ def check(paths: tuple[Path, ...], *, form: str, strict: bool) -> int:
     named = [path for path in paths if path != _STDIN]
     given = {_STDIN_NAME: sys.stdin.buffer.read(offline.MOST_MANIFEST_BYTES + 1)} if _STDIN in paths else {}
     checked = offline.check(named, given=given)
-    typer.echo(FORMATS[form](checked), nl=False)
+    _write(FORMATS[form](checked))
     return 0 if checked.is_clean(strict=strict) else 1
+
+
+def _write(text: str) -> None:
+    """Write to stdout, in whatever encoding it has."""
+    encoding = sys.stdout.encoding or "utf-8"
+    typer.echo(text.encode(encoding, "backslashreplace").decode(encoding), nl=False)

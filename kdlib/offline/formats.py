@@ -67,7 +67,7 @@ def as_sarif(checked: Checked, *, version: str = "", titles: Mapping[str, str] |
     known = {**{rule: own.title for rule, own in OWN_RULES.items()}, **(titles or {})}
     driver = {
         "name": "kdd check",
-        **({"semanticVersion": version} if version else {}),
+        **({"version": version} if version else {}),
         "rules": [{"id": rule, "shortDescription": {"text": known.get(rule, f"rule {rule}")}} for rule in rules],
     }
     run = {

@@ -71,6 +71,18 @@ def test_each_form_is_written_alone(told, tmp_path, form):
         json.loads(output)
 
 
+def test_a_terminal_without_unicode_gets_escapes(tmp_path):
+    (tmp_path / "c.yaml").write_text(CLUSTER.replace("{name: c}", "{name: é}"))
+    done = subprocess.run(
+        [sys.executable, "-m", "kdd", "check", "c.yaml"],
+        cwd=tmp_path,
+        env={"PYTHONIOENCODING": "ascii", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, b"\\xe9" in done.stdout, done.stderr) == (1, True, b"")
+
+
 def commands():
     blocks = re.findall(r"^```bash\n(.*?)^```", HOWTO, re.DOTALL | re.MULTILINE)
     return [line for block in blocks for line in block.splitlines() if line.startswith(("kdd ", "cat "))]
