@@ -5,7 +5,7 @@ Layer: shell.
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kdlib.frozen import Json
@@ -83,26 +83,21 @@ class _Compiler:
         return Rules(schema, own, _views(schema, own, is_root=place.is_root), **below)
 
     def _below(self, schema: Schema, place: _Place) -> dict[str, Any]:
-        raw, path = schema.raw, place.path
-        found: dict[str, Any] = {"fields": {}}
-        if isinstance(raw.get("additionalProperties"), Mapping) and schema.additional is not None:
-            found["additional"] = self._inner(schema.additional, f"{path}.additionalProperties", place.uncorrelatable)
-        for name, node in schema.fields.items():
-            rules = self._inner(node, f"{path}.properties[{name}]", place.uncorrelatable)
-            if rules is not None:
-                found["fields"][name] = rules
-        if isinstance(raw.get("items"), Mapping):
-            around = place.uncorrelatable or ("" if schema.keys else path)
-            found["items"] = self._inner(schema.items, f"{path}.items", around)
-        parts = [
-            self.node(
-                Schema(_grafted(raw, part), schema.table), _Place(f"{path}.allOf[{index}]", place.type, place.is_root)
-            )
-            for index, part in enumerate(raw.get("allOf") or ())
-            if _is_ruled(part)
-        ]
-        found["every"] = tuple(rules for rules in parts if not rules.is_empty)
+        path, around = place.path, place.uncorrelatable
+        fields = {name: self._inner(node, f"{path}.properties[{name}]", around) for name, node in schema.fields.items()}
+        found: dict[str, Any] = {"fields": {name: rules for name, rules in fields.items() if rules is not None}}
+        if isinstance(schema.raw.get("additionalProperties"), Mapping) and schema.additional is not None:
+            found["additional"] = self._inner(schema.additional, f"{path}.additionalProperties", around)
+        if isinstance(schema.raw.get("items"), Mapping):
+            found["items"] = self._inner(schema.items, f"{path}.items", around or ("" if schema.keys else path))
+        found["every"] = tuple(self._parts(schema, place))
         return found
+
+    def _parts(self, schema: Schema, place: _Place) -> Iterator[Rules]:
+        for index, part in enumerate(schema.raw.get("allOf") or ()):
+            if _is_ruled(part):
+                there = replace(place, path=f"{place.path}.allOf[{index}]")
+                yield self.node(Schema(_grafted(schema.raw, part), schema.table), there)
 
     def _inner(self, schema: Schema, path: str, uncorrelatable: str) -> Rules | None:
         if not _is_ruled(schema.raw):
@@ -112,25 +107,24 @@ class _Compiler:
 
     def _rule(self, raw: Json, path: str, at: tuple[Schema, _Place, Type]) -> Rule | None:
         schema, place, type_ = at
-        text, is_optional = str(raw["rule"]), bool(raw.get("optionalOldSelf"))
+        is_optional = bool(raw.get("optionalOldSelf"))
         variables = {"self": type_, "oldSelf": optional_of(type_) if is_optional else type_}
-        program = self._program(text, variables, (f"{path}.rule", raw))
+        program = self._program(raw["rule"], variables, (f"{path}.rule", raw))
         self._check_old(raw, path, program, place)
         if program is None:
             return None
-        expression = str(raw.get("messageExpression") or "")
-        message_program = None
+        expression, message_program = raw.get("messageExpression"), None
         if expression:
             message_program = self._program(expression, variables, (f"{path}.messageExpression", raw), is_message=True)
-        message = str(raw.get("message") or "").strip()
-        label = message or text.strip()
+        message = str(raw.get("message", "")).strip()
+        label = message or str(raw["rule"]).strip()
         return Rule(
             program,
             label,
             message or f"failed rule: {label}",
             message_program,
-            str(raw.get("reason") or "FieldValueInvalid"),
-            written_path(str(raw.get("fieldPath") or ""), schema) or "",
+            str(raw.get("reason", "FieldValueInvalid")),
+            written_path(str(raw.get("fieldPath", "")), schema) or "",
             is_optional,
         )
 
@@ -206,17 +200,17 @@ def _description_errors(raw: Json, path: str, schema: Schema) -> Iterator[FieldE
 
 
 def _text_errors(raw: Json, path: str) -> Iterator[FieldError]:
-    rule, message = str(raw.get("rule") or ""), str(raw.get("message") or "")
-    if not rule.strip():
+    rule, message = str(raw.get("rule", "")).strip(), str(raw.get("message", ""))
+    said = message.strip()
+    if not rule:
         yield required(f"{path}.rule", "rule is not specified")
-    elif message and not message.strip():
+    elif message and not said:
         yield invalid_value(f"{path}.message", message, "must be non-empty if specified")
-    elif _BREAK.search(message.strip()):
+    elif _BREAK.search(said):
         yield invalid_value(f"{path}.message", message, "must not contain line breaks")
-    elif _BREAK.search(rule.strip()) and not message.strip():
+    elif _BREAK.search(rule) and not said:
         yield required(f"{path}.message", "message must be specified if rule contains line breaks")
-    expression = str(raw.get("messageExpression") or "")
-    if expression and not expression.strip():
+    if raw.get("messageExpression") and not raw["messageExpression"].strip():
         yield required(f"{path}.messageExpression", "messageExpression must be non-empty if specified")
 
 

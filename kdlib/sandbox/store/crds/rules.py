@@ -77,17 +77,25 @@ class Rules:
         if new is None:
             return
         if self.own:
-            is_tolerant = pair is not None and pair.is_unchanged
-            for error, is_about_change in self._own_errors(new, old, path):
-                yield replace(error, is_tolerated=True) if is_tolerant and not is_about_change else error
+            yield from self._judged_errors(new, old, path, pair)
         for rules in self.every:
             yield from rules.errors(new, old, path, None)
-        if isinstance(new, dict):
-            yield from self._field_errors(new, old if isinstance(old, dict) else {}, path, pair)
-        elif isinstance(new, list) and self.items is not None:
-            for index, item in enumerate(new):
-                inner = None if pair is None else pair.below(index)
-                yield from self.items.errors(item, old_item(self.schema, item, old), f"{path}[{index}]", inner)
+        match new:
+            case dict():
+                yield from self._field_errors(new, old if isinstance(old, dict) else {}, path, pair)
+            case list():
+                yield from self._item_errors(new, old, path, pair)
+
+    def _judged_errors(self, new: Any, old: Any, path: str, pair: Pair | None) -> Iterator[FieldError]:
+        is_tolerant = pair is not None and pair.is_unchanged
+        for error, is_about_change in self._own_errors(new, old, path):
+            yield replace(error, is_tolerated=True) if is_tolerant and not is_about_change else error
+
+    def _item_errors(self, new: list[Any], old: Any, path: str, pair: Pair | None) -> Iterator[FieldError]:
+        for index, item in enumerate(new if self.items is not None else ()):
+            inner = None if pair is None else pair.below(index)
+            before = old_item(self.schema, item, old)
+            yield from (self.items or NO_RULES).errors(item, before, f"{path}[{index}]", inner)
 
     def _field_errors(self, new: Json, old: Json, path: str, pair: Pair | None) -> Iterator[FieldError]:
         for name, item in new.items():
@@ -143,12 +151,14 @@ class _Seen:
 
     @property
     def plain(self) -> Any:
+        """Return the context in which the old value is one, or is not there."""
         if self._plain is None:
             self._plain = self._context(is_optional=False)
         return self._plain
 
     @property
     def optional(self) -> Any:
+        """Return the context in which the old value is an optional."""
         if self._optional is None:
             self._optional = self._context(is_optional=True)
         return self._optional

@@ -41,8 +41,7 @@ def json_type(value: Any) -> str:
 
 def value_errors(schema: Schema, value: Any, path: str, pair: Pair | None = None) -> Iterator[FieldError]:
     """Yield what is wrong with a value; with a `pair`, parts that are unchanged are let pass, right or wrong."""
-    is_let_pass = pair is not None and pair.is_unchanged
-    if is_let_pass or (value is None and schema.raw.get("nullable")):
+    if _is_let_pass(schema, value, pair):
         return
     mismatch = _type_error(schema, value, path)
     if mismatch is not None:
@@ -62,6 +61,11 @@ def value_errors(schema: Schema, value: Any, path: str, pair: Pair | None = None
         case dict():
             yield from _map_errors(schema, value, path, pair)
     yield from _composition_errors(schema, value, path)
+
+
+def _is_let_pass(schema: Schema, value: Any, pair: Pair | None) -> bool:
+    is_unchanged = pair is not None and pair.is_unchanged
+    return is_unchanged or (value is None and bool(schema.raw.get("nullable")))
 
 
 # --- types ----------------------------------------------------------------------------------------------------------

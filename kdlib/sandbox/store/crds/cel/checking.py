@@ -187,9 +187,9 @@ class Checker:
         types = self._variables(over, node)
         inner = scope.within(node.names, types)
         if node.macro in {"all", "exists"}:
-            self._expect_bool(node.parts[0], inner)
+            self._expect_bool(node.bodies[0], inner)
             return BOOL
-        parts = [self.check(part, inner) for part in node.parts]
+        parts = [self.check(part, inner) for part in node.bodies]
         result = self._result(node, over, types, parts[-1])
         if len(parts) == 2 or node.macro in {"filter", "exists_one", "existsOne"}:
             self._resolved("_?_:_", (parts[0], result, result), node.at, is_method=False)
@@ -226,7 +226,7 @@ class Checker:
         over = self.check(node.over, scope)
         self._resolved("hasValue", (over,), node.at, is_method=True)
         held = self._resolved("value", (over,), node.at, is_method=True)
-        found = self.check(node.parts[0], scope.within(node.names, (held,)))
+        found = self.check(node.bodies[0], scope.within(node.names, (held,)))
         return found if node.macro == "optFlatMap" else Type("optional_type", (found,))
 
     # --- inside -----------------------------------------------------------------------------------------------------

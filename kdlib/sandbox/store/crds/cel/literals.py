@@ -5,12 +5,12 @@ Layer: pure.
 
 import re
 from ast import literal_eval
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from kdlib.sandbox.store.crds.cel.checking import Checker
 from kdlib.sandbox.store.crds.cel.scope import Problem
-from kdlib.sandbox.store.crds.cel.tree import Call, Lists, Literal, Maps, Node, parts_of
+from kdlib.sandbox.store.crds.cel.tree import Call, Lists, Literal, Maps, Node
 
 __all__ = ["literal_problems"]
 
@@ -20,30 +20,28 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[-+]\d\d:\d\d)")
 
 def literal_problems(node: Node, checker: Checker) -> Iterator[Problem]:
     """Yield what is wrong with the constants of an expression whose types are right."""
-    for part in parts_of(node):
+    for part in node.parts:
         # A format takes what its clauses name, one by one.
-        parts = parts_of(part) if _is_format(node) and isinstance(part, Lists) else (part,)
-        for each in parts:
+        for each in part.parts if _is_format(node) and isinstance(part, Lists) else (part,):
             yield from literal_problems(each, checker)
     match node:
         case Call():
             yield from _argument_problems(node)
         case Lists():
-            kept = [item for index, item in enumerate(node.items) if index not in node.optional]
-            yield from _mixed(kept, checker)
+            yield from _mixed(node.items, node.optional, checker)
         case Maps():
-            yield from _mixed([key for key, _ in node.entries], checker)
-            kept = [value for index, (_, value) in enumerate(node.entries) if index not in node.optional]
-            yield from _mixed(kept, checker)
+            yield from _mixed([key for key, _ in node.entries], frozenset(), checker)
+            yield from _mixed([value for _, value in node.entries], node.optional, checker)
 
 
 def _is_format(node: Node) -> bool:
     return isinstance(node, Call) and node.function == "format"
 
 
-def _mixed(items: list[Node], checker: Checker) -> Iterator[Problem]:
-    types = [checker.type_of(item) for item in items]
-    for item, type_ in zip(items[1:], types[1:], strict=False):
+def _mixed(items: Sequence[Node], optional: frozenset[int], checker: Checker) -> Iterator[Problem]:
+    plain = [item for index, item in enumerate(items) if index not in optional]
+    types = [checker.type_of(item) for item in plain]
+    for item, type_ in zip(plain[1:], types[1:], strict=False):
         if type_ != types[0] and not (type_.is_open or types[0].is_open):
             yield Problem(f"expected type '{types[0]}' but found '{type_}'", item.at)
 

@@ -71,6 +71,7 @@ class _Parser:
     # --- expressions ------------------------------------------------------------------------------------------------
 
     def whole(self) -> Node:
+        """Return the tree of all words."""
         node = self._expression()
         if self._word.kind != "end":
             raise SyntaxProblem(f"Syntax error: extraneous input '{self._word.text}' expecting <EOF>", self._word.at)

@@ -91,32 +91,25 @@ class Writer:
     # --- calls ------------------------------------------------------------------------------------------------------
 
     def _call(self, node: Call, names: Mapping[str, str]) -> str:
-        arguments = [self.written(argument, names) for argument in node.arguments]
         if node.function.startswith(("_", "!", "-", "@")):
-            return self._operation(node, arguments)
-        name = node.function
-        if node.target is not None and is_namespaced(node):
-            name = f"{qualified(node.target)}.{node.function}"
-        elif node.target is not None:
-            arguments.insert(0, self.written(node.target, names))
+            return self._operation(node, [self.written(argument, names) for argument in node.arguments])
+        name, given = node.function, node.parts
+        is_method = node.target is not None
+        if is_namespaced(node) and node.target is not None:
+            name, given, is_method = f"{qualified(node.target)}.{name}", node.arguments, False
+        arguments = [self.written(part, names) for part in given]
         if name == "dyn":
             return f"({arguments[0]})"
-        if name not in _KNOWN or (name.startswith("get") and len(arguments) > 1):
+        if not _is_known(name, len(arguments)):
             return self._ours(name.replace(".", "_"), *arguments)
-        is_method = (node.target is not None and not is_namespaced(node)) or name == "matches"
-        return f"{arguments[0]}.{name}({', '.join(arguments[1:])})" if is_method else f"{name}({', '.join(arguments)})"
+        if is_method or name == "matches":
+            return f"{arguments[0]}.{name}({', '.join(arguments[1:])})"
+        return f"{name}({', '.join(arguments)})"
 
     def _operation(self, node: Call, arguments: list[str]) -> str:
         first = self.checker.type_of(node.arguments[0])
-        if first.list_type in _UNORDERED:
-            keys = f"[{', '.join(f'{chr(34)}{escaped(key) or key}{chr(34)}' for key in first.keys)}]"
-            match node.function:
-                case "_==_":
-                    return self._ours("same", *arguments)
-                case "_!=_":
-                    return f"!{self._ours('same', *arguments)}"
-                case "_+_":
-                    return self._ours("merged", *arguments, keys)
+        if first.list_type in _UNORDERED and node.function in {"_==_", "_!=_", "_+_"}:
+            return self._of_unordered(node.function, arguments, first)
         match node.function:
             case "_?_:_":
                 return f"({arguments[0]} ? {arguments[1]} : {arguments[2]})"
@@ -127,18 +120,26 @@ class Writer:
             case operation:
                 return f"({arguments[0]} {operation.strip('_')} {arguments[1]})"
 
+    def _of_unordered(self, function: str, arguments: list[str], type_: Type) -> str:
+        """Compare or add lists whose order says nothing."""
+        if function == "_+_":
+            keys = ", ".join(f'"{escaped(key) or key}"' for key in type_.keys)
+            return self._ours("merged", *arguments, f"[{keys}]")
+        same = self._ours("same", *arguments)
+        return same if function == "_==_" else f"!{same}"
+
     # --- macros -----------------------------------------------------------------------------------------------------
 
     def _loop(self, node: Loop, names: Mapping[str, str]) -> str:
         over = self.written(node.over, names)
         if node.macro in {"optMap", "optFlatMap"}:
-            inner = self.written(node.parts[0], {**names, node.names[0]: f"{over}.value()"})
+            inner = self.written(node.bodies[0], {**names, node.names[0]: f"{over}.value()"})
             found = inner if node.macro == "optFlatMap" else f"optional.of({inner})"
             return f"({over}.hasValue() ? {found} : optional.none())"
         if len(node.names) == 2:
             return self._double_loop(node, over, names)
         kept = {name: text for name, text in names.items() if name != node.names[0]}
-        parts = [self.written(part, kept) for part in node.parts]
+        parts = [self.written(part, kept) for part in node.bodies]
         if node.macro == "sortBy":
             return self._ours("sortBy", over, f"{over}.map({node.names[0]}, {parts[0]})")
         return f"{over}.{node.macro}({node.names[0]}, {', '.join(parts)})"
@@ -147,7 +148,7 @@ class Writer:
         """Go through the indices of a list or the keys of a map, with the item in the place of the second variable."""
         index, item = node.names
         kept = {name: text for name, text in names.items() if name != index}
-        parts = [self.written(part, {**kept, item: f"{over}[{index}]"}) for part in node.parts]
+        parts = [self.written(part, {**kept, item: f"{over}[{index}]"}) for part in node.bodies]
         indices = self._ours("indices", over)
         match node.macro:
             case "transformList":
@@ -159,6 +160,11 @@ class Writer:
                 return self._ours("entries", chosen, f"{chosen}.map({index}, {parts[-1]})", "[]")
             case macro:
                 return f"{indices}.{macro}({index}, {parts[0]})"
+
+
+def _is_known(name: str, count: int) -> bool:
+    """Tell whether the library has a function; of those that read the calendar, it knows no time zones."""
+    return name in _KNOWN and (count == 1 or not name.startswith("get"))
 
 
 def _spelled(type_: Type, name: str) -> str:

@@ -23,15 +23,22 @@ def text_of(value: Any) -> str:
         case float():
             return _double_text(value)
         case timedelta():
-            seconds = value / timedelta(seconds=1)
-            return f"{seconds:g}s" if abs(seconds) < 1e6 else f"{seconds:f}".rstrip("0").rstrip(".") + "s"
+            return _duration_text(value / timedelta(seconds=1))
         case datetime():
-            text = value.astimezone(UTC).isoformat().removesuffix("+00:00")
-            return (text.rstrip("0") if "." in text else text) + "Z"
+            return _time_text(value)
         case dict():
             return str(next(iter(value.values())))
         case _:
             return str(value)
+
+
+def _duration_text(seconds: float) -> str:
+    return f"{seconds:f}".rstrip("0").rstrip(".") + "s"
+
+
+def _time_text(moment: datetime) -> str:
+    text = moment.astimezone(UTC).isoformat().removesuffix("+00:00")
+    return (text.rstrip("0") if "." in text else text) + "Z"
 
 
 def _double_text(value: float) -> str:

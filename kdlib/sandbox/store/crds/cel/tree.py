@@ -18,7 +18,6 @@ __all__ = [
     "Select",
     "fields_of",
     "names_of",
-    "parts_of",
 ]
 
 
@@ -30,6 +29,11 @@ class Literal:
     text: str
     at: int
 
+    @property
+    def parts(self) -> "tuple[Node, ...]":
+        """Return the parts of the node, in the order of the source."""
+        return ()
+
 
 @dataclass(frozen=True, slots=True)
 class Name:
@@ -37,6 +41,11 @@ class Name:
 
     name: str
     at: int
+
+    @property
+    def parts(self) -> "tuple[Node, ...]":
+        """Return the parts of the node, in the order of the source."""
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,11 @@ class Select:
     is_test: bool = False
     is_optional: bool = False
 
+    @property
+    def parts(self) -> "tuple[Node, ...]":
+        """Return the parts of the node, in the order of the source."""
+        return (self.operand,)
+
 
 @dataclass(frozen=True, slots=True)
 class Index:
@@ -58,6 +72,11 @@ class Index:
     key: "Node"
     at: int
     is_optional: bool = False
+
+    @property
+    def parts(self) -> "tuple[Node, ...]":
+        """Return the parts of the node, in the order of the source."""
+        return (self.operand, self.key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +88,11 @@ class Call:
     arguments: "tuple[Node, ...]"
     at: int
 
+    @property
+    def parts(self) -> "tuple[Node, ...]":
+        """Return the parts of the node, in the order of the source."""
+        return self.arguments if self.target is None else (self.target, *self.arguments)
+
 
 @dataclass(frozen=True, slots=True)
 class Lists:
@@ -77,6 +101,11 @@ class Lists:
     items: "tuple[Node, ...]"
     optional: frozenset[int]
     at: int
+
+    @property
+    def parts(self) -> "tuple[Node, ...]":
+        """Return the parts of the node, in the order of the source."""
+        return self.items
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,41 +116,32 @@ class Maps:
     optional: frozenset[int]
     at: int
 
+    @property
+    def parts(self) -> "tuple[Node, ...]":
+        """Return the parts of the node, in the order of the source."""
+        return tuple(part for entry in self.entries for part in entry)
+
 
 @dataclass(frozen=True, slots=True)
 class Loop:
     """A macro that goes through a list or a map, or looks into an optional (`optMap`).
 
-    `names` are its one or two variables, `parts` what is worked out for each: a condition, a result, or both.
+    `names` are its one or two variables, `bodies` what is worked out for each: a condition, a result, or both.
     """
 
     macro: str
     over: "Node"
     names: tuple[str, ...]
-    parts: "tuple[Node, ...]"
+    bodies: "tuple[Node, ...]"
     at: int
+
+    @property
+    def parts(self) -> "tuple[Node, ...]":
+        """Return the parts of the node, in the order of the source."""
+        return (self.over, *self.bodies)
 
 
 Node: TypeAlias = Literal | Name | Select | Index | Call | Lists | Maps | Loop
-
-
-def parts_of(node: Node) -> tuple[Node, ...]:
-    """Return the parts of a node, in the order of the source."""
-    match node:
-        case Literal() | Name():
-            return ()
-        case Select():
-            return (node.operand,)
-        case Index():
-            return (node.operand, node.key)
-        case Call():
-            return node.arguments if node.target is None else (node.target, *node.arguments)
-        case Lists():
-            return node.items
-        case Maps():
-            return tuple(part for entry in node.entries for part in entry)
-        case Loop():
-            return (node.over, *node.parts)
 
 
 def names_of(node: Node) -> frozenset[str]:
@@ -130,10 +150,10 @@ def names_of(node: Node) -> frozenset[str]:
         case Name():
             return frozenset({node.name})
         case Loop():
-            inner: frozenset[str] = frozenset().union(*map(names_of, node.parts))
+            inner: frozenset[str] = frozenset().union(*map(names_of, node.bodies))
             return names_of(node.over) | inner - set(node.names)
         case _:
-            return frozenset().union(*map(names_of, parts_of(node)))
+            return frozenset().union(*map(names_of, node.parts))
 
 
 def fields_of(node: Node, variables: frozenset[str]) -> frozenset[str] | None:
@@ -144,7 +164,7 @@ def fields_of(node: Node, variables: frozenset[str]) -> frozenset[str] | None:
         case Select(operand=Name(name=name)) if name in variables:
             return frozenset({node.field})
     found: frozenset[str] = frozenset()
-    for part in parts_of(node):
+    for part in node.parts:
         fields = fields_of(part, variables)
         if fields is None:
             return None

@@ -39,6 +39,11 @@ class Type:
         """Tell whether nothing is known about values of this type."""
         return self.name in {"dyn", "!error!"}
 
+    @property
+    def is_nullable(self) -> bool:
+        """Tell whether null passes for a value of this type."""
+        return self.is_object or "." in self.name or self.name in _NULLABLE
+
     def __str__(self) -> str:
         return f"{self.name}({', '.join(map(str, self.parameters))})" if self.parameters else self.name
 
@@ -81,16 +86,21 @@ def type_of_schema(schema: Schema, name: str, *, is_root: bool = False) -> Type 
         case "array":
             return _list_type(schema, name)
         case "object" if isinstance(schema.raw.get("additionalProperties"), Mapping):
-            inner = None if schema.additional is None else type_of_schema(schema.additional, f"{name}.@values")
-            return None if inner is None else Type("map", (STRING, inner))
+            return _map_type(schema, name)
         case "object":
             return Type(name, fields=_fields(schema, name), is_object=True)
         case "string":
             return Type(_OF_FORMAT.get(str(schema.raw.get("format")), "string"))
-        case "boolean" | "integer" | "number":
-            return Type({"boolean": "bool", "integer": "int", "number": "double"}[schema.type])
-        case _:
-            return None
+        case kind:
+            return _SCALARS.get(kind)
+
+
+_SCALARS: Mapping[str, Type] = {"boolean": BOOL, "integer": Type("int"), "number": Type("double")}
+
+
+def _map_type(schema: Schema, name: str) -> Type | None:
+    inner = None if schema.additional is None else type_of_schema(schema.additional, f"{name}.@values")
+    return None if inner is None else Type("map", (STRING, inner))
 
 
 def optional_of(type_: Type) -> Type:
@@ -152,16 +162,14 @@ class Unifier:
                 return True
             if is_bound:
                 return False
-        if given.is_variable:
-            return self._binds(given, wanted)
+        return self._binds(given, wanted) if given.is_variable else self._agrees(given, wanted)
+
+    def _agrees(self, given: Type, wanted: Type) -> bool:
         if given.is_open or wanted.is_open:
             return True
-        if "null" in {given.name, wanted.name}:
-            other = wanted if given.name == "null" else given
-            return other.is_object or other.name in _NULLABLE or "." in other.name
-        if "type" in {given.name, wanted.name}:
-            return given.name == wanted.name
-        return given.name == wanted.name and self.all_fit(given.parameters, wanted.parameters)
+        if NULL in (given, wanted):
+            return (wanted if given == NULL else given).is_nullable
+        return given.name == wanted.name and (given.name == "type" or self.all_fit(given.parameters, wanted.parameters))
 
     def _binds(self, variable: Type, other: Type) -> bool:
         if variable == other:
