@@ -58,7 +58,7 @@ def _progress(member: MemberStatus, sighting: Sighting, around: Circumstances) -
     detail = member.state_detail
     match member.state:
         case MemberState.CREATE_PENDING:
-            return _waiting_for_container(sighting)
+            return _waiting_for_container(sighting, f"{member.pod} -n {around.resolved.root.namespace}")
         case MemberState.CREATING:
             stall = around.facts.stall(member.pod, detail.configuring_container, f"setup-{detail.attempt}")
             return stall or f"set-up under way, attempt {detail.attempt}"
@@ -70,11 +70,14 @@ def _progress(member: MemberStatus, sighting: Sighting, around: Circumstances) -
             return ""
 
 
-def _waiting_for_container(sighting: Sighting) -> str:
+def _waiting_for_container(sighting: Sighting, pod: str) -> str:
     if sighting.scheduling_error:
         return f"its pod cannot be scheduled: {sighting.scheduling_error}"
     if not sighting.there:
         return "waiting for its pod"
+    if sighting.waiting == "ContainerCreating":
+        # A volume that cannot be mounted is told in Events of the pod alone.
+        return f"waiting for its container: if that lasts, kubectl describe pod {pod} says why"
     if not sighting.runs:
         return f"waiting for its container: {sighting.waiting}" if sighting.waiting else "waiting for its container"
     return "waiting for configured members to hold the configmeta that lists it"

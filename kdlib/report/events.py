@@ -13,7 +13,7 @@ from datetime import UTC
 from typing import Any
 
 from kdlib.frozen import Json, digest
-from kdlib.model import ClusterState, ClusterStatus, MemberState, MemberStatus, Outcome, Seen
+from kdlib.model import ClusterState, ClusterStatus, MemberState, MemberStatus, MemberTrouble, Outcome, Seen
 from kdlib.names import GROUP
 from kdlib.report.conditions import condition
 from kdlib.report.reasons import EVENT_REASONS, EventReason, Reason
@@ -158,7 +158,9 @@ def _trouble_causes(seen: Seen, role: str, was: MemberStatus, member: MemberStat
         yield _Cause(EventReason.MEMBER_UNSCHEDULABLE, f"{who} cannot be scheduled: {words}", _life(member), member.pod)
     if detail.trouble and detail.trouble != was.state_detail.trouble:
         note = f"{who}: {detail.progress}; {against_trouble(seen, role, member)}"
-        yield _Cause(EventReason.MEMBER_STUCK, note, _life(member), member.pod)
+        # A container that ends again and again has many lives, and is told of once.
+        mark = "" if detail.trouble == MemberTrouble.CONTAINER_ENDS else _life(member)
+        yield _Cause(EventReason.MEMBER_STUCK, note, mark, member.pod)
     refused = failed_notify(member)
     if refused and refused != failed_notify(was):
         event = " ".join(refused.arguments[:1])

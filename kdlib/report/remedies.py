@@ -40,14 +40,13 @@ def against_trouble(seen: Seen, role: str, member: MemberStatus) -> str:
     namespace = dig(seen.root, "metadata", "namespace", default="")
     delete = f"kubectl delete pod {member.pod} -n {namespace}"
     spec = f"spec.roles[{_index(seen, role)}]"
-    # A role with members keeps all but their number (CL-V-43).
-    other = f"set {spec}.members to 0, correct {{}}, and set it back"
+    other = _correction(seen, role, spec)
     match member.state_detail.trouble:
         case MemberTrouble.IMAGE_NOT_PULLED:
             field = f"{_field(seen, role, 'imageRepoTag')} of app {_app(seen)!r}"
             return f"make the image available, and it goes on by itself; or correct {field}, then {delete}"
         case MemberTrouble.CONTAINER_NOT_MADE:
-            return f"make what it lacks, and it goes on by itself; or {other.format(spec)}"
+            return f"make what it lacks, and it goes on by itself; or {other.format('what names it')}"
         case MemberTrouble.CONTAINER_ENDS:
             return f"see why with kubectl logs {member.pod} -n {namespace} --previous; it is started again by itself"
         case MemberTrouble.CLAIM_UNBOUND:
@@ -57,12 +56,28 @@ def against_trouble(seen: Seen, role: str, member: MemberStatus) -> str:
             return f"make room, and it goes on by itself; or {other.format('its resources')}"
 
 
+def _correction(seen: Seen, role: str, spec: str) -> str:
+    """Say how a role with members is corrected, which keeps all but their number (CL-V-43); `{}` is what is wrong."""
+    cardinality = str(_app_role(_app_spec(seen), role).get("cardinality") or "0")
+    if cardinality.rstrip("+") != "0":
+        return f"delete the cluster, and make it anew with {{}} in {spec} corrected"
+    return f"set {spec}.members to 0, correct {{}}, and set it back"
+
+
+def _app_spec(seen: Seen) -> Json:
+    app: Json = next((item for ref, item in seen.related if ref.kind == KD_APP and item is not None), {})
+    return dict(dig(app, "spec", default={}))
+
+
+def _app_role(spec: Json, role: str) -> Json:
+    return next((item for item in spec.get("roles") or () if item.get("id") == role), {})
+
+
 def _field(seen: Seen, role: str, name: str) -> str:
     """Return the field of the app in which a role's value stands: its own, or the app's default."""
-    app: Json = next((item for ref, item in seen.related if ref.kind == KD_APP and item is not None), {})
-    spec, default = dig(app, "spec", default={}), _FIELDS[name]
-    own: Json = next((item for item in spec.get("roles") or () if item.get("id") == role), {})
-    return f"spec.{default}" if name not in own and default in spec else f"spec.roles[{role}].{name}"
+    spec, default = _app_spec(seen), _FIELDS[name]
+    inherits = name not in _app_role(spec, role) and default in spec
+    return f"spec.{default}" if inherits else f"spec.roles[{role}].{name}"
 
 
 def _app(seen: Seen) -> str:

@@ -15,6 +15,9 @@ from kdlib.report.tally import Tally, failed_notify, first_few, list_members
 __all__ = ["verdict"]
 
 
+_AT_REST = {False: "nothing is left to do", True: "nothing is left to do before somebody acts"}
+
+
 def verdict(resolved: Resolved, life: Life, outcome: Outcome, tally: Tally) -> Iterator[Claim]:
     """Yield what the conditions say; Ready is False if a member failed, even where all others are settled."""
     stuck = _stuck(resolved, life, tally)
@@ -22,7 +25,7 @@ def verdict(resolved: Resolved, life: Life, outcome: Outcome, tally: Tally) -> I
     trouble = stuck or busy or _down(tally)
     done = (Reason.CONFIGURED, f"all members are configured: {tally.fraction}")
     yield Claim("Ready", FALSE if trouble else TRUE, *(trouble or done))
-    yield Claim("Reconciling", TRUE if busy else FALSE, *(busy or (Reason.SETTLED, "nothing is left to do")))
+    yield Claim("Reconciling", TRUE if busy else FALSE, *(busy or (Reason.SETTLED, _AT_REST[stuck is not None])))
     if stuck and not busy:
         yield Claim("Stalled", TRUE, *stuck)
     else:

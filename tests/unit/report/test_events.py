@@ -189,3 +189,13 @@ def test_a_pod_that_is_stuck_is_told_once_with_the_remedy(make, member) -> None:
         "or correct spec.roles[a].imageRepoTag of app 'x', then kubectl delete pod s-a-0 -n team"
     )
     assert report.events(seen, after, after) == ()
+
+
+def test_a_container_that_ends_again_and_again_is_one_event(make, member) -> None:
+    names = set()
+    for life in ("c://1", "c://2"):
+        seen, before = passed(make, {"a": [member("s-a-0", "creating", configuring_container=life)]}, {"state": "new"})
+        ends = member("s-a-0", "creating", configuring_container=life, trouble="container ends", progress="ends")
+        seen, after = passed(make, {"a": [ends]}, before)
+        names |= {event["metadata"]["name"] for event in report.events(seen, before, after)}
+    assert len(names) == 1

@@ -346,3 +346,10 @@ def test_members_with_an_older_template_are_told_until_they_are_renewed(make, me
     assert events == {"MembersOutdated"}
     for renewed in (with_pods(desired, s_a_0="new"), with_pods(desired, observed=0, s_a_0="old"), desired):
         assert "MembersOutdated" not in said(report.status(renewed.seen, renewed))
+
+
+def test_a_role_that_needs_members_is_corrected_in_a_new_cluster(make, member) -> None:
+    stuck = member("s-a-0", "create pending", trouble="unschedulable", progress="no room")
+    desired = related(make({"a": [stuck]}), roles=[{"id": "a", "cardinality": "1+"}])
+    words = message(report.status(desired.seen, desired), "Stalled")
+    assert words.endswith("or delete the cluster, and make it anew with its resources in spec.roles[0] corrected")
