@@ -12,6 +12,7 @@ from dataclasses import replace
 from kdlib.errors import Problem, RefusedError
 from kdlib.frozen import Json, dig
 from kdlib.model import StatusBackup, parse_app, parsed
+from kdlib.offline.mending import mended
 from kdlib.offline.subjects import OUR_KINDS, Objects, Subject, text_at
 from kdlib.rules import Facts, Request, User, app_problems, needs, review
 from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, KD_STATUS_BACKUP, Ref
@@ -36,7 +37,19 @@ def judge(subject: Subject, objects: Objects) -> tuple[Problem, ...]:
     system = place if kind == KD_CONFIG else _SYSTEM
     known: dict[Ref, Json | None] = _app_facts(subject, place, objects) if kind == KD_CLUSTER else {}
     facts = Facts(known, system_namespace=system, check_access=False, entropy="0" * 64)
-    return review(request, _grown(request, facts, objects)).problems
+    return _reviewed(request, facts, objects)
+
+
+def _reviewed(request: Request, facts: Facts, objects: Objects) -> tuple[Problem, ...]:
+    """Review the object; where the schema refuses types alone, add what the rules say of it with those mended."""
+    problems = review(request, _grown(request, facts, objects)).problems
+    mend = mended(request.new or {}, problems)
+    if mend is None:
+        return problems
+    told = {problem.path for problem in problems}
+    again = replace(request, new=mend)
+    further = review(again, _grown(again, facts, objects)).problems
+    return (*problems, *(problem for problem in further if problem.rule and problem.path not in told))
 
 
 def _grown(request: Request, facts: Facts, objects: Objects) -> Facts:

@@ -5,7 +5,7 @@ Layer: pure.
 
 from kdlib.packages.apps import load_app
 from kdlib.packages.archive import START_SCRIPT, PackageEntry, SetupPackage, pack, read, read_folder
-from kdlib.packages.documents import MANIFEST_SUFFIXES, MOST_BYTES, Document, Scan, load, loads, scan
+from kdlib.packages.documents import MANIFEST_SUFFIXES, MOST_BYTES, Document, Scan, load, loads, scan, steps_of
 from kdlib.packages.flaws import MOST_FLAWS, Flaw
 from kdlib.packages.lint import package_problems
 from kdlib.packages.mentions import EVENTS, Mention, mentions, names_event
@@ -35,4 +35,5 @@ __all__ = [
     "read",
     "read_folder",
     "scan",
+    "steps_of",
 ]

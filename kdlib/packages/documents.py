@@ -21,7 +21,7 @@ from kdlib.packages.flaws import MOST_FLAWS, Flaw, ParsingError, Steps
 from kdlib.packages.jsontext import json_documents
 from kdlib.packages.tree import Grown, Tree
 
-__all__ = ["MANIFEST_SUFFIXES", "MOST_BYTES", "Document", "Scan", "load", "loads", "scan"]
+__all__ = ["MANIFEST_SUFFIXES", "MOST_BYTES", "Document", "Scan", "load", "loads", "scan", "steps_of"]
 
 MOST_BYTES = 4 * 1024 * 1024
 """Largest manifest file that is read; an API server takes 3 MiB at most."""

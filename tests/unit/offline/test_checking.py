@@ -177,6 +177,16 @@ def test_a_trap_explains_the_error_that_it_makes(told):
     )
 
 
+def test_a_value_of_the_wrong_type_does_not_hide_what_the_rules_say(told):
+    wrong = APP.replace("1+}", "1}").replace("80}", '"80"}').replace("selectedRoles: [one]", "selectedRoles: [two]")
+    found = {(item.path, item.rule) for item in told(a=wrong).findings}
+    assert found == {
+        ("spec.roles[0].cardinality", "CK-S-03"),
+        ("spec.services[0].endpoint.port", "CK-S-03"),
+        ("spec.config.selectedRoles[0]", "APP-V-07"),
+    }
+
+
 def test_a_file_mode_is_a_decimal_number(told):
     role = "      fileInjections: [{srcURL: 'http://a/b', destDir: /x, permissions: {fileMode: MODE}}]\n"
     assert lines(told(a=APP, b=CLUSTER + role.replace("MODE", "420"))) == []
