@@ -136,9 +136,14 @@ def _members(status: Json, role: str) -> list[Json]:
 
 async def _dashboard(stage: Stage) -> None:
     url = await _dashboard_url(stage)
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=20)) as session, session.get(url) as answer:
-        if answer.status != 200:
-            raise DemoError(f"the dashboard at {url} answers {answer.status}")
+    limit = aiohttp.ClientTimeout(total=20)
+    try:
+        async with aiohttp.ClientSession(timeout=limit) as session, session.get(url) as answer:
+            status = answer.status
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise DemoError(f"the dashboard at {url} does not answer: {error}") from error
+    if status != 200:
+        raise DemoError(f"the dashboard at {url} answers {status}")
     stage.console.print(f"  the dashboard answers: {url}")
 
 
