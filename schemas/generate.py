@@ -1,7 +1,7 @@
 # ruff: noqa: INP001 - a program beside the files that it writes, not a package
-"""Write what is generated from the models: `python schemas/generate.py`.
+"""Write what is generated from the models and the rules: `python schemas/generate.py`.
 
-CRDs and JSON Schemas go beside this file, the reference pages of the four kinds into docs/reference.
+CRDs and JSON Schemas go beside this file, the reference pages of the four kinds and of the rules into docs/reference.
 
 Layer: shell.
 """
@@ -9,6 +9,7 @@ Layer: shell.
 from pathlib import Path
 
 from kdlib.model import editor_schemas, reference, schemas
+from kdlib.rules import rules_page
 
 SCHEMAS = Path(__file__).parent
 PAGES = SCHEMAS.parent / "docs" / "reference"
@@ -17,7 +18,8 @@ PAGES = SCHEMAS.parent / "docs" / "reference"
 def generated() -> dict[Path, str]:
     """Return the text of each file."""
     texts = {SCHEMAS / name: text for name, text in (schemas() | editor_schemas()).items()}
-    return texts | {PAGES / name: text for name, text in reference().items()}
+    pages = reference() | {"rules.md": rules_page()}
+    return texts | {PAGES / name: text for name, text in pages.items()}
 
 
 def main() -> None:

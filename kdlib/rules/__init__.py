@@ -5,6 +5,7 @@ Layer: pure.
 
 from kdlib.rules.app import app_problems
 from kdlib.rules.app_use import use_needs, users_of
+from kdlib.rules.catalogue import Rule, catalogue, rules_page
 from kdlib.rules.changes import accepted_form
 from kdlib.rules.config import config_problems
 from kdlib.rules.defaults import app_defaults, cluster_defaults, least_members, reserved_values
@@ -26,11 +27,13 @@ __all__ = [
     "Needs",
     "Operation",
     "Request",
+    "Rule",
     "User",
     "Verdict",
     "accepted_form",
     "app_defaults",
     "app_problems",
+    "catalogue",
     "cluster_defaults",
     "cluster_problems",
     "config_problems",
@@ -44,6 +47,7 @@ __all__ = [
     "reserved_values",
     "resolve",
     "review",
+    "rules_page",
     "use_needs",
     "users_of",
 ]

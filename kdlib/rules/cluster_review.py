@@ -31,6 +31,7 @@ from kdlib.rules.references import (
 from kdlib.rules.request import Access, Facts, Needs, Request, Verdict
 from kdlib.rules.resolve import cluster_problems, configs_for
 from kdlib.rules.restoring import deletable_cluster, restoring_patch, spec_kept_while_restoring
+from kdlib.rules.roles import repeated_variables
 from kdlib.rules.secret_keys import encryption_patch, kept_ciphertexts, keys_available
 from kdlib.rules.written_status import status_is_operators
 from kdlib.wire import Ref
@@ -188,3 +189,5 @@ def _configured_class(write: ClusterWrite) -> tuple[Ref, ...]:
 def _warnings(write: ClusterWrite) -> Iterator[str]:
     yield from missing_connections(write.references, write.facts)
     yield from pending_notifications(write)
+    for index, role in enumerate(write.new.spec.roles):
+        yield from repeated_variables(role, f"spec.roles[{index}]")

@@ -47,7 +47,10 @@ def _role_defaults(app: AppSpec, role: AppRole) -> AppRole:
 
 
 def reserved_values(config: Config | None) -> Reserved:
-    """Return what a new cluster takes from the global config, with built-in values where it says nothing (1.4)."""
+    """Return what a new cluster takes from the global config, with built-in values where it says nothing (1.4).
+
+    CFG-M-01 and CFG-M-03 to CFG-M-06: they are not written into the config. W-44: the domain may lack its first dot.
+    """
     spec = (config and config.spec) or ConfigSpec()
     base = spec.cluster_svc_domain_base or ".svc.cluster.local"
     return Reserved(

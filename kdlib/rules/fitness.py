@@ -25,6 +25,7 @@ __all__ = [
     "fitness_problems",
     "has_control_characters",
     "known_resources",
+    "settable_permissions",
     "sound_paths",
     "valid_names",
 ]
@@ -54,6 +55,8 @@ def fitness_problems(spec: ClusterSpec, app: AppSpec | None, reserved: Reserved)
         yield from sound_paths(role, path)
         yield from bounded_devices(role.block_storage, path)
         yield from fetched_files(role, path)
+        for number, item in enumerate(role.file_injections):
+            yield from settable_permissions(item, f"{path}.fileInjections[{number}]")
         affinity = role.model_dump(by_alias=True, exclude_unset=True, mode="json", include={"affinity"})
         yield from affinity_problems(affinity.get("affinity"), f"{path}.affinity")
         if app:
@@ -126,7 +129,7 @@ def bounded_devices(storage: BlockStorage | None, path: str) -> Iterator[Problem
 
 
 def fetched_files(role: ClusterRole, path: str) -> Iterator[Problem]:
-    """CL-V-31: the URL of a file could be fetched, its name is a file's, its mode and owner are such.
+    """CL-V-31: the URL of a file could be fetched, and ends in what can be a file's name.
 
     W-34: nothing is fetched by the operator, which would reach what its users cannot; a file that is not there shows
     in the member's state.
@@ -136,7 +139,6 @@ def fetched_files(role: ClusterRole, path: str) -> Iterator[Problem]:
         if not _is_fetchable(item.src_url):
             remedy = "write http://host/path/file or https://host/path/file"
             yield Problem(f"{where}.srcURL", f"{item.src_url[:200]!r} cannot be fetched", remedy, "CL-V-31")
-        yield from _permissions(item, where)
 
 
 def _is_fetchable(url: str) -> bool:
@@ -150,7 +152,7 @@ def _is_fetchable(url: str) -> bool:
     return has_host and parts.path.rstrip("/").rpartition("/")[2] not in (".", "..")
 
 
-def _permissions(item: FileInjection, path: str) -> Iterator[Problem]:
+def settable_permissions(item: FileInjection, path: str) -> Iterator[Problem]:
     """CL-X-17 (ours): `chmod`, `chown` and `chgrp` could take what is given."""
     given = item.permissions
     if given and given.file_mode is not None and not 0 <= given.file_mode <= _HIGHEST_MODE:

@@ -14,7 +14,7 @@ from kdlib.rules.app import one_of
 from kdlib.rules.defaults import least_members
 from kdlib.rules.quantities import amount
 
-__all__ = ["MOST_MEMBERS", "role_problems"]
+__all__ = ["MOST_MEMBERS", "repeated_variables", "role_problems"]
 
 MOST_MEMBERS = 1000
 """Most members of one cluster (CL-V-18)."""
@@ -33,7 +33,6 @@ def role_problems(spec: ClusterSpec, app: AppSpec | None) -> Iterator[Problem]:
         yield from resources_parse(role, path)
         yield from requests_within_limits(role, path)
         yield from whole_devices(role, path)
-        yield from unique_variables(role, path)
         yield from valid_variables(role, path)
         if app_role:
             yield from within_cardinality(role, app_role, path)
@@ -144,14 +143,12 @@ def _amounts(role: ClusterRole, path: str) -> Iterator[tuple[str, str, str]]:
         yield from ((f"{path}.resources.{part}[{key}]", key, text) for key, text in sorted(amounts.items()))
 
 
-def unique_variables(role: ClusterRole, path: str) -> Iterator[Problem]:
-    """CL-X-03 (ours): an environment variable is set once, since server-side apply merges them by name."""
-    counts: Counter[str] = Counter()
-    for index, variable in enumerate(role.env):
-        counts[variable.name] += 1
-        if counts[variable.name] > 1:
-            where = f"{path}.env[{index}].name"
-            yield Problem(where, f"variable {variable.name!r} occurs twice", "remove one of them", "CL-X-03")
+def repeated_variables(role: ClusterRole, path: str) -> Iterator[str]:
+    """CL-X-03 (ours): say which environment variable is set more than once; the last one counts, as in a pod."""
+    counts = Counter(variable.name for variable in role.env)
+    for name, count in sorted(counts.items()):
+        if count > 1:
+            yield f"{path}.env: variable {name!r} is set {count} times, and the last one counts"
 
 
 def valid_variables(role: ClusterRole, path: str) -> Iterator[Problem]:

@@ -50,7 +50,7 @@ def enough_storage(role: ClusterRole, app_role: AppRole, path: str) -> Iterator[
 
 
 def positive_sizes(role: ClusterRole, path: str) -> Iterator[Problem]:
-    """CL-V-23 and CL-V-24: the size of a volume is a quantity above 0; so for block devices, which nobody checked."""
+    """CL-V-23 and CL-V-24: the size of a volume is a quantity above 0; CL-X-05 (ours): so for block devices (W-34)."""
     if role.storage:
         yield from _positive(role.storage.size, f"{path}.storage.size", "CL-V-23", "CL-V-24")
     if role.block_storage and role.block_storage.size is not None:

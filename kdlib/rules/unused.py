@@ -37,7 +37,8 @@ UNUSED_CONFIG_FIELDS: Mapping[str, str] = {
 def unused_fields(spec: ClusterSpec, app: AppSpec, config: Config | None) -> tuple[str, ...]:
     """Return the paths of the fields that say something and change nothing yet.
 
-    Those of the app start with `app: `, those of the global config with `config: `.
+    Those of the app start with `app: `, those of the global config with `config: `. CFG-M-07 and CFG-M-08: a flag that
+    is absent counts as false.
     """
     settings = (config and config.spec) or ConfigSpec()
     return (

@@ -124,9 +124,6 @@ WRONG = {
             "spec.roles[0].resources.requests[memory]: '2Gi' is more than the limit '1Gi'",
         )
     ],
-    "CL-X-03": [
-        (cluster(role("one", env=[{"name": "A", "value": ""}] * 2)), "spec.roles[0].env[1].name: variable 'A'")
-    ],
     "CL-X-07": [
         (
             cluster(role("one", resources={**LIMITS, "requests": {"x.y/z": "1"}})),

@@ -30,3 +30,19 @@ def test_maps_have_valid_keys(field):
 
 def test_an_empty_configuration_is_good():
     assert problems() == []
+
+
+@pytest.mark.parametrize("domain", [".svc.cluster.local", "svc.example.org", "", ".a"])
+def test_the_domain_is_one(domain):
+    """CFG-X-01: its first dot may be left out."""
+    assert problems(clusterSvcDomainBase=domain) == []
+    (problem,) = problems(clusterSvcDomainBase=f"{domain}..x y")
+    assert (problem.path, problem.rule) == ("spec.clusterSvcDomainBase", "CFG-X-01")
+    (problem,) = problems(clusterSvcDomainBase="." + "a" * 120)
+    assert problem.rule == "CFG-X-01"
+
+
+@pytest.mark.parametrize("name", ["../x", "A", "a b", "x" * 254])
+def test_the_storage_class_could_be_one(name):
+    (problem,) = problems(defaultStorageClassName=name)
+    assert (problem.path, problem.rule) == ("spec.defaultStorageClassName", "CFG-X-02")

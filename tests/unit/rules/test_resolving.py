@@ -67,7 +67,13 @@ def child(kind, name, *, role="", cluster="c", owner=None, **more):
     metadata = {"name": name, "namespace": "team", "labels": labels}
     if owner:
         owner_name, owner_uid = owner
-        reference = {"kind": "KubeDirectorCluster", "name": owner_name, "uid": owner_uid, "controller": True}
+        reference = {
+            "apiVersion": VERSION,
+            "kind": "KubeDirectorCluster",
+            "name": owner_name,
+            "uid": owner_uid,
+            "controller": True,
+        }
         metadata["ownerReferences"] = [reference]
     return {"kind": kind, "metadata": {**metadata, **more.pop("metadata", {})}, **more}
 
@@ -248,6 +254,32 @@ def test_a_change_of_the_app_is_told_and_the_cluster_goes_on_with_the_old_one(ch
     assert [text.partition(":")[0] for text in answer.not_accepted] == [path]
     assert (answer.app_name, answer.spec.app, answer.spec.app_catalog) == ("demo", "demo", "local")
     assert answer.reserved.app_copy == "copy"
+
+
+def test_a_change_of_a_role_with_members_is_told_and_the_old_form_stays_in_force():
+    """CL-V-43, where no webhook refused the change: the status records what was accepted."""
+    accepted = {"role": {"id": "front", "resources": LIMITS, "sharedMemory": "1Gi"}}
+    status = {**RESERVED, "roles": [{"id": "front", "statefulSet": "s", "accepted": accepted}]}
+    roles = [{"id": "front", "resources": LIMITS, "sharedMemory": "2Gi", "env": [{"name": "A", "value": "b"}]}]
+    answer = resolved(root(status=status, roles=roles), children=[copy_of(resolved().app.dumped())])
+    assert [text.partition(":")[0] for text in answer.not_accepted] == [
+        "spec.roles[0].env",
+        "spec.roles[0].sharedMemory",
+    ]
+    assert (answer.spec.roles[0].shared_memory, answer.spec.roles[0].env) == ("1Gi", ())
+    same = [{"id": "front", "resources": LIMITS, "sharedMemory": "1024Mi"}]
+    assert resolved(root(status=status, roles=same)).not_accepted == ()
+
+
+def test_a_new_default_secret_is_for_later_roles():
+    """1.2: a role that is there keeps the one that it was accepted with."""
+    secret = {"name": "first", "mountPath": "/s"}
+    accepted = {"role": {"id": "front", "resources": LIMITS}, "defaultSecret": secret}
+    status = {**RESERVED, "roles": [{"id": "front", "statefulSet": "s", "accepted": accepted}]}
+    for default, later in (({**secret, "name": "second"}, "second"), (None, None)):
+        answer = resolved(root(status=status, defaultSecret=default))
+        found = [role.secret and role.secret.name for role in answer.spec.roles]
+        assert (found, answer.not_accepted) == (["first", later], ())
 
 
 def test_a_copy_that_cannot_be_read_says_how_to_go_on():

@@ -143,6 +143,12 @@ def test_a_connection_to_something_that_is_not_there_yet_is_a_warning(world, mak
     assert [text.partition(":")[0] for text in verdict.warnings] == ["spec.connections.clusters[0]"]
 
 
+def test_a_variable_that_is_set_twice_is_a_warning(world, make):
+    """CL-X-03: a pod takes the last one."""
+    verdict = world.create(make.cluster(make.role(env=[{"name": "A", "value": "1"}, {"name": "A", "value": "2"}])))
+    assert (verdict.allowed, len(verdict.warnings)) == (True, 1)
+
+
 def test_all_problems_come_at_once(world, make):
     wanted = make.cluster(
         make.role(members=3, podLabels={"a b": "c"}, secret={"name": "no", "mountPath": "/s"}),
