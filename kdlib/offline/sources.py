@@ -1,7 +1,8 @@
 """Which files a check reads: those that are named, and manifests and setup packages in folders that are named.
 
 Folders are walked in the order of names; hidden ones, and those behind symbolic links, are left out, so no loop is
-possible. What is neither a file nor a folder (a pipe, a device) is never opened.
+possible; so are the templates of Helm charts, which are no manifests yet. What is neither a file nor a folder (a pipe,
+a device) is never opened.
 
 Layer: pure.
 """
@@ -20,6 +21,9 @@ MOST_FILES = 10_000
 """Most files and folders that are looked at in one check."""
 
 _ARCHIVES = (".tgz", ".tar.gz", ".tar")
+_WALKED = (*MANIFEST_SUFFIXES, ".tgz")
+"""How the names of files in folders end that are read; the URL of a package ends in .tgz."""
+
 _CHECK_IT = "check the path and its permissions"
 
 
@@ -66,7 +70,8 @@ class _Walk:
         if found:
             return found, []
         if item.is_dir():
-            return [], [inner for inner in sorted(item.iterdir()) if _is_walked(inner)]
+            left_out = "templates" if (item / "Chart.yaml").is_file() else ""
+            return [], [inner for inner in sorted(item.iterdir()) if inner.name != left_out and _is_walked(inner)]
         return ([_unreadable(item, "is neither a file nor a folder")] if is_named else []), []
 
     def _is_new(self, item: Path) -> bool:
@@ -98,7 +103,7 @@ def _taken(item: Path, *, is_named: bool) -> Iterator[Source]:
 def _is_walked(inner: Path) -> bool:
     if inner.name.startswith(".") or (inner.is_symlink() and inner.is_dir()):
         return False
-    return inner.is_dir() or inner.name.endswith((*MANIFEST_SUFFIXES, *_ARCHIVES))
+    return inner.is_dir() or inner.name.endswith(_WALKED)
 
 
 def _unreadable(item: Path, what: str) -> Finding:

@@ -223,6 +223,14 @@ def test_hidden_folders_and_loops_are_left_out_and_nothing_is_read_twice(tmp_pat
     assert (checked.files, [item.rule for item in checked.findings]) == (1, ["CK-F-01"])
 
 
+def test_the_templates_of_a_chart_are_left_out(tmp_path):
+    for name in ("Chart.yaml", "templates/app.yaml", "charts/x/templates/other.yaml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("name: {{ .Values.name }}\n" if "app" in name else "a: 1\n")
+    checked = offline.check([tmp_path])
+    assert (checked.findings, checked.files) == ((), 2)
+
+
 def test_a_pipe_is_never_opened(tmp_path):
     os.mkfifo(tmp_path / "a.yaml")
     assert offline.check([tmp_path]).findings == ()
