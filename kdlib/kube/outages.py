@@ -25,7 +25,7 @@ def cause_of(kind: Kind, error: WorldError, missing_remedy: str = "") -> str:
         case ApiError(code=401):
             return f"our credentials are refused: {error}; tried again"
         case NotFoundError() if "." in kind.group:
-            served = f"{kind.api_version} is not served, tried again until it is"
+            served = f"{kind.api_version} is not served; tried again until it is"
             return f"{served}; install it: {missing_remedy}" if missing_remedy else served
         case _:
             return f"{kind.plural}: {error}; tried again"

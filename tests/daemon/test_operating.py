@@ -84,7 +84,7 @@ async def test_missing_definitions_are_one_line_with_the_command_that_installs_t
     async with serving(server) as url, operating(tmp_path, east=url):
         await server.until_asked_again(4)
     (line,) = [record.getMessage() for record in caplog.records]
-    assert line.startswith("east: kubedirector.hpe.com/v1beta1 is not served, tried again until it is; ")
+    assert line.startswith("east: kubedirector.hpe.com/v1beta1 is not served; tried again until it is; ")
     assert line.endswith("; install it: kubectl apply --server-side -f schemas/")
 
 

@@ -63,4 +63,4 @@ def test_words_name_what_is_common_to_all(error, words):
 def test_a_kind_that_is_not_served_is_told_by_its_group_with_the_remedy():
     missing = api_error(404, "", "404 page not found")
     causes = {cause_of(Kind("example.org/v1", name), missing, "kubectl apply -f x/") for name in ("A", "B")}
-    assert causes == {"example.org/v1 is not served, tried again until it is; install it: kubectl apply -f x/"}
+    assert causes == {"example.org/v1 is not served; tried again until it is; install it: kubectl apply -f x/"}
