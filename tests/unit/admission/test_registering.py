@@ -1,4 +1,4 @@
-"""What is registered with the API server: objects of ours fail closed, claims never fail, nothing is left in between."""
+"""What is registered: objects of ours fail closed, claims never fail, and nothing is missing in between."""
 
 from kdlib.admission.configurations import configurations, is_registered, replaced
 from kdlib.admission.settings import InService, Registration
