@@ -50,8 +50,8 @@ class Trail:
 class Facts:
     """Reads facts for reviews.
 
-    `caches` follow kinds that nearly every review asks for; what they do not show is read from the storage, so that
-    nothing passes for missing because a cache is behind. All else is read from the storage at once.
+    `caches` follow kinds that nearly every review asks for; all else is read from the storage, and these too where
+    `fresh` facts are asked for. A cache is behind by milliseconds, so whoever refuses something asks for fresh facts.
     Raises WorldError where the API server does not answer, TooManyFactsError where too much is asked for.
     """
 
@@ -92,12 +92,12 @@ class Facts:
         trail.count += len(needs.objects) + len(needs.lists) + len(needs.access)
         if trail.count > self._limits.facts:
             raise TooManyFactsError(f"it refers to more than {self._limits.facts} objects")
-        objects: dict[Ref, Json | None] = {}
-        if not fresh:
-            objects = {ref: item for ref in needs.objects if (item := self._cached(ref)) is not None}
-            trail.used_cache = trail.used_cache or bool(objects)
+        objects = {} if fresh else {ref: self._cached(ref) for ref in needs.objects if self._is_cached(ref)}
+        trail.used_cache = trail.used_cache or bool(objects)
         missing = [ref for ref in needs.objects if ref not in objects]
         limiter = asyncio.Semaphore(self._limits.at_once)
+        if not (missing or needs.lists or needs.access):
+            return replace(known, objects={**known.objects, **objects})
         with _one_error():
             async with asyncio.TaskGroup() as group:
                 traced = _Traced(group, limiter, trail)
@@ -111,9 +111,12 @@ class Facts:
             allowed={**known.allowed, **_results(allowed)},
         )
 
-    def _cached(self, ref: Ref) -> Json | None:
+    def _is_cached(self, ref: Ref) -> bool:
         cache = self._caches.get(ref.kind)
-        return cache.get(ref.namespace, ref.name) if cache is not None else None
+        return cache is not None and cache.synced.is_set()
+
+    def _cached(self, ref: Ref) -> Json | None:
+        return self._caches[ref.kind].get(ref.namespace, ref.name)
 
     async def _object(self, ref: Ref) -> Json | None:
         try:

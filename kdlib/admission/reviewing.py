@@ -13,6 +13,7 @@ from kdlib.admission.facts import Facts, TooManyFactsError, Trail
 from kdlib.admission.reviews import Answer, allowance, refusal, verdict_answer
 from kdlib.errors import Problem
 from kdlib.runtime import contained
+from kdlib.wire import KD_CLUSTER
 
 __all__ = ["Reviewing"]
 
@@ -56,8 +57,10 @@ class Reviewing:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _conclude(self, request: rules.Request, trail: Trail, size: int) -> rules.Verdict:
+        # Whether an app is in use is answered as the storage shows it, for refusal and permission alike.
+        fresh = request.kind != KD_CLUSTER
         try:
-            verdict = await self._verdict(request, await self._facts.gather(request, trail), size)
+            verdict = await self._verdict(request, await self._facts.gather(request, trail, fresh=fresh), size)
             if not verdict.problems or not trail.used_cache:
                 return verdict
             return await self._verdict(request, await self._facts.gather(request, trail, fresh=True), size)

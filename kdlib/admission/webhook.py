@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 import anyio
 
-from kdlib.admission.certificates import Lifetimes
+from kdlib.admission.certificates import Certificates, Lifetimes
 from kdlib.admission.facts import Facts
 from kdlib.admission.registrar import Registrar
 from kdlib.admission.reviewing import Reviewing
@@ -90,6 +90,11 @@ class Webhook:
     def port(self) -> int:
         """Return the port that is listened on, once serving."""
         return self._server.port
+
+    @property
+    def certificates(self) -> Certificates | None:
+        """Return the certificates in use; None before the first."""
+        return self._tls.current
 
     async def run(self) -> None:
         """Serve until cancelled; reviews that run then are answered first."""
