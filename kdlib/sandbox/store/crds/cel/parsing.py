@@ -12,9 +12,12 @@ from kdlib.sandbox.store.crds.cel.tree import Call, Index, Lists, Literal, Loop,
 
 __all__ = ["parse"]
 
-_DEEPEST = 100
+_DEEPEST = 50
+_TOO_DEEP = "expression recursion limit exceeded"
 _RELATIONS = frozenset({"<", "<=", ">", ">=", "==", "!=", "in"})
 _LEVELS = (frozenset({"||"}), frozenset({"&&"}), _RELATIONS, frozenset({"+", "-"}), frozenset({"*", "/", "%"}))
+_LOGICAL = 2
+"""How many of the levels are logical operators, whose operands may be taken together in any way."""
 _MACROS: Mapping[str, tuple[tuple[int, int], ...]] = {
     "all": ((1, 1), (2, 1)),
     "exists": ((1, 1), (2, 1)),
@@ -78,9 +81,7 @@ class _Parser:
         return node
 
     def _expression(self) -> Node:
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise SyntaxProblem("expression recursion limit exceeded: 250", self._word.at)
+        self._go_deeper()
         node = self._binary(0)
         if self._sees("?"):
             at = self._take().at
@@ -90,27 +91,36 @@ class _Parser:
         self._depth -= 1
         return node
 
+    def _go_deeper(self) -> None:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise SyntaxProblem(_TOO_DEEP, self._word.at, is_final=True)
+
     def _binary(self, level: int) -> Node:
         if level == len(_LEVELS):
             return self._unary()
-        node = self._binary(level + 1)
+        nodes, operators = [self._binary(level + 1)], []
         while self._word.kind in {"sign", "name"} and self._word.text in _LEVELS[level]:
-            operator = self._take()
-            function = "@in" if operator.text == "in" else f"_{operator.text}_"
-            node = Call(function, None, (node, self._binary(level + 1)), operator.at)
-        return node
+            operators.append(self._take())
+            nodes.append(self._binary(level + 1))
+        return _balanced(nodes, operators) if level < _LOGICAL else _chained(nodes, operators)
 
     def _unary(self) -> Node:
         if self._sees("!"):
-            at = self._take().at
-            return Call("!_", None, (self._unary(),), at)
+            return self._negated("!_", self._take().at)
         if self._sees("-"):
             sign = self._take()
             if self._word.kind in {"int", "float"}:
                 word = self._take()
                 return self._members(_literal(Token(word.kind, f"-{word.text}", sign.at)))
-            return Call("-_", None, (self._unary(),), sign.at)
+            return self._negated("-_", sign.at)
         return self._members(self._primary())
+
+    def _negated(self, function: str, at: int) -> Node:
+        self._go_deeper()
+        node = Call(function, None, (self._unary(),), at)
+        self._depth -= 1
+        return node
 
     def _members(self, node: Node) -> Node:
         while True:
@@ -199,6 +209,23 @@ class _Parser:
         if target is None:
             return _plain(name, tuple(arguments), at)
         return _macro(name, target, tuple(arguments), at) or Call(name, target, tuple(arguments), at)
+
+
+def _chained(nodes: list[Node], operators: list[Token]) -> Node:
+    node = nodes[0]
+    for operator, other in zip(operators, nodes[1:], strict=True):
+        function = "@in" if operator.text == "in" else f"_{operator.text}_"
+        node = Call(function, None, (node, other), operator.at)
+    return node
+
+
+def _balanced(nodes: list[Node], operators: list[Token]) -> Node:
+    """Return a chain of one logical operator as a tree of little depth: where it is divided says nothing."""
+    if len(nodes) == 1:
+        return nodes[0]
+    half = len(nodes) // 2
+    left, right = _balanced(nodes[:half], operators[: half - 1]), _balanced(nodes[half:], operators[half:])
+    return Call(f"_{operators[half - 1].text}_", None, (left, right), operators[half - 1].at)
 
 
 def _plain(name: str, arguments: tuple[Node, ...], at: int) -> Node:

@@ -58,6 +58,13 @@ def compile_program(source: str, variables: Mapping[str, Type]) -> Program:
     The library is loaded by the first call: that takes a quarter of a second, and most embedded clusters see no rule.
     """
     try:
+        return _compiled(source, variables)
+    except RecursionError as error:
+        raise Refusal(shown(source, [Problem("expression recursion limit exceeded", 0)])) from error
+
+
+def _compiled(source: str, variables: Mapping[str, Type]) -> Program:
+    try:
         tree = parse(source)
     except SyntaxProblem as problem:
         raise Refusal(_syntax_words(source, problem)) from problem
@@ -106,7 +113,8 @@ def _library() -> Any:
 def _syntax_words(source: str, problem: SyntaxProblem) -> str:
     """Return what the library's parser says about a text, where it finds anything wrong; else what ours said."""
     try:
-        _library().compile(source)
+        if not problem.is_final:
+            _library().compile(source)
     except ValueError as error:
         words = _library_words(source, str(error))
         if "unsupported syntax" not in words:

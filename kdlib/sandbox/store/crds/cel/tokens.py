@@ -40,9 +40,11 @@ _WORD = re.compile(
 class SyntaxProblem(Exception):  # noqa: N818 - caught by the parser's caller, and never shown as it is
     """Say that a text is no expression, and where."""
 
-    def __init__(self, what: str, at: int) -> None:
+    def __init__(self, what: str, at: int, *, is_final: bool = False) -> None:
         super().__init__(what)
         self.at = at
+        self.is_final = is_final
+        """True where nobody should look at the text again."""
 
 
 @dataclass(frozen=True, slots=True)
