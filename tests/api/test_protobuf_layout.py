@@ -110,7 +110,7 @@ def leaves(value, path=""):
 
 
 def both_readings(ask, path):
-    """The leaves of one version of an object in both forms; a controller may write between two reads, so they repeat."""
+    """The leaves of one version of an object in both forms: a controller may write between two reads."""
     while True:
         as_json = dict(leaves(json.loads(ask("GET", path))))
         as_protobuf = dict(leaves(decoded_protobuf(ask("GET", path, accept=PROTOBUF))))
