@@ -6,7 +6,6 @@ Layer: pure.
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import PurePosixPath
 from urllib.parse import quote
@@ -14,6 +13,7 @@ from urllib.parse import quote
 from kdlib.frozen import Json
 from kdlib.offline.finding import LEVELS, Checked, Finding
 from kdlib.offline.table import OWN_RULES
+from kdlib.rules import catalogue
 
 __all__ = ["as_github", "as_json", "as_sarif", "as_text"]
 
@@ -58,13 +58,13 @@ def as_json(checked: Checked) -> str:
     return json.dumps(value, indent=2) + "\n"
 
 
-def as_sarif(checked: Checked, *, version: str = "", titles: Mapping[str, str] | None = None) -> str:
-    """Write a SARIF 2.1.0 log of one run; `titles` describe the rules that are not the check's own.
+def as_sarif(checked: Checked, *, version: str = "") -> str:
+    """Write a SARIF 2.1.0 log of one run, with what each rule says; `version` is that of the tool.
 
     See https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html.
     """
     rules = sorted({finding.rule for finding in checked.findings})
-    known = {**{rule: own.title for rule, own in OWN_RULES.items()}, **(titles or {})}
+    known = {rule.id: rule.says for rule in catalogue()} | {rule: own.title for rule, own in OWN_RULES.items()}
     driver = {
         "name": "kdd check",
         **({"version": version} if version else {}),
