@@ -1,7 +1,7 @@
 """Rules that the API server itself holds: CEL expressions that stand in the CRDs.
 
 They use only what every server from Kubernetes 1.28 on has: no quantities, no formats, no optional values. What a
-rule says is fixed: the reference server hides the value, so it may be a secret one.
+rule says is fixed. A server quotes the value of a text, so a rule about a secret one stands at the object around it.
 See https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#validation-rules.
 
 Layer: pure.

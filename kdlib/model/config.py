@@ -5,7 +5,7 @@ Layer: pure.
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from kdlib.model.celrule import CelRule, held
 from kdlib.model.part import Nullable, SpecPart, told
@@ -18,18 +18,22 @@ CONFIG_NAME = "kd-global-config"
 """Name of the one KubeDirectorConfig, in the operator's own namespace."""
 
 
-_KEY = held(
-    CelRule(
-        "CFG-V-08",
-        "size(self) in [32, 48, 64] && self.matches('^[0-9a-fA-F]*$')",
-        "is not an AES key",
-        "write 32, 48 or 64 hexadecimal digits, or leave it out",
-    )
-)
-
-
 class ConfigSpec(SpecPart):
     """The spec of a KubeDirectorConfig; what is absent has the value that stands in `rules.builtin_reserved`."""
+
+    # It stands here and not at the field, because a server quotes a field's value in its refusal.
+    model_config = ConfigDict(
+        json_schema_extra=held(
+            CelRule(
+                "CFG-V-08",
+                "!has(self.masterEncryptionKey) || (size(self.masterEncryptionKey) in [32, 48, 64]"
+                " && self.masterEncryptionKey.matches('^[0-9a-fA-F]*$'))",
+                "is not an AES key",
+                "write 32, 48 or 64 hexadecimal digits, or leave it out",
+                field_path=".masterEncryptionKey",
+            )
+        )
+    )
 
     default_storage_class_name: NonEmpty | None = Field(
         None,
@@ -71,7 +75,7 @@ class ConfigSpec(SpecPart):
         None,
         description="AES key for secret keys: 16, 24 or 32 bytes as hexadecimal digits.",
         examples=["00112233445566778899aabbccddeeff"],
-        json_schema_extra={**_KEY, **told("CFG-V-06", "CFG-V-08", "CFG-M-02", default="a random key, made at once")},
+        json_schema_extra=told("CFG-V-06", "CFG-V-08", "CFG-M-02", default="a random key, made at once"),
     )
     pod_labels: Nullable[StringMap] = Field(
         None,

@@ -5,6 +5,7 @@ A module beside the tests that use it: they load it by its path.
 
 import copy
 import re
+from functools import cache
 
 from hypothesis import strategies as st
 
@@ -42,9 +43,13 @@ def _strings(schema):
         return st.datetimes().map(lambda time: time.isoformat(timespec="seconds") + "Z")
     least, most = schema.get("minLength", 0), schema.get("maxLength", 20)
     if "pattern" in schema:
-        pattern = re.sub(r"\$(?=$|\|)", r"\\Z", schema["pattern"])
-        return st.from_regex(pattern).filter(lambda text: least <= len(text) <= schema.get("maxLength", 10_000))
+        return _matching(schema["pattern"]).filter(lambda text: least <= len(text) <= schema.get("maxLength", 10_000))
     return st.text(min_size=least, max_size=most)
+
+
+@cache
+def _matching(pattern):
+    return st.from_regex(re.sub(r"\$(?=$|\|)", r"\\Z", pattern))
 
 
 def _lists(schema):
@@ -80,7 +85,9 @@ def mutated(draw, values):
             case "remove", _ if holder is not root:
                 del holder[key]
             case "add", dict() as inner:
-                inner[draw(st.sampled_from(["new", "id", "spec", "\u00e9"]))] = draw(st.sampled_from(ODD))
+                inner[draw(st.sampled_from(["new", "id", "spec", "\u00e9"]))] = copy.deepcopy(
+                    draw(st.sampled_from(ODD))
+                )
             case "double", list() as inner if inner:
                 inner.append(copy.deepcopy(inner[0]))
             case _:

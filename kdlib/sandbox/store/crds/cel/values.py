@@ -82,7 +82,9 @@ def _chosen(schema: Schema, only: frozenset[str] | None, *, is_whole: bool) -> R
     def read(value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        return {spelled: inner(value[name]) for name, (spelled, inner) in readers.items() if name in value}
+        # A field that is null is absent to rules, as it is to the reference server.
+        known = ((names, value.get(name)) for name, names in readers.items())
+        return {spelled: inner(item) for (spelled, inner), item in known if item is not None}
 
     return read
 
@@ -135,14 +137,17 @@ def _object(schema: Schema) -> Reader | None:
         return lambda value: {name: inner(item) for name, item in value.items()} if isinstance(value, dict) else value
     readers = {name: found for name, node in schema.fields.items() if (found := _reader(node)) is not None}
     spelled = {name: other for name in schema.fields if (other := escaped(name) or name) != name}
-    if not readers and not spelled:
+    nullable = {name for name, node in schema.fields.items() if node.raw.get("nullable")}
+    if not readers and not spelled and not nullable:
         return None
 
     def read(value: Any) -> Any:
         if not isinstance(value, dict):
             return value
         return {
-            spelled.get(name, name): readers[name](item) if name in readers else item for name, item in value.items()
+            spelled.get(name, name): readers[name](item) if name in readers else item
+            for name, item in value.items()
+            if item is not None or name not in nullable
         }
 
     return read
