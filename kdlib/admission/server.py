@@ -204,6 +204,7 @@ class _Buffer:
         self._server.release(self._size)
 
     async def read(self, http: BaseRequest) -> bytes:
+        """Return the body; raises _RefusedBody where it is longer than one, or all bodies together, may be."""
         limit = self._server.limits.body_bytes
         if (http.content_length or 0) > limit:
             raise _RefusedBody(_said(413, f"a review has at most {limit} bytes"))
