@@ -4,6 +4,7 @@ Layer: shell.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 
 import kdlib
@@ -14,12 +15,17 @@ from kdd.webhook import LeftoverRegistration, check_webhook, webhook
 from kdlib import kube, rules, runtime
 from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, SERVICE, STATEFUL_SET
 
-__all__ = ["controller", "desired", "holder", "operate"]
+__all__ = ["controller", "desired", "desired_as_admitted", "holder", "operate"]
 
 
 def desired(seen: kdlib.Seen) -> kdlib.Desired:
     """Compute all that one KubeDirectorCluster wants."""
     return kdlib.build(kdlib.resolve(kdlib.Cluster.of(seen.root), None, seen))
+
+
+def desired_as_admitted(seen: kdlib.Seen) -> kdlib.Desired:
+    """Compute it where the webhook holds what it alone can hold, so that no condition tells otherwise."""
+    return kdlib.build(replace(kdlib.resolve(kdlib.Cluster.of(seen.root), None, seen), unheld=()))
 
 
 def controller(api: kube.Api, settings: Settings) -> runtime.Controller:
@@ -29,7 +35,9 @@ def controller(api: kube.Api, settings: Settings) -> runtime.Controller:
         refs=partial(rules.related, system_namespace=settings.system_namespace),
     )
     limits = runtime.Settings(workers=settings.workers, watches=_watches())
-    return runtime.Controller(api, KD_CLUSTER, desired, related=related, settings=limits)
+    is_held = settings.webhook is not None and settings.webhook.check_access
+    compute = desired_as_admitted if is_held else desired
+    return runtime.Controller(api, KD_CLUSTER, compute, related=related, settings=limits)
 
 
 def holder(api: kube.Api, settings: Settings) -> runtime.Holder:

@@ -88,7 +88,9 @@ def is_registered(wanted: Json, found: Json | None) -> bool:
 
 def replaced(wanted: Json, found: Json) -> list[Json]:
     """Return the webhooks of a configuration as they are to be written whole; a caBundle of somebody else is kept."""
-    kept = {str(item.get("name")): (item.get("clientConfig") or {}).get("caBundle") for item in found["webhooks"] or ()}
+    kept = {
+        str(item.get("name")): (item.get("clientConfig") or {}).get("caBundle") for item in found.get("webhooks") or ()
+    }
     webhooks = []
     for webhook in wanted["webhooks"]:
         bundle = kept.get(webhook["name"])

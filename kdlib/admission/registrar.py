@@ -7,7 +7,7 @@ import logging
 
 from kdlib.admission.configurations import MUTATING, VALIDATING, configurations, is_registered, replaced
 from kdlib.admission.settings import InService, Place, Registration
-from kdlib.errors import NotFoundError, WorldError
+from kdlib.errors import ApiError, NotFoundError, WorldError
 from kdlib.frozen import Json
 from kdlib.kube import Api
 from kdlib.wire import SERVICE, Ref
@@ -50,18 +50,25 @@ class Registrar:
         return configurations(self._place, authorities, self._registration)
 
     async def _write(self, ref: Ref, wanted: Json) -> None:
-        written = await self._api.apply(wanted)
+        try:
+            written = await self._api.apply(wanted)
+        except ApiError as error:
+            found = await self._read(ref) if error.code == 422 else None
+            if found is None:
+                raise
+            # A Service that another release wrote does not go by applying a URL, and both together are refused.
+            await self._replace(ref, wanted, found)
+            written = await self._api.apply(wanted)
         if not is_registered(wanted, written):
             # What others added - webhooks of an older release, selectors, conditions - an apply leaves in place.
-            version = written["metadata"]["resourceVersion"]
-            await self._api.json_patch(
-                ref,
-                [
-                    {"op": "test", "path": "/metadata/resourceVersion", "value": version},
-                    {"op": "replace", "path": "/webhooks", "value": replaced(wanted, written)},
-                ],
-            )
+            await self._replace(ref, wanted, written)
         _log.info("%s: registered", ref)
+
+    async def _replace(self, ref: Ref, wanted: Json, found: Json) -> None:
+        version = found["metadata"]["resourceVersion"]
+        unchanged = {"op": "test", "path": "/metadata/resourceVersion", "value": version}
+        whole = {"op": "replace", "path": "/webhooks", "value": replaced(wanted, found)}
+        await self._api.json_patch(ref, [unchanged, whole])
 
     async def _read(self, ref: Ref) -> Json | None:
         try:
