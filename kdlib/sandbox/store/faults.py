@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 _OMITTED = object()
+_EXPONENT_FROM = 1e21
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ def _shown(value: Any) -> str:
             return "true" if value else "false"
         case str():
             return orjson.dumps(value).decode()
+        case float() if value.is_integer() and abs(value) < _EXPONENT_FROM:
+            return str(int(value))
         case int() | float():
             return str(value)
         case None:

@@ -58,6 +58,8 @@ class CustomKind:
         found = list(value_errors(self.schema, new, ""))
         if found and pair is not None:
             found = list(value_errors(self.schema, new, "", pair))
+        # What two parts of a schema say alike is told once.
+        found = list({str(error): error for error in found}.values())
         found += self._scale_errors(new)
         if old is None or not any(duplicate_errors(self.schema, old, "")):
             found += duplicate_errors(self.schema, new, "")

@@ -47,9 +47,8 @@ def value_errors(schema: Schema, value: Any, path: str, pair: Pair | None = None
     if mismatch is not None:
         yield mismatch
         yield from _range_note(schema, value, path)
-        return
     yield from _enum_errors(schema, value, path)
-    match value:
+    match value if mismatch is None else None:
         case str():
             yield from _string_errors(schema.raw, value, path)
         case bool() | None:
@@ -164,7 +163,7 @@ def _list_errors(schema: Schema, value: list[Any], path: str, pair: Pair | None)
     if least is not None and len(value) < least:
         yield invalid_value(path, len(value), f"{path} in body should have at least {least} items")
     if most is not None and len(value) > most:
-        yield FieldError(path, "FieldValueTooMany", f"must have at most {most} items", len(value))
+        yield FieldError(path, "FieldValueTooMany", _at_most(most), len(value))
     if raw.get("uniqueItems") and len({_text(item) for item in value}) < len(value):
         yield FieldError(path, "FieldValueDuplicate", f"{path} in body shouldn't contain duplicates", value)
 
@@ -180,12 +179,16 @@ def _map_errors(schema: Schema, value: Json, path: str, pair: Pair | None) -> It
     yield from (required(start + name) for name in _demanded(schema) if name not in value)
 
 
+def _at_most(most: int) -> str:
+    return f"must have at most {most} {'item' if most == 1 else 'items'}"
+
+
 def _property_count_errors(raw: Json, count: int, path: str) -> Iterator[FieldError]:
     least, most = raw.get("minProperties"), raw.get("maxProperties")
     if least is not None and count < least:
         yield invalid_value(path, count, f"{path} in body should have at least {least} properties")
     if most is not None and count > most:
-        yield FieldError(path, "FieldValueTooMany", f"must have at most {most} items", count)
+        yield FieldError(path, "FieldValueTooMany", _at_most(most), count)
 
 
 def _demanded(schema: Schema) -> tuple[str, ...]:

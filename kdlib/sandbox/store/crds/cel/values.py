@@ -130,27 +130,27 @@ def _each(inner: Reader | None) -> Reader | None:
 
 
 def _object(schema: Schema) -> Reader | None:
-    if isinstance(schema.raw.get("additionalProperties"), Mapping) and schema.additional is not None:
-        inner = _reader(schema.additional)
-        if inner is None:
-            return None
-        return lambda value: {name: inner(item) for name, item in value.items()} if isinstance(value, dict) else value
+    if not _is_declared(schema):
+        return _of_values(None if schema.additional is None else _reader(schema.additional))
     readers = {name: found for name, node in schema.fields.items() if (found := _reader(node)) is not None}
     spelled = {name: other for name in schema.fields if (other := escaped(name) or name) != name}
-    nullable = {name for name, node in schema.fields.items() if node.raw.get("nullable")}
-    if not readers and not spelled and not nullable:
+    if not readers and not spelled:
         return None
 
     def read(value: Any) -> Any:
         if not isinstance(value, dict):
             return value
         return {
-            spelled.get(name, name): readers[name](item) if name in readers else item
-            for name, item in value.items()
-            if item is not None or name not in nullable
+            spelled.get(name, name): readers[name](item) if name in readers else item for name, item in value.items()
         }
 
     return read
+
+
+def _of_values(inner: Reader | None) -> Reader | None:
+    if inner is None:
+        return None
+    return lambda value: {name: inner(item) for name, item in value.items()} if isinstance(value, dict) else value
 
 
 # --- old values -----------------------------------------------------------------------------------------------------
