@@ -67,7 +67,7 @@ class Registrar:
     async def _replace(self, ref: Ref, wanted: Json, found: Json) -> None:
         version = found["metadata"]["resourceVersion"]
         unchanged = {"op": "test", "path": "/metadata/resourceVersion", "value": version}
-        whole = {"op": "replace", "path": "/webhooks", "value": replaced(wanted, found)}
+        whole = {"op": "add", "path": "/webhooks", "value": replaced(wanted, found)}
         await self._api.json_patch(ref, [unchanged, whole])
 
     async def _read(self, ref: Ref) -> Json | None:

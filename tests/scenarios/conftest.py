@@ -33,15 +33,16 @@ PROCESS_1 = "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done"
 class Daemon:
     """`kdd run` as a process of its own, which a test starts and kills."""
 
-    def __init__(self, kubeconfig, log):
+    def __init__(self, kubeconfig, log, *arguments):
         self._kubeconfig = kubeconfig
         self._log = log
+        self._arguments = arguments
         self._process = None
 
     async def start(self):
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "kdd", "run", "--kubeconfig", str(self._kubeconfig)),
+                *(sys.executable, "-m", "kdd", "run", "--kubeconfig", str(self._kubeconfig), *self._arguments),
                 stdout=log,
                 stderr=log,
                 preexec_fn=DIE_WITH_PARENT,

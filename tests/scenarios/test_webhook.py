@@ -141,7 +141,7 @@ class Reviewed:
 async def on_sandbox(folder):
     async with Sandbox(SandboxOptions(node=False)) as sandbox:
         sandbox.write_kubeconfig(folder / "kubeconfig")
-        yield
+        yield sandbox
 
 
 @pytest.fixture(scope="module")
@@ -390,3 +390,30 @@ async def test_the_webhook_is_deregistered_only_when_asked(reviewed):
     assert await admission.deregister(reviewed.api) == ()
     with pytest.raises(NotFoundError):
         await reviewed.api.get(MUTATING)
+
+
+async def test_in_a_cluster_the_webhook_is_reached_through_its_service(tmp_path):
+    """Its certificate bears the name of the Service, before which nothing is registered."""
+    async with on_sandbox(tmp_path) as sandbox, Address() as address:
+        sandbox.registry.admission.resolve = lambda *_: ("127.0.0.1", address.replicas[0].port)
+        async with kube.connect(kubeconfig=str(tmp_path / "kubeconfig")) as api:
+            await install_crds(api)
+            await api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
+            found = Reviewed(api, address, tmp_path)
+            place = {"place": admission.InService(SYSTEM), "backoff": kube.Backoff(0.01, 0.05)}
+            webhook = admission.Webhook(api, found.settings(**place))
+            task = asyncio.create_task(webhook.run())
+            try:
+                await webhook.serving.wait()
+                address.replicas.append(webhook)
+                with pytest.raises(NotFoundError):
+                    await api.get(MUTATING)
+                metadata = {"name": "kubedirector-webhook", "namespace": SYSTEM}
+                spec = {"ports": [{"port": 443, "targetPort": 8443}]}
+                await api.create({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
+                await webhook.registered.wait()
+                await found.until_asked()
+                await found.create(manifest("app"))
+            finally:
+                task.cancel()
+                await asyncio.wait({task})
