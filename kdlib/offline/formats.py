@@ -6,7 +6,9 @@ Layer: pure.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
+from functools import cache
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
@@ -64,7 +66,7 @@ def as_sarif(checked: Checked, *, version: str = "") -> str:
     See https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html.
     """
     rules = sorted({finding.rule for finding in checked.findings})
-    known = {rule.id: rule.says for rule in catalogue()} | {rule: own.title for rule, own in OWN_RULES.items()}
+    known = _titles()
     driver = {
         "name": "kdd check",
         **({"version": version} if version else {}),
@@ -76,6 +78,12 @@ def as_sarif(checked: Checked, *, version: str = "") -> str:
         "results": [_sarif_result(finding, rules) for finding in checked.findings],
     }
     return json.dumps({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+
+
+@cache
+def _titles() -> Mapping[str, str]:
+    """Return what each rule says; reading the catalogue takes its time, so it is done once."""
+    return {rule.id: rule.says for rule in catalogue()} | {rule: own.title for rule, own in OWN_RULES.items()}
 
 
 def _sarif_result(finding: Finding, rules: list[str]) -> Json:

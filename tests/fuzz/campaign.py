@@ -23,12 +23,23 @@ sys.path.insert(0, str(HERE))
 from mutations import mutant  # noqa: E402 - after the path
 
 import kdlib  # noqa: E402
-from kdlib import manifests, offline, packages  # noqa: E402
+from kdlib import manifests, offline, packages, rules  # noqa: E402
 from kdlib.errors import RefusedError  # noqa: E402
 from kdlib.frozen import canonical  # noqa: E402
 from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, Ref  # noqa: E402
 
 CORPUS = [path.read_bytes() for path in sorted((HERE / "corpus").iterdir())]
+GOOD = {
+    kind: next(
+        item.value
+        for text in CORPUS
+        for item in packages.scan(text, "x.json" if text[:1] == b"{" else "x.yaml").documents
+        if item.value["kind"] == kind.name
+    )
+    for kind in (KD_APP, KD_CLUSTER, KD_CONFIG)
+}
+"""A good object of each kind."""
+
 CASE_SECONDS = 20
 """Longest processor time of one case."""
 
@@ -60,14 +71,29 @@ def run_case(data: bytes, form: int = 0) -> str:
     for finding in checked.findings:
         if not (finding.what and finding.line > 0 and (finding.remedy or finding.level != "error")):
             raise AcceptedError(f"a finding without words: {finding}")
+    values = [document.value for document in packages.scan(data, name).documents]
+    review_changes(values)
     if not checked.is_clean():
         return "refused"
-    return "built" if [build(cluster, app, config) for cluster, app, config in clusters(data, name)] else "accepted"
+    return "built" if [build(cluster, app, config) for cluster, app, config in clusters(values)] else "accepted"
 
 
-def clusters(data: bytes, name: str) -> Iterator[tuple[dict, dict, dict | None]]:
+def review_changes(values: list[dict]) -> None:
+    """Review each object as a change of a good one, the way back, and its deletion: no answer may be an exception."""
+    for value in values:
+        kind = next(
+            (kind for kind in GOOD if (kind.api_version, kind.name) == (value.get("apiVersion"), value.get("kind"))),
+            None,
+        )
+        for new, old in ((value, GOOD[kind]), (GOOD[kind], value), (None, value)) if kind else ():
+            request = rules.Request("UPDATE" if new else "DELETE", kind, "team", "x", new=new, old=old)
+            facts = rules.Facts(system_namespace="kubedirector", entropy="0" * 64)
+            rules.needs(request, facts)
+            rules.review(request, facts)
+
+
+def clusters(values: list[dict]) -> Iterator[tuple[dict, dict, dict | None]]:
     """Yield each cluster of a file whose app is in it, with the app and the one global configuration."""
-    values = [document.value for document in packages.scan(data, name).documents]
     ours = [value for value in values if str(value.get("apiVersion")).startswith("kubedirector.hpe.com/")]
     apps = {value["metadata"].get("name"): value for value in reversed(ours) if value["kind"] == KD_APP.name}
     config = next((value for value in ours if value["kind"] == KD_CONFIG.name), None)
