@@ -81,8 +81,9 @@ HOSTILE = (
 """What nobody should get into an object, a path, a shell or a URL."""
 
 QUANTITIES = some("1", "500m", "0", "1Gi", "1.5G", "1e3", "..", "1E", "9" * 30)
-LABELS = st.none() | st.dictionaries(
-    some("a", "example.org/b", "kubedirector.hpe.com/role", "x y"), some("", "v", "v v")
+LABELS = st.none() | mostly(
+    st.dictionaries(some("a", "example.org/b", "kubedirector.hpe.com/role"), some("", "v", "v.v")),
+    st.dictionaries(some("a", "x y"), some("", "v v")),
 )
 PACKAGES = st.none() | st.fixed_dictionaries(
     {"packageURL": some("file:///p.tgz", "http://x/a b.tgz")}, optional={"useNewSetupLayout": st.booleans()}
@@ -95,11 +96,17 @@ RESOURCES = st.fixed_dictionaries(
     {
         "limits": st.fixed_dictionaries(
             {"cpu": some("1", "500m", "2"), "memory": some("1Gi", "64Mi")},
-            optional={"ephemeral-storage": some("1Gi"), "amd.com/gpu": some("1"), "hugepages-2Mi": some("2Mi")},
+            optional={
+                "ephemeral-storage": some("1Gi"),
+                "amd.com/gpu": some("1"),
+                "nvidia.com/gpu": some("1"),
+                "x.y/z": some("2"),
+                "hugepages-2Mi": some("2Mi"),
+            },
         )
     },
     optional={
-        "requests": st.none() | st.dictionaries(some("cpu", "memory", "nvidia.com/gpu", "x.y/z"), some("0", "1m", "1")),
+        "requests": st.none() | st.dictionaries(some("cpu", "memory", "ephemeral-storage"), some("0", "1m", "1")),
         "claims": st.just([]),
     },
 )
@@ -160,7 +167,9 @@ CLUSTER_ROLE = st.fixed_dictionaries(
             optional={"size": QUANTITIES},
         ),
         "env": st.lists(
-            st.fixed_dictionaries({"name": some("A", "B b", "="), "value": some("", "$(A)")}), max_size=2, unique_by=str
+            st.fixed_dictionaries({"name": mostly(some("A", "B b"), some("=")), "value": some("", "$(A)")}),
+            max_size=2,
+            unique_by=str,
         ),
         "sharedMemory": QUANTITIES,
         "fileInjections": st.lists(
@@ -227,6 +236,7 @@ def roots(draw, app):
     roles = [{"id": name, **draw(CLUSTER_ROLE)} for name in chosen]
     roles = [{**role, **({"members": None} if role["id"] in fixed else {})} for role in roles]
     optional = maps(
+        appCatalog=some("local"),
         serviceType=some("ClusterIP", "NodePort", "LoadBalancer"),
         namingScheme=some("UID", "CrNameRole"),
         defaultSecret=st.none() | SECRETS,
