@@ -152,14 +152,27 @@ class World:
             told[member["pod"]] = text.splitlines()
         return told
 
-    async def reasons(self, cluster):
-        """Return the reason and message of each Event about the cluster."""
-        listing = await self.api.list(kube.Selection(EVENT, cluster.namespace))
-        return {
-            (item["reason"], item.get("note", ""))
-            for item in listing.items
-            if item.get("regarding", {}).get("name") == cluster.name
-        }
+    async def until_told(self, cluster, words, *, seconds=PATIENCE_SECONDS):
+        """Wait until an Event about the cluster has the words: no status waits for its Event."""
+        selection = kube.Selection(EVENT, cluster.namespace)
+
+        def tells(event):
+            return event.get("regarding", {}).get("name") == cluster.name and words in event.get("note", "")
+
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    listing = await self.api.list(selection)
+                    if any(map(tells, listing.items)):
+                        return
+                    async with self.api.watch(
+                        selection, listing.resource_version, lifetime_seconds=60, idle_seconds=90
+                    ) as events:
+                        async for event in events:
+                            if event.type == "ADDED" and tells(event.object):
+                                return
+        except TimeoutError:
+            pytest.fail(f"no Event about {cluster} says {words!r} after {seconds} s")
 
     async def exists(self, ref):
         try:
