@@ -101,7 +101,7 @@ def review_of(purpose="clusters", operation="CREATE", **changes):
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_review():
     return review_of
 
