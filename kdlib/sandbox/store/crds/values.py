@@ -48,7 +48,8 @@ def value_errors(schema: Schema, value: Any, path: str, pair: Pair | None = None
         yield mismatch
         yield from _range_note(schema, value, path)
     yield from _enum_errors(schema, value, path)
-    match value if mismatch is None else None:
+    # A number of the wrong type is still held to its limits.
+    match value if mismatch is None or isinstance(value, float) else None:
         case str():
             yield from _string_errors(schema.raw, value, path)
         case bool() | None:
@@ -77,6 +78,9 @@ def _type_error(schema: Schema, value: Any, path: str) -> FieldError | None:
     if not schema.type or schema.type in _taken_as(value, found):
         return _format_error(schema, value, path)
     form = schema.raw.get("format")
+    if form and found in {"string", "array"} and schema.type not in {"integer", "number"}:
+        # Where there is a format, the reference server leaves texts and lists to it.
+        return _format_error(schema, value, path)
     if form and found not in {"string", "array"}:
         shown = {"number": "float64", "integer": "int64"}.get(found, "")
         return _mismatch(path, form, shown)
@@ -104,9 +108,13 @@ def _format_error(schema: Schema, value: Any, path: str) -> FieldError | None:
 
 
 def _range_note(schema: Schema, value: Any, path: str) -> Iterator[FieldError]:
+    if schema.type != "integer" or not isinstance(value, float):
+        return
     form = schema.raw.get("format")
-    if schema.type == "integer" and form and isinstance(value, float):
+    if form:
         yield invalid_value(_NOWHERE, "", f"Checked value must be of type integer with format {form} in {path}")
+    elif any(schema.raw.get(limit) is not None for limit in ("maximum", "minimum", "multipleOf")):
+        yield invalid_value(_NOWHERE, "", f"Checked value must be of type integer (default format) in {path}")
 
 
 # --- scalars --------------------------------------------------------------------------------------------------------
