@@ -31,6 +31,7 @@ MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
 
 _NEXT_DOCUMENT = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _STEP = re.compile(r"\[([^\[\]]*)\]|([^.\[\]]+)")
+_LONGEST_PATH = 4000
 _NO_OBJECT = ("is not an object", "write apiVersion, kind, metadata and spec", "CK-F-04")
 _BOUND = "CK-F-05"
 
@@ -69,8 +70,8 @@ class Scan:
 
 
 def steps_of(path: str) -> tuple[str, ...]:
-    """Take an API path apart: keys and indexes, as texts."""
-    return tuple(match[1] or match[2] or "" for match in _STEP.finditer(path))
+    """Take an API path apart: keys and indexes, as texts; of a path without end, its beginning."""
+    return tuple(match[1] or match[2] or "" for match in _STEP.finditer(path[:_LONGEST_PATH]))
 
 
 def load(path: str | Path) -> tuple[Document, ...]:

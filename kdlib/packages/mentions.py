@@ -8,6 +8,7 @@ Layer: pure.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from kdlib.packages.archive import SetupPackage
 
@@ -16,12 +17,16 @@ __all__ = ["EVENTS", "Mention", "mentions", "names_event"]
 EVENTS = ("configure", "addnodes", "delnodes", "reconnect")
 """Events that a start script is called for, each as an option (specification 5.7)."""
 
-_CASE = re.compile(
-    r"""^[ \t]*\(?[ \t]*["']?--[a-z_-]+["']?(?:[ \t]*\|[ \t]*["']?--[a-z_-]+["']?)*[ \t]*\)""", re.MULTILINE
-)
+# No blank is tried twice (possessive quantifiers), so that no script can make a search long.
+_OPTION_WORD = r"""["']?+--[a-z_-]++["']?+"""
+_CASE = re.compile(rf"^[ \t]*+\(?+[ \t]*+{_OPTION_WORD}(?:[ \t]*+\|[ \t]*+{_OPTION_WORD})*+[ \t]*+\)", re.MULTILINE)
 _OPTION = re.compile(r"--([a-z_-]+)")
 _KEY = re.compile(r"""(?:--get|-g)[ \t=]+["']?([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)(\.?)""")
 _COMMENT = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
+
+
+_MOST_MATCHES = 500
+"""Most events, and most keys, that are taken from one script."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -51,17 +56,24 @@ def _readable(text: bytes) -> str:
 
 
 def _of_script(path: str, text: str) -> Iterator[Mention]:
-    for match in _CASE.finditer(text):
-        line = text.count("\n", 0, match.start()) + 1
+    for line, match in _found(_CASE, text):
         for name in _OPTION.findall(match.group()):
             yield Mention(path, line, "event", name)
-    for match in _KEY.finditer(text):
+    for line, match in _found(_KEY, text):
         # A key that goes on with a variable is known as far as the last dot before it.
         steps = match[1].split(".")
         whole = match[2] or text[match.end() : match.end() + 1] not in ("$", "{", "`")
-        line = text.count("\n", 0, match.start()) + 1
         for kind, name in _named(steps if whole else steps[:-1]):
             yield Mention(path, line, kind, name)
+
+
+def _found(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, re.Match[str]]]:
+    """Yield the first matches with their lines."""
+    line, position = 1, 0
+    for match in islice(pattern.finditer(text), _MOST_MATCHES):
+        line += text.count("\n", position, match.start())
+        position = match.start()
+        yield line, match
 
 
 def _named(steps: list[str]) -> Iterator[tuple[str, str]]:

@@ -39,6 +39,10 @@ def test_json_has_the_line_of_every_field():
     assert [document.line_of(path) for path in paths] == [1, 2, 3, 4, 5]
 
 
+def test_a_path_without_end_is_looked_up_in_time():
+    assert scan(b"kind: A\nspec: 1\n").documents[0].line_of("spec.x]" + ".a" * 1_000_000) == 2
+
+
 def test_keys_in_brackets_are_found_as_rules_write_them():
     document = scan(b"kind: A\nspec:\n  labels:\n    a.b/c: 1\n    d: 2\n").documents[0]
     assert [document.line_of(f"spec.labels[{key}]") for key in ("a.b/c", "d", "none")] == [4, 5, 3]

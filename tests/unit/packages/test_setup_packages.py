@@ -178,6 +178,14 @@ def test_mutated_archives_are_read_or_refused(source):
             mentions(read(changed))
 
 
+@pytest.mark.parametrize(
+    "text", [" " * 250_000, "(" + "\t" * 250_000, "--a|" * 60_000, "-g\n" * 80_000, "--get a\n" * 30_000]
+)
+def test_no_script_makes_the_search_long(tmp_path, text):
+    (tmp_path / "startscript").write_text(f"#!/bin/sh\n{text}")
+    assert len(mentions(read_folder(tmp_path))) <= 1000
+
+
 def test_keys_that_a_script_asks_for_are_listed_with_their_lines(tmp_path):
     (tmp_path / "startscript").write_text(
         "#!/bin/sh\n# configcli --get services.no.1\nconfigcli --get services.web.1.one.fqdns\n"
