@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from kdlib.wire import ShapeError, structural_schema
 from kdlib.wire.checking import check
-from kdlib.wire.elements import item_element
+from kdlib.wire.elements import item_element, item_elements
 from kdlib.wire.fieldset import difference, members, union
 from kdlib.wire.merging import merge, remove
 from kdlib.wire.typed import compare, field_set, full_set
@@ -241,3 +241,11 @@ def test_an_applied_object_must_fit_its_schema(obj, message):
 
 def test_what_fits_is_let_pass():
     check(SCHEMA, {"name": "n", "count": 1.5, "either": "x", "free": {"any": [{}]}, "labels": None, "set": ["a"]})
+
+
+def test_items_of_keys_that_are_equal_in_python_alone_have_names_of_their_own():
+    keyed = {"type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["id"], "items": {}}
+    schema = structural_schema(keyed)
+    for items in ([{"id": "1"}], [{"id": 1}], [{"id": True}], [{"id": "1"}, {"id": 1}]):
+        assert list(item_elements(schema, items)) == [item_element(schema, item) for item in items]
+    assert len({item_elements(schema, [{"id": value}]) for value in ("1", 1, True)}) == 3

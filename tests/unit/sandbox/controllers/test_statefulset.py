@@ -179,6 +179,36 @@ def test_revisions_beyond_the_limit_go(play):
     play(scenario)
 
 
+def test_revisions_of_a_set_without_pods_go_too(play):
+    async def scenario(house):
+        await house.start()
+        house.create(STATEFUL_SET, "web", spec(0, revisionHistoryLimit=2))
+        for number in range(6):
+            await house.settle()
+            patch = {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": f"v{number}"}]}}}}
+            house.registry.patch(STATEFUL_SET, "default", "web", patch)
+        await house.settle()
+        status = house.get(STATEFUL_SET, "web")["status"]
+        assert status["currentRevision"] == status["updateRevision"]
+        assert status["currentRevision"] in house.names(CONTROLLER_REVISION)
+        assert len(house.names(CONTROLLER_REVISION)) == 3
+
+    play(scenario)
+
+
+def test_a_status_that_somebody_else_writes_is_put_right(play):
+    async def scenario(house):
+        await house.start(ready=True)
+        house.create(STATEFUL_SET, "web", spec(2))
+        await house.settle()
+        before = house.get(STATEFUL_SET, "web")["status"]
+        house.registry.patch(STATEFUL_SET, "default", "web", {"status": {"readyReplicas": 7}}, subresource="status")
+        await house.settle()
+        assert house.get(STATEFUL_SET, "web")["status"] == before
+
+    play(scenario)
+
+
 def test_claims_are_made_for_each_pod_and_survive_it(play):
     async def scenario(house):
         await house.start(ready=True)

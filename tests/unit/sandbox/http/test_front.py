@@ -82,6 +82,18 @@ async def test_watchers_are_told_line_by_line_and_end_with_the_server(session, f
         assert await answer.content.readline() == b""
 
 
+async def test_events_that_come_while_a_watch_rests_arrive_all_and_in_order(session, registry):
+    names = [f"map-{number}" for number in range(200)]
+    async with session.get(f"{CONFIG_MAPS}?watch=true") as answer:
+        for begin in range(0, len(names), 5):
+            for name in names[begin : begin + 5]:
+                metadata = {"name": name, "namespace": "default"}
+                registry.create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata})
+            await asyncio.sleep(0)
+        lines = [json.loads(await answer.content.readline()) for _ in names]
+    assert [line["object"]["metadata"]["name"] for line in lines] == names
+
+
 async def test_a_watcher_that_goes_leaves_nothing_behind(session, front):
     async with session.get(f"{CONFIG_MAPS}?watch=true"):
         assert len(front._streams) == 1
