@@ -62,9 +62,8 @@ def definition_errors(definition: Json) -> Iterator[FieldError]:
     yield from _name_errors(names)
     yield from _stored_errors(spec, definition.get("status") or {})
     for path, raw in _schemas(spec):
-        yield from schema_errors(raw, path)
-        if not any(schema_errors(raw, path)):
-            yield from compile_rules(Schema(raw, Schemas({}, {})), path)[1]
+        found = list(schema_errors(raw, path))
+        yield from found or compile_rules(Schema(raw, Schemas({}, {})), path)[1]
 
 
 def _group_errors(spec: Json) -> Iterator[FieldError]:

@@ -28,6 +28,7 @@ class Registration:
         self._core = core
         self._builtin = builtin
         self._served: dict[str, list[Resource]] = {}
+        self._generations: dict[str, tuple[str, int]] = {}
         self._dying: dict[str, str] = {}
         core.shelves.listen(self._note)
 
@@ -36,6 +37,7 @@ class Registration:
             name = change.key[1]
             if change.new is None:
                 self._serve(name, ())
+                self._generations.pop(name, None)
                 self._dying = {storage: crd for storage, crd in self._dying.items() if crd != name}
             else:
                 self._take_in(name, change.new)
@@ -50,8 +52,15 @@ class Registration:
         if status != definition.get("status"):
             self._record(name, definition, status)
             return
-        if self._is_established(definition):
+        if self._is_established(definition) and self._is_new(name, definition["metadata"]):
             self._serve(name, custom_resources(definition, self._builtin))
+
+    def _is_new(self, name: str, metadata: Json) -> bool:
+        """Tell whether a definition's kinds have to be made, which compiles its rules: once for each generation."""
+        generation = (metadata["uid"], metadata["generation"])
+        is_known = name in self._served and self._generations.get(name) == generation
+        self._generations[name] = generation
+        return not is_known
 
     @staticmethod
     def _is_established(definition: Json) -> bool:
