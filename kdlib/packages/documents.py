@@ -32,6 +32,7 @@ MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
 _NEXT_DOCUMENT = re.compile(r"^---(?=\s|$)", re.MULTILINE)
 _STEP = re.compile(r"\[([^\[\]]*)\]|([^.\[\]]+)")
 _LONGEST_PATH = 4000
+_MOST_TAG_DIRECTIVES = 1000
 _NO_OBJECT = ("is not an object", "write apiVersion, kind, metadata and spec", "CK-F-04")
 _BOUND = "CK-F-05"
 
@@ -121,6 +122,10 @@ def scan(data: bytes, path: str = "(input)") -> Scan:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         return Scan(flaws=(Flaw(line, "is not UTF-8 text", "encode the file as UTF-8", "CK-F-03"),))
+    if text.count("%TAG") > _MOST_TAG_DIRECTIVES:
+        # The parser compares each with all before it.
+        what = f"has more than {_MOST_TAG_DIRECTIVES} %TAG directives"
+        return Scan(flaws=(Flaw(1, what, "remove them", _BOUND),))
     documents: list[Document] = []
     flaws: list[Flaw] = []
     for grown in _grown(text, flaws, is_json=path.endswith(".json")):

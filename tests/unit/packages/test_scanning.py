@@ -39,6 +39,11 @@ def test_json_has_the_line_of_every_field():
     assert [document.line_of(path) for path in paths] == [1, 2, 3, 4, 5]
 
 
+def test_tag_directives_are_bounded():
+    text = "".join(f"%TAG !a{number}! x\n" for number in range(2000))
+    assert [rule for _, rule, _ in flaws(f"{text}--- a\n")] == ["CK-F-05"]
+
+
 def test_a_path_without_end_is_looked_up_in_time():
     assert scan(b"kind: A\nspec: 1\n").documents[0].line_of("spec.x]" + ".a" * 1_000_000) == 2
 
