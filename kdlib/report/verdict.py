@@ -82,10 +82,11 @@ def _changes_refused(resolved: Resolved, tally: Tally) -> Iterator[tuple[Reason,
 
 def _pods_stuck(resolved: Resolved, life: Life, tally: Tally) -> Iterator[tuple[Reason, str]]:
     """Yield the members whose pods do not run, each kind of trouble in a role with the remedy for its first member."""
+    stuck = {member.pod for member in tally.stuck}
     for role in life.status.roles:
         groups: dict[MemberTrouble | None, list[MemberStatus]] = {}
-        for member in tally.stuck:
-            if member in role.members:
+        for member in role.members:
+            if member.pod in stuck:
                 groups.setdefault(member.state_detail.trouble, []).append(member)
         for members in groups.values():
             remedy = against_trouble(resolved.seen, role.id, members[0])
