@@ -81,6 +81,9 @@ class ApiError(WorldError):
     See https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/.
     """
 
+    warnings: tuple[str, ...] = ()
+    """What the embedded server warns of besides; others leave it empty."""
+
     def __init__(self, status: Mapping[str, Any]) -> None:
         self.status = dict(status)
         super().__init__(str(self.status.get("message") or self.status.get("reason") or self.code))

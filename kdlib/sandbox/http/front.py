@@ -102,7 +102,7 @@ class Front:
                 return response
             response = response or await self._store(call)
         except ApiError as error:
-            response = _plain(error.status, error.code, call)
+            response = _warned(_plain(error.status, error.code, call), error.warnings)
         self._note(call, response.status, seconds=time.perf_counter() - begun)
         return response
 
@@ -126,10 +126,7 @@ class Front:
         request, duplicates = await call.request()
         answer = await self._registry.answer(request, call.user, duplicates)
         value = shown(answer.body, form, self._documents.served, call.query, now=self._registry.now())
-        response = _encoded(value, answer.code, call, form)
-        for warning in answer.warnings:
-            response.headers.add("Warning", f"299 - {_quoted(warning)}")
-        return response
+        return _warned(_encoded(value, answer.code, call, form), answer.warnings)
 
     async def _watch(self, call: Call) -> StreamResponse:
         line = self._lines.writer(call.form, call.query)
@@ -208,6 +205,12 @@ def _plain(status: Json, code: int, call: Call) -> Response:
     if retry:
         headers["Retry-After"] = str(retry)
     return Response(body=encoded(status, Form(), pretty=call.is_pretty), status=code, headers=headers)
+
+
+def _warned(response: Response, warnings: tuple[str, ...]) -> Response:
+    for warning in warnings:
+        response.headers.add("Warning", f"299 - {_quoted(warning)}")
+    return response
 
 
 def _quoted(text: str) -> str:

@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from kdlib.errors import ApiError
 from kdlib.frozen import Json
 from kdlib.sandbox.store.admitting import admit_deletion, mutate_draft, validate_draft
 from kdlib.sandbox.store.binding import bind, evict
@@ -158,18 +159,25 @@ class Answering:
         """Make the draft, have it admitted, checked and stored; begin again where somebody else was faster."""
         for _ in range(_TRIES):
             draft = begin()
-            await mutate_draft(self._core, self.admission, draft)
-            if draft.old is None:
-                settle_create(self._core, draft)
-                await validate_draft(self.admission, draft)
-                return Answer(201, commit_create(self._core, draft), tuple(draft.warnings))
-            settle_update(draft)
-            await validate_draft(self.admission, draft)
             try:
-                return Answer(200, commit_update(self._core, draft), tuple(draft.warnings))
+                return await self._settled(draft)
             except Stale:
                 continue
+            except ApiError as error:
+                error.warnings = tuple(draft.warnings)
+                raise
         raise conflict(draft.resource.kind, draft.name, "the object changes too often")
+
+    async def _settled(self, draft: Draft) -> Answer:
+        """Have a draft admitted, checked and stored; raises Stale where somebody else was faster."""
+        await mutate_draft(self._core, self.admission, draft)
+        if draft.old is None:
+            settle_create(self._core, draft)
+            await validate_draft(self.admission, draft)
+            return Answer(201, commit_create(self._core, draft), tuple(draft.warnings))
+        settle_update(draft)
+        await validate_draft(self.admission, draft)
+        return Answer(200, commit_update(self._core, draft), tuple(draft.warnings))
 
     def _review(self, target: Target, request: Request, caller: Caller) -> Json:
         options = write_options(request.query, caller)

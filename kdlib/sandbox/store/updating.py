@@ -101,9 +101,9 @@ def settle_update(draft: Draft) -> None:
     errors = update_errors(resource.kind, metadata, stored, is_custom=custom, is_checked_again=again)
     found = list(resource.behaviour.validate_update(new, old))
     errors += [error for error in found if not error.is_tolerated]
+    draft.warnings.extend(str(error) for error in found if error.is_tolerated)
     if errors:
         raise invalid(resource.invalid_kind, draft.name, errors)
-    draft.warnings.extend(str(error) for error in found if error.is_tolerated)
     if custom:
         draft.warnings.extend(finalizer_warnings(metadata))
 
