@@ -26,7 +26,7 @@ OWN_RULES: Mapping[str, OwnRule] = {
     "CK-F-04": OwnRule("a document of a manifest file is an object"),
     "CK-F-05": OwnRule("a file, and all files together, keep the bounds"),
     "CK-F-06": OwnRule("a file that is named holds something to check", "warning"),
-    "CK-Y-01": OwnRule("a key occurs once"),
+    "CK-Y-01": OwnRule("a key occurs once", "warning"),
     "CK-Y-02": OwnRule("a truth is written true or false", "warning"),
     "CK-Y-03": OwnRule("a number reads as it is written", "warning"),
     "CK-Y-04": OwnRule("a value is one that JSON can hold"),

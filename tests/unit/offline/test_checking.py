@@ -187,6 +187,13 @@ def test_a_value_of_the_wrong_type_does_not_hide_what_the_rules_say(told):
     }
 
 
+def test_of_a_key_that_occurs_twice_the_last_counts_with_a_warning(told):
+    checked = told(a=APP.replace("  distroID: x/demo\n", "  distroID: 1\n  distroID: x/demo\n"))
+    assert [(item.line, item.path, item.rule, item.level) for item in checked.findings] == [
+        (7, "spec.distroID", "CK-Y-01", "warning")
+    ]
+
+
 def test_a_file_mode_is_a_decimal_number(told):
     role = "      fileInjections: [{srcURL: 'http://a/b', destDir: /x, permissions: {fileMode: MODE}}]\n"
     assert lines(told(a=APP, b=CLUSTER + role.replace("MODE", "420"))) == []
