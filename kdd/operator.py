@@ -10,8 +10,8 @@ from functools import partial
 import kdlib
 from kdd.app_use import app_usage
 from kdd.data import relative, schemas
+from kdd.leftover import LeftoverRegistration
 from kdd.settings import Settings
-from kdd.webhook import LeftoverRegistration, check_webhook, webhook
 from kdlib import kube, rules, runtime
 from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, SERVICE, STATEFUL_SET
 
@@ -56,13 +56,26 @@ def _schemas_folder() -> str:
     return f"{relative(schemas()[0].parent)}/"
 
 
+def _reviewing(api: kube.Api, settings: Settings) -> runtime.Service:
+    """Return the webhook, or what tells of one that is registered and not served."""
+    if settings.webhook is None:
+        return LeftoverRegistration(api)
+    # It takes memory that a daemon without webhook spares.
+    from kdd.webhook import webhook
+
+    return webhook(api, settings, settings.webhook)
+
+
 async def operate(settings: Settings) -> None:
     """Look after the clusters of every context until cancelled.
 
     Raises RefusedError at once for a context or credentials that cannot be read; a Kubernetes cluster that cannot be
     reached is tried again, and disturbs no other.
     """
-    check_webhook(settings)
+    if settings.webhook is not None:
+        from kdd.webhook import check_webhook
+
+        check_webhook(settings)
     contexts = settings.contexts or (None,)
     for context in contexts:
         (await kube.load_access(kubeconfig=settings.kubeconfig, context=context)).close()
@@ -74,6 +87,6 @@ async def operate(settings: Settings) -> None:
     def services(api: kube.Api) -> Iterator[runtime.Service]:
         yield controller(api, settings)
         yield holder(api, settings)
-        yield webhook(api, settings, settings.webhook) if settings.webhook else LeftoverRegistration(api)
+        yield _reviewing(api, settings)
 
     await runtime.run_fleet(sites, services)

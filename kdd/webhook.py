@@ -3,23 +3,15 @@
 Layer: shell.
 """
 
-import logging
 from urllib.parse import urlsplit
 
 import typer
 
 from kdd.settings import Settings, WebhookSettings
 from kdlib import admission, kube
-from kdlib.errors import Problem, RefusedError, WorldError
+from kdlib.errors import Problem, RefusedError
 
-__all__ = ["LeftoverRegistration", "check_webhook", "remove", "webhook"]
-
-_log = logging.getLogger(__name__)
-
-_LEFTOVER = (
-    "%s: %s is there, and this daemon serves no webhook: unless another one does, writes of apps and clusters are "
-    "refused; remove it: kdd webhook remove"
-)
+__all__ = ["check_webhook", "remove", "webhook"]
 
 
 def check_webhook(settings: Settings) -> None:
@@ -82,25 +74,6 @@ def _source(wanted: WebhookSettings, namespace: str) -> admission.CertificateSou
     if wanted.secret is not None:
         return admission.MadeOutside(namespace, wanted.secret)
     return admission.MadeHere(namespace)
-
-
-class LeftoverRegistration:
-    """Tells, where no webhook is served, that one is registered: then every write of apps and clusters is refused."""
-
-    def __init__(self, api: kube.Api) -> None:
-        self._api = api
-
-    async def run(self) -> None:
-        """Look once."""
-        for ref in admission.registered_refs():
-            try:
-                found = await self._api.get(ref)
-            except WorldError as error:
-                _log.debug("%s: %s is not there, or cannot be read: %s", self._api.name, ref, error)
-                continue
-            if found.get("kind") == ref.kind.name:
-                _log.warning(_LEFTOVER, self._api.name, ref)
-                return
 
 
 async def remove(kubeconfig: str | None, context: str | None) -> None:

@@ -1,10 +1,19 @@
 """Flags of the webhook: the default goes by where the daemon runs, and a mistake is one line with what to do."""
 
+import uuid
+from datetime import UTC, datetime
+
 import pytest
 from typer.testing import CliRunner
 
 from kdd import main
+from kdd.leftover import LeftoverRegistration
 from kdd.settings import read_settings
+from kdlib.admission import AtUrl, Registration
+from kdlib.admission.configurations import configurations
+from kdlib.kube import Api
+from kdlib.sandbox import Registry
+from kdlib.sandbox.store import LocalTransport
 
 
 @pytest.fixture
@@ -72,3 +81,13 @@ def test_a_mistake_is_one_line_with_what_to_do(arguments, words, tmp_path, monke
     result = CliRunner().invoke(main.app, ["run", *arguments])
     assert (result.exit_code, len(result.output.splitlines())) == (2, 1), result.output
     assert all(word in result.output for word in words)
+
+
+async def test_a_daemon_without_webhook_tells_of_one_that_is_registered(caplog):
+    registry = Registry(lambda: datetime.now(UTC), lambda: str(uuid.uuid4()))
+    api = Api(LocalTransport(registry), name="here")
+    await LeftoverRegistration(api).run()
+    assert caplog.records == []
+    registry.create(configurations(AtUrl("192.0.2.7", "https://192.0.2.7"), "", Registration())[0])
+    await LeftoverRegistration(api).run()
+    assert "kdd webhook remove" in caplog.text
