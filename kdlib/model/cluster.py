@@ -30,7 +30,7 @@ from kdlib.model.role_parts import (
 from kdlib.model.scalars import (
     REQUIRED_LIMITS,
     AppCatalog,
-    Count,
+    MemberCount,
     NamingScheme,
     NonEmpty,
     QuantityText,
@@ -97,7 +97,7 @@ class ClusterRole(SpecPart):
         examples=["worker"],
         json_schema_extra=told("CL-V-14", "CL-V-15", "CL-V-16"),
     )
-    members: Count | None = Field(
+    members: MemberCount | None = Field(
         None,
         description="Number of members.",
         examples=[3],

@@ -39,6 +39,7 @@ __all__ = [
     "Flag",
     "FormatVersion",
     "LogoUrl",
+    "MemberCount",
     "MountPath",
     "NamingScheme",
     "NonEmpty",
@@ -112,12 +113,16 @@ _RESOURCES = {
 _LONGEST_NUMBER_BITS = 1024
 
 
+def _fitting(value: Any) -> Any:
+    """Refuse what does not fit into 64 bits, as an API server does."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise PydanticCustomError("int_range", "out of range")
+    return value
+
+
 def integral(value: Any) -> Any:
     """Take 3.0 for 3, as an API server does; refuse what does not fit into 64 bits, as it does too."""
-    whole = int(value) if isinstance(value, float) and value.is_integer() else value
-    if isinstance(whole, int) and not -(2**63) <= whole < 2**63:
-        raise PydanticCustomError("int_range", "out of range")
-    return whole
+    return _fitting(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _without_null_values(value: Any) -> Any:
@@ -180,6 +185,8 @@ Flag: TypeAlias = StrictBool
 # The bounds stand before the validator, and so inside it: there they go into the schema too.
 Whole: TypeAlias = Annotated[StrictInt, BeforeValidator(integral)]
 Count: TypeAlias = Annotated[int, Field(strict=True, ge=0), BeforeValidator(integral)]
+# A CEL rule reads it, and to those a server gives no 3.0 for 3.
+MemberCount: TypeAlias = Annotated[int, Field(strict=True, ge=0), BeforeValidator(_fitting)]
 Positive: TypeAlias = Annotated[int, Field(strict=True, ge=1), BeforeValidator(integral)]
 Port: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=65535), BeforeValidator(integral)]
 FileMode: TypeAlias = Annotated[int, Field(strict=True, le=511), BeforeValidator(integral)]

@@ -69,6 +69,7 @@ def app(**role):
         "distroID": "a",
         "version": "1",
         "configSchemaVersion": 7,
+        "defaultImageRepoTag": "demo:1",
         "roles": [{"id": "r", "cardinality": "1", **role}],
         "config": {"selectedRoles": [], "roleServices": []},
     }

@@ -140,7 +140,9 @@ def test_models_and_both_servers_agree(embedded, real, kind, data):
 
 def agree(kind, value, answer):
     read, refusal = by_model(kind, value)
-    assert bool(answer.structural) == bool(refusal), (answer.structural, refusal)
+    assert refusal or not answer.structural, answer.structural
+    # A rule in CEL may be the only one to refuse a number that is written with a fraction.
+    assert not refusal or answer.structural or answer.rules, refusal
     # A status keeps in memory what a server prunes, since other kinds of roots have statuses of their own.
     if answer.taken and kind.name != "KubeDirectorStatusBackup":
         assert answer.spec == read

@@ -200,7 +200,8 @@ def test_numbers_of_extended_resources_become_texts():
 
 
 def test_a_whole_number_may_be_written_with_a_fraction_of_zero():
-    assert parse_cluster(cluster({"members": 3.0})).spec.roles[0].members == 3
+    assert parse_app(app(configSchemaVersion=8.0)).spec.config_schema_version == 8
+    assert problems(parse_cluster, cluster({"members": 3.0})) == ["spec.roles[0].members: must be a whole number"]
 
 
 def test_a_root_of_another_kind_becomes_a_cluster():

@@ -10,6 +10,7 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from math import nan
 from typing import Any, TypeAlias
 
 import orjson
@@ -42,7 +43,8 @@ def _bytes(text: str) -> bytes:
 
 
 def _whole(number: float) -> int | float:
-    return int(number) if isinstance(number, float) and number.is_integer() else number
+    """Return a whole number as it is; written with a fraction, it is none to rules, and compares with nothing."""
+    return nan if isinstance(number, float) else number
 
 
 _OF_FORMAT: Mapping[str, Reader] = {
@@ -134,14 +136,17 @@ def _object(schema: Schema) -> Reader | None:
         return _of_values(None if schema.additional is None else _reader(schema.additional))
     readers = {name: found for name, node in schema.fields.items() if (found := _reader(node)) is not None}
     spelled = {name: other for name in schema.fields if (other := escaped(name) or name) != name}
-    if not readers and not spelled:
+    nullable = {name for name, node in schema.fields.items() if node.raw.get("nullable")}
+    if not readers and not spelled and not nullable:
         return None
 
     def read(value: Any) -> Any:
         if not isinstance(value, dict):
             return value
         return {
-            spelled.get(name, name): readers[name](item) if name in readers else item for name, item in value.items()
+            spelled.get(name, name): readers[name](item) if name in readers else item
+            for name, item in value.items()
+            if item is not None or name not in nullable
         }
 
     return read
