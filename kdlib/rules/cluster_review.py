@@ -56,7 +56,7 @@ def cluster_needs(request: Request, facts: Facts) -> Needs:
     asks_class = any(role.storage for role in write.changed_roles)
     classes = _configured_class(write) if asks_class else ()
     return Needs(
-        (*write.app_refs(), write.config_ref, *named, *classes),
+        (*write.app_refs, write.config_ref, *named, *classes),
         (CLASSES,) if asks_class else (),
         tuple(_rights(write)),
     )

@@ -10,8 +10,17 @@ from functools import cached_property
 
 from kdlib.errors import RefusedError
 from kdlib.frozen import dig
-from kdlib.model import CONFIG_NAME, Cluster, ClusterRole, ClusterSpec, ClusterStatus, Config, Seen, parse_cluster
-from kdlib.model import parse_config as _parse_config
+from kdlib.model import (
+    CONFIG_NAME,
+    Cluster,
+    ClusterRole,
+    ClusterSpec,
+    ClusterStatus,
+    Config,
+    Seen,
+    parse_cluster,
+    parse_config,
+)
 from kdlib.names import GROUP
 from kdlib.rules.lookup import app_places
 from kdlib.rules.meaning import spec_meaning
@@ -94,7 +103,7 @@ class ClusterWrite:
         """Return the global configuration, as far as it is known and can be read."""
         stored = self.facts.objects.get(self.config_ref)
         try:
-            return _parse_config(stored) if stored else None
+            return parse_config(stored) if stored else None
         except RefusedError:
             return None
 
@@ -121,19 +130,22 @@ class ClusterWrite:
     @cached_property
     def fresh(self) -> tuple[Reference, ...]:
         """Return the references of what is new or changes."""
-        return tuple(fresh_references(self.references, self.protected, self.old_spec))
+        return tuple(fresh_references(self.references, self.changed_roles, self.old_spec))
 
     @cached_property
     def changed_roles(self) -> tuple[ClusterRole, ...]:
         """Return the roles that are new or change."""
         return changed_roles(self.protected, self.old_spec)
 
-    def app_refs(self) -> Iterator[Ref]:
-        """Yield where the app may be found: the cluster's own copy, and the app that it names."""
-        reserved = self.status.reserved
-        if reserved and reserved.app_copy:
-            yield Ref(CONTROLLER_REVISION, self.namespace, reserved.app_copy)
-        yield from app_places(self.new.dumped(), self.facts.system_namespace)
+    @cached_property
+    def app_refs(self) -> tuple[Ref, ...]:
+        """Return where the app may be found: the cluster's own copy, and the app that it names."""
+        reserved, spec = self.status.reserved, self.new.spec
+        named = {"metadata": {"namespace": self.namespace}, "spec": {"app": spec.app, "appCatalog": spec.app_catalog}}
+        places = app_places(named, self.facts.system_namespace)
+        if not (reserved and reserved.app_copy):
+            return places
+        return (Ref(CONTROLLER_REVISION, self.namespace, reserved.app_copy), *places)
 
     def backup_access(self) -> Iterator[Access]:
         """Yield the right by which one who restores ciphertexts is told from one who brings stolen ones (CL-V-36)."""
@@ -143,16 +155,15 @@ class ClusterWrite:
     @cached_property
     def seen(self) -> Seen | None:
         """Return the facts as *resolve* sees them; None where it is not known yet whether there is an app."""
-        known = [(ref, self.facts.objects[ref]) for ref in self.app_refs() if ref in self.facts.objects]
-        complete = len(known) == len(tuple(self.app_refs()))
-        if not complete and not any(item for _, item in known):
+        known = [(ref, self.facts.objects[ref]) for ref in self.app_refs if ref in self.facts.objects]
+        if len(known) < len(self.app_refs) and not any(item for _, item in known):
             return None
         copies = tuple(
             {**item, "kind": ref.kind.name} for ref, item in known if ref.kind == CONTROLLER_REVISION and item
         )
         related = [(ref, item) for ref, item in known if ref.kind != CONTROLLER_REVISION]
         related += [(self.config_ref, self.facts.objects.get(self.config_ref))]
-        return Seen(_SOME_TIME, self.new.dumped(), children=copies, related=tuple(related))
+        return Seen(_SOME_TIME, self.request.new or {}, children=copies, related=tuple(related))
 
 
 def read_write(request: Request, facts: Facts) -> ClusterWrite | None:

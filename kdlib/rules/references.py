@@ -100,13 +100,17 @@ def _of_role(role: ClusterRole, namespace: str) -> Iterator[Reference]:
 
 def changed_roles(spec: ClusterSpec, old: ClusterSpec | None) -> tuple[ClusterRole, ...]:
     """Return the roles that are new, or mean something else than they did, be it another number of members."""
-    before = {role.id: role_meaning(role) for role in old.roles} if old else {}
+    if old is None:
+        return spec.roles
+    before = {role.id: role_meaning(role) for role in old.roles}
     return tuple(role for role in spec.roles if before.get(role.id) != role_meaning(role))
 
 
-def fresh_references(found: Iterable[Reference], spec: ClusterSpec, old: ClusterSpec | None) -> Iterator[Reference]:
-    """Yield the references of roles that are new or change, and those outside of roles that are new."""
-    changed = {role.id for role in changed_roles(spec, old)}
+def fresh_references(
+    found: Iterable[Reference], roles: Iterable[ClusterRole], old: ClusterSpec | None
+) -> Iterator[Reference]:
+    """Yield the references of these roles, which are new or change, and those outside of roles that are new."""
+    changed = {role.id for role in roles}
     outside = {_place(item) for item in references(old, "") if not item.role} if old else set()
     for item in found:
         if (item.role in changed) if item.role else (_place(item) not in outside):

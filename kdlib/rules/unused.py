@@ -68,6 +68,10 @@ def unheld(spec: ClusterSpec) -> tuple[str, ...]:
 
 
 def _unheld(spec: ClusterSpec) -> Iterator[str]:
+    for field in ("clusters", "configmaps", "secrets"):
+        connected = ", ".join(getattr(spec.connections, field))
+        if connected:
+            yield f"spec.connections.{field}: nobody checked whether the cluster's author may read {connected!r}"
     for index, role in enumerate(spec.roles):
         path = f"spec.roles[{index}]"
         named = {
