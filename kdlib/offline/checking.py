@@ -121,7 +121,8 @@ def _take_manifest(found: _Read, name: str, data: bytes, *, is_named: bool) -> N
     subjects = [Subject(document) for document in read.documents]
     found.subjects += map(_kept, subjects)
     found.passed_over += sum(not subject.is_ours for subject in subjects)
-    if is_named and not read.flaws and not any(subject.kind for subject in subjects):
+    unread = any(flaw.rule != "CK-F-04" for flaw in read.flaws)
+    if is_named and not unread and not any(subject.kind for subject in subjects):
         flaw = Flaw(1, "holds no object of Kubernetes", "name files with apps, clusters or setup packages", "CK-F-06")
         found.findings.append(_of_file(name, flaw))
 

@@ -212,9 +212,10 @@ def test_an_older_dialect_is_a_note(told):
     assert (found.rule, found.level) == ("CK-S-06", "note")
 
 
-def test_a_file_that_is_named_and_holds_nothing_is_told(tmp_path):
+@pytest.mark.parametrize("text", ["", "a: 1\n", "- a\n", "only words\n", "[]", "3"])
+def test_a_file_that_is_named_and_holds_nothing_is_told(tmp_path, text):
     path = tmp_path / "words"
-    path.write_text("a: 1\n")
+    path.write_text(text)
     assert [item.rule for item in offline.check([path]).findings] == ["CK-F-06"]
 
 
