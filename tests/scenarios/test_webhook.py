@@ -25,6 +25,9 @@ APP, CLUSTER = Ref(KD_APP, "default", "shell"), Ref(KD_CLUSTER, "default", "shel
 CERTIFICATES = Ref(SECRET, SYSTEM, "kubedirector-webhook")
 MUTATING, VALIDATING = admission.registered_refs()
 PATIENCE_SECONDS = 60
+# A hundred attempts at once take a slow machine seconds, and each of them waits for all.
+LIMITS = admission.Limits(review_seconds=28.0, body_seconds=28.0, head_seconds=28.0, handshake_seconds=28.0)
+REGISTRATION = admission.Registration(timeout_seconds=30)
 
 
 def manifest(name, **changes):
@@ -83,7 +86,8 @@ class Reviewed:
     def settings(self, **changes):
         place = admission.AtUrl("127.0.0.1", self.address.url)
         given = {"place": place, "certificates": admission.MadeHere(SYSTEM), "system_namespace": SYSTEM}
-        return admission.Settings(**{**given, "host": "127.0.0.1", "port": 0, **changes})
+        given |= {"host": "127.0.0.1", "port": 0, "limits": LIMITS, "registration": REGISTRATION}
+        return admission.Settings(**{**given, **changes})
 
     @asynccontextmanager
     async def replica(self, **changes):
