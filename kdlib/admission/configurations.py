@@ -5,6 +5,7 @@ See https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission
 Layer: pure.
 """
 
+import json
 from base64 import b64encode
 from collections.abc import Iterable
 
@@ -19,9 +20,10 @@ MUTATING = Kind("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration
 VALIDATING = Kind("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration", namespaced=False)
 
 
-def configurations(place: Place, authorities: str, registration: Registration) -> tuple[Json, Json]:
+def configurations(place: Place, authorities: str, registration: Registration, operator: str = "") -> tuple[Json, Json]:
     """Return both configurations; without `authorities` the caBundle is left to somebody else (WH-08).
 
+    Writes to a status are asked about but for those of `operator`, our own username; where that is unknown, not at all.
     No rule has a side effect, so `sideEffects: None` holds for real writes and dry runs alike.
     """
 
@@ -36,11 +38,19 @@ def configurations(place: Place, authorities: str, registration: Registration) -
         if endpoint.mutated
     ]
     validating = [
-        _webhook(endpoint, endpoint.validated, client(endpoint), registration)
+        {**_webhook(endpoint, endpoint.validated, client(endpoint), registration), **_exempt(endpoint, operator)}
         for endpoint in ENDPOINTS
-        if endpoint.validated
+        if endpoint.validated and (operator or not endpoint.subresource)
     ]
     return _configuration(MUTATING, registration, mutating), _configuration(VALIDATING, registration, validating)
+
+
+def _exempt(endpoint: Endpoint, operator: str) -> Json:
+    """Return the condition that spares the operator's own writes to a status: there are many of them."""
+    if not endpoint.subresource:
+        return {}
+    expression = f"request.userInfo.username != {json.dumps(operator)}"
+    return {"matchConditions": [{"name": "others-than-the-operator", "expression": expression}]}
 
 
 def _configuration(kind: Kind, registration: Registration, webhooks: list[Json]) -> Json:
@@ -53,7 +63,7 @@ def _webhook(endpoint: Endpoint, operations: Iterable[str], client: Json, regist
     rule = {
         "apiGroups": [kind.group],
         "apiVersions": [kind.version],
-        "resources": [kind.plural],
+        "resources": [f"{kind.plural}/{endpoint.subresource}" if endpoint.subresource else kind.plural],
         "operations": list(operations),
         "scope": "Namespaced",
     }

@@ -28,6 +28,8 @@ class Endpoint:
     refuses: bool = True
     mutated: tuple[str, ...] = ("CREATE", "UPDATE")
     validated: tuple[str, ...] = ("DELETE",)
+    subresource: str = ""
+    """Subresource whose writes are reviewed; empty for the object itself. The operator's own are not asked about."""
     labelled: str = ""
     """Label that an object must have to be reviewed; empty for all objects."""
 
@@ -51,6 +53,8 @@ ENDPOINTS = (
     Endpoint("apps", KD_APP),
     Endpoint("clusters", KD_CLUSTER),
     Endpoint("configs", KD_CONFIG),
+    Endpoint("cluster-status", KD_CLUSTER, mutated=(), validated=("UPDATE",), subresource="status"),
+    Endpoint("config-status", KD_CONFIG, mutated=(), validated=("UPDATE",), subresource="status"),
     Endpoint(
         "claims",
         PERSISTENT_VOLUME_CLAIM,

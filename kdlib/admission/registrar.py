@@ -34,10 +34,10 @@ class Registrar:
         """Return both configurations."""
         return registered_refs(self._registration.name)
 
-    async def register(self, authorities: str) -> bool:
+    async def register(self, authorities: str, operator: str = "") -> bool:
         """Make the registration true; tell whether anything had to be written. Raises WorldError."""
         wrote = False
-        for wanted, ref in zip(self._wanted(authorities), self.refs, strict=True):
+        for wanted, ref in zip(self._wanted(authorities, operator), self.refs, strict=True):
             if is_registered(wanted, await self._read(ref)):
                 continue
             if not wrote:
@@ -46,8 +46,8 @@ class Registrar:
             wrote = True
         return wrote
 
-    def _wanted(self, authorities: str) -> tuple[Json, Json]:
-        return configurations(self._place, authorities, self._registration)
+    def _wanted(self, authorities: str, operator: str) -> tuple[Json, Json]:
+        return configurations(self._place, authorities, self._registration, operator)
 
     async def _write(self, ref: Ref, wanted: Json) -> None:
         try:

@@ -130,8 +130,8 @@ def _request(request: Json, uid: str, endpoint: Endpoint) -> Request:
             what = f"{kind} of version {kind.version} is reviewed here, not {_short(shown)}"
             raise MalformedError(what, uid)
     operation = _operation(request, uid)
-    if request.get("subResource"):
-        raise MalformedError(f"the subresource {_short(request['subResource'])} is not reviewed here", uid)
+    if (request.get("subResource") or "") != endpoint.subresource:
+        raise MalformedError(f"the subresource {_short(request.get('subResource'))} is not reviewed here", uid)
     return Request(
         operation=operation,
         kind=kind,
@@ -140,6 +140,7 @@ def _request(request: Json, uid: str, endpoint: Endpoint) -> Request:
         user=_user(request.get("userInfo"), uid),
         new=_object(request, "object", uid, needed=operation != "DELETE"),
         old=_object(request, "oldObject", uid, needed=operation != "CREATE"),
+        subresource=endpoint.subresource,
         dry_run=request.get("dryRun") is True,
     )
 

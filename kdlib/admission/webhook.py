@@ -84,6 +84,7 @@ class Webhook:
         self._source = _source(api, settings)
         self._registrar = Registrar(api, settings.place, settings.registration)
         self._registered_for: str | None = None
+        self._operator = ""
         self._stir = asyncio.Event()
 
     @property
@@ -104,7 +105,8 @@ class Webhook:
             async with anyio.create_task_group() as group:
                 for reflector in self._reflectors():
                     group.start_soon(reflector.run)
-                group.start_soon(self._learn_name)
+                # What is registered depends on it, and replicas must not disagree.
+                await self._learn_name()
                 await self._keep()
         finally:
             await self._server.close()
@@ -163,7 +165,7 @@ class Webhook:
         if authorities == self._registered_for:
             return None
         try:
-            wrote = await self._registrar.register(authorities)
+            wrote = await self._registrar.register(authorities, self._operator)
         except WorldError as error:
             return error
         self._registered_for = authorities
@@ -193,7 +195,8 @@ class Webhook:
             except WorldError as error:
                 failures = await self._rest_after(error, failures)
             else:
-                self._facts.know_operator(str(dig(answer, "status", "userInfo", "username", default="")))
+                self._operator = str(dig(answer, "status", "userInfo", "username", default=""))
+                self._facts.know_operator(self._operator)
                 return
 
     def _reflectors(self) -> list[Reflector]:

@@ -15,7 +15,7 @@ from kdd.stage import install_crds
 from kdlib import admission, kube, packages
 from kdlib.errors import ApiError, NotFoundError
 from kdlib.names import LABEL_CLUSTER
-from kdlib.sandbox import Authority, Sandbox, SandboxOptions
+from kdlib.sandbox import Authority, Sandbox, SandboxOptions, kubeconfig_text, write_private
 from kdlib.testing import ControlPlane, ControlPlaneError, control_plane_folder
 from kdlib.wire import KD_APP, KD_CLUSTER, NAMESPACE, PERSISTENT_VOLUME_CLAIM, SECRET, Ref, Request
 
@@ -346,7 +346,7 @@ def registered(found):
     return bool(hooks) and all(
         hook["name"].endswith(".kubedirector.hpe.com")
         and b64decode(hook["clientConfig"]["caBundle"]).startswith(b"-----BEGIN")
-        and not hook.get("matchConditions")
+        and bool(hook.get("matchConditions")) == ("-status." in hook["name"])
         and hook["failurePolicy"] == ("Ignore" if hook["name"].startswith("claims") else "Fail")
         and hook["matchPolicy"] == "Equivalent"
         and hook["sideEffects"] == "None"
@@ -421,3 +421,26 @@ async def test_in_a_cluster_the_webhook_is_reached_through_its_service(tmp_path)
             finally:
                 task.cancel()
                 await asyncio.wait({task})
+
+
+@pytest.mark.control_plane
+async def test_a_status_is_written_by_the_operator_alone(plane, tmp_path):
+    """The operator's own writes are not even asked about; the sandbox does not tell who we are, so this is for real."""
+    pair = plane.authority.issue("ann", ["system:masters"])
+    text = kubeconfig_text("control-plane", plane.url, authority=plane.authority.certificate, client=pair)
+    write_private(tmp_path / "ann", text)
+    forged = {"status": {"state": "configured"}}
+    async with on_real(plane, tmp_path), Address() as address:
+        async with kube.connect(kubeconfig=str(tmp_path / "kubeconfig")) as api:
+            await install_crds(api)
+            await api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
+            found = Reviewed(api, address, tmp_path)
+            async with found.replica(), kube.connect(kubeconfig=str(tmp_path / "ann")) as ann:
+                await found.until_asked()
+                await found.create(manifest("app"))
+                await found.create(manifest("cluster"))
+                refusal = await found.refused(ann.merge_patch(CLUSTER, forged, subresource="status"))
+                assert "read-only for 'ann'" in str(refusal)
+                assert "status" not in await api.get(CLUSTER)
+                await api.merge_patch(CLUSTER, forged, subresource="status")
+                assert (await api.get(CLUSTER))["status"] == {"state": "configured"}

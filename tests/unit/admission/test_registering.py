@@ -77,6 +77,18 @@ def test_a_service_or_a_url_is_named_never_both():
             assert all(set(hook["clientConfig"]) == {*keys, "caBundle"} for hook in configuration["webhooks"])
 
 
+def test_writes_to_a_status_are_asked_about_but_for_the_operators_own():
+    plain = configurations(HERE, "", Registration())[1]["webhooks"]
+    told = configurations(HERE, "", Registration(), 'system:serviceaccount:kd:"kd"')[1]["webhooks"]
+    added = [hook for hook in told if hook not in plain]
+    assert {hook["rules"][0]["resources"][0] for hook in added} == {
+        "kubedirectorclusters/status",
+        "kubedirectorconfigs/status",
+    }
+    expressions = {condition["expression"] for hook in added for condition in hook["matchConditions"]}
+    assert expressions == {r'request.userInfo.username != "system:serviceaccount:kd:\"kd\""'}
+
+
 async def test_a_registration_as_wanted_is_written_no_more(api, registry):
     registrar = Registrar(api, HERE, Registration(namespaces={"matchLabels": {"kd": "yes"}}))
     assert await registrar.register("PEM")

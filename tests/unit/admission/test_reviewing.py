@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kdlib.admission.endpoints import ENDPOINTS
+from kdlib.admission.endpoints import endpoint_at
 from kdlib.admission.facts import ACCESS_REVIEW, Facts, Limits
 from kdlib.admission.reviewing import Reviewing
 from kdlib.errors import UnreachableError, api_error
@@ -17,7 +17,9 @@ from kdlib.sandbox import Registry
 from kdlib.sandbox.store import LocalTransport
 from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, PERSISTENT_VOLUME_CLAIM
 
-APPS, CLUSTERS, _, CLAIMS = ENDPOINTS
+APPS, CLUSTERS, STATUS, CLAIMS = map(
+    endpoint_at, ("/review/apps", "/review/clusters", "/review/cluster-status", "/review/claims")
+)
 SYSTEM = "kd"
 SECONDS = 30.0
 
@@ -196,3 +198,18 @@ async def test_a_huge_object_is_reviewed_beside_the_event_loop(reviewing, regist
     reviewer = reviewing()
     assert (await reviewer.review(CLUSTERS, creation(cluster()), SECONDS, 10_000_000)).allowed
     reviewer.close()
+
+
+async def test_a_status_is_written_by_the_operator_alone(transport):
+    facts = Facts(Api(transport), {}, system_namespace=SYSTEM)
+    facts.know_operator("kubedirector")
+    forged = {**cluster(), "status": {"state": "configured"}}
+
+    def writing(username):
+        return Request(
+            "UPDATE", KD_CLUSTER, "default", "c", User(username), new=forged, old=cluster(), subresource="status"
+        )
+
+    refused = await Reviewing(facts).review(STATUS, writing("ann"), SECONDS)
+    assert (refused.allowed, "read-only" in refused.status["message"]) == (False, True)
+    assert (await Reviewing(facts).review(STATUS, writing("kubedirector"), SECONDS)).allowed
