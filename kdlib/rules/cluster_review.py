@@ -7,6 +7,7 @@ Layer: pure.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from kdlib.errors import Problem, RefusedError
 from kdlib.frozen import dig
@@ -16,6 +17,7 @@ from kdlib.rules.changes import accepted_roles, kept_app, kept_catalog, kept_rol
 from kdlib.rules.cluster_write import ClusterWrite, read_write
 from kdlib.rules.defaults import cluster_defaults, reserved_values
 from kdlib.rules.lookup import FoundApp, find_app, find_config
+from kdlib.rules.mended import Mended, mended
 from kdlib.rules.metadata import fitting_name
 from kdlib.rules.references import (
     CLASSES,
@@ -43,8 +45,9 @@ def cluster_needs(request: Request, facts: Facts) -> Needs:
     """Return what must be known: app or its copy, configuration, what the spec refers to, rights to that."""
     try:
         write = read_write(request, facts)
-    except RefusedError:
-        return Needs()
+    except RefusedError as error:
+        whole = mended(request.new or {}, error.problems)
+        return cluster_needs(_with(request, whole), facts) if whole and request.new != whole.cluster else Needs()
     if write is None:
         return Needs()
     has_keys = any(role.secret_keys for role in write.new.spec.roles)
@@ -70,11 +73,26 @@ def cluster_verdict(request: Request, facts: Facts) -> Verdict:
         return Verdict(tuple(deletable_cluster(request.old or {})))
     try:
         write = read_write(request, facts)
-    except RefusedError:
+    except RefusedError as error:
         if request.operation == "UPDATE" and dig(request.new, "spec") == dig(request.old, "spec"):
             return Verdict()
-        raise
+        return Verdict((*error.problems, *_further(request, facts, error)))
     return _of_write(write) if write else Verdict()
+
+
+def _further(request: Request, facts: Facts, error: RefusedError) -> Iterator[Problem]:
+    """Yield what is wrong besides with a cluster that cannot be read."""
+    whole = mended(request.new or {}, error.problems)
+    try:
+        write = read_write(_with(request, whole), facts) if whole else None
+    except RefusedError:
+        return
+    if whole and write:
+        yield from whole.own(_of_write(write).problems)
+
+
+def _with(request: Request, whole: Mended | None) -> Request:
+    return replace(request, new=whole.cluster) if whole else request
 
 
 def _of_write(write: ClusterWrite) -> Verdict:

@@ -159,6 +159,24 @@ def test_all_problems_come_at_once(world, make):
     assert all(problem.path and problem.what and problem.remedy for problem in verdict.problems)
 
 
+def test_what_cannot_be_read_hides_nothing_else(world, make):
+    """WH-06: form and meaning at once, each at its own place."""
+    wanted = make.cluster(
+        make.role("back", resources={"limits": {"cpu": 2, "memory": "1Gi"}}, podLabels={"a b": "c"}),
+        make.role("front", members=7, secret={"name": "no", "mountPath": "/s"}),
+        make.role("side"),
+        serviceType="Ingress",
+    )
+    assert told(world.create(wanted)) == [
+        ("", "spec.roles[0].resources.limits.cpu"),
+        ("", "spec.serviceType"),
+        ("CL-V-14", "spec.roles[2].id"),
+        ("CL-V-17", "spec.roles[1].members"),
+        ("CL-V-35", "spec.roles[1].secret.name"),
+    ]
+    assert told(world.create(make.cluster(7))) == [("", "spec.roles[0]")]
+
+
 def keys(*items, **more):
     return {"secretKeys": list(items), **more}
 
