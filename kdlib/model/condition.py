@@ -5,41 +5,16 @@ See https://kubernetes.io/docs/reference/generated/kubernetes-api/v1.36/#conditi
 Layer: pure.
 """
 
-import re
-from datetime import date
 from typing import Annotated, Any, Literal, NotRequired, TypeAlias
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from typing_extensions import TypedDict
 
 from kdlib.frozen import Json
 from kdlib.model.part import Shaped
-from kdlib.model.scalars import Count, Text
+from kdlib.model.scalars import Count, Text, TimeText
 
 __all__ = ["Condition", "with_standard_conditions"]
-
-_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?(z|[+-][0-9]{2}:[0-9]{2})")
-
-
-def _date_time(text: str) -> str:
-    """Check a time as RFC 3339 has it."""
-    day, _, time = text.lower().partition("t")
-    if not (_DATE.fullmatch(day) and _TIME.fullmatch(time) and _is_day(day)):
-        raise PydanticCustomError("date_time", "no time")
-    return text
-
-
-def _is_day(text: str) -> bool:
-    try:
-        date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True
-
-
-_Time: TypeAlias = Annotated[Text, AfterValidator(_date_time), Field(json_schema_extra={"format": "date-time"})]
 
 
 class _Condition(TypedDict):
@@ -53,7 +28,7 @@ class _Condition(TypedDict):
         Annotated[Count, Field(description="Generation of the spec that it is about.", examples=[2])]
     ]
     lastTransitionTime: Annotated[
-        _Time, Field(description="When its status changed last.", examples=["2030-01-01T00:00:00Z"])
+        TimeText, Field(description="When its status changed last.", examples=["2030-01-01T00:00:00Z"])
     ]
     reason: Annotated[Text, Field(description="Why, in one word for programs.", examples=["AllMembersReady"])]
     message: Annotated[Text, Field(description="Why, in words for people.", examples=["4 of 4 members are ready"])]

@@ -51,8 +51,6 @@ def editor_schemas() -> dict[str, str]:
 def _readable(schema: Json) -> Json:
     found: Json = {"description": _words(schema)} if "description" in schema else {}
     found |= {key: schema[key] for key in _COPIED if key in schema}
-    if schema.get("format") == "date-time":
-        found["format"] = "date-time"
     if schema.get("nullable"):
         found["type"] = [schema["type"], "null"]
     return found | _inner(schema)

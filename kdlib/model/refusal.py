@@ -38,7 +38,6 @@ _PLAIN: dict[str, tuple[str, str]] = {
     "model_attributes_type": ("must be an object", "write key: value pairs"),
     "tuple_type": ("must be a list", "write it as a list of items"),
     "list_type": ("must be a list", "write it as a list of items"),
-    "date_time": ("is not a time", "write it as 2030-01-31T12:00:00Z"),
     "string_unicode": ("must be Unicode text", "encode the file as UTF-8"),
 }
 """What is wrong, and what to do about it, for errors that need no value."""

@@ -54,6 +54,7 @@ __all__ = [
     "ServiceType",
     "StringMap",
     "Text",
+    "TimeText",
     "WebUrl",
     "Whole",
     "integral",
@@ -69,6 +70,7 @@ DIRECTORY = r"^/.*[^/]$"
 MOUNT_PATH = r"^/[a-zA-Z0-9\/-_]*"
 ABSOLUTE = r"^/.*$"
 WEB_URL = r"^https?://.+$"
+TIME = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[-+][0-9]{2}:[0-9]{2})$"
 CONFIG_NAME_PATTERN = r"^kd-global-config$"
 
 LONGEST_APP_NAME = 63
@@ -87,6 +89,7 @@ PATTERN_WORDS: dict[str, tuple[str, str]] = {
     DIRECTORY: ("is not a directory", "write an absolute path without a slash at its end"),
     MOUNT_PATH: ("is not a mount path", "write an absolute path"),
     ABSOLUTE: ("is not an absolute path", "start it with a slash"),
+    TIME: ("is not a time", "write it as 2030-01-31T12:00:00Z"),
     WEB_URL: ("is not a web URL", "start it with http:// or https://"),
 }
 """What is wrong with a value that does not match the pattern, and what to do about it."""
@@ -214,6 +217,8 @@ Directory: TypeAlias = Annotated[StrictStr, Field(pattern=DIRECTORY)]
 MountPath: TypeAlias = Annotated[StrictStr, Field(min_length=1, pattern=MOUNT_PATH)]
 ProjectionPath: TypeAlias = Annotated[StrictStr, Field(min_length=2, pattern=MOUNT_PATH)]
 AbsolutePath: TypeAlias = Annotated[StrictStr, Field(pattern=ABSOLUTE)]
+# A server lets a list pass where a `format` is asked for, so a pattern stands here.
+TimeText: TypeAlias = Annotated[StrictStr, Field(pattern=TIME)]
 WebUrl: TypeAlias = Annotated[StrictStr, Field(pattern=WEB_URL)]
 StringMap: TypeAlias = Annotated[dict[StrictStr, StrictStr], BeforeValidator(_without_null_values)]
 

@@ -39,8 +39,6 @@ def objects(schema):
 
 
 def _strings(schema):
-    if schema.get("format") == "date-time":
-        return st.datetimes().map(lambda time: time.isoformat(timespec="seconds") + "Z")
     least, most = schema.get("minLength", 0), schema.get("maxLength", 20)
     if "pattern" in schema:
         return _matching(schema["pattern"]).filter(lambda text: least <= len(text) <= schema.get("maxLength", 10_000))
@@ -91,8 +89,33 @@ def mutated(draw, values):
             case "double", list() as inner if inner:
                 inner.append(copy.deepcopy(inner[0]))
             case _:
-                holder[key] = copy.deepcopy(draw(st.sampled_from(ODD)))
+                holder[key] = copy.deepcopy(draw(st.sampled_from([*spoiled(holder[key]), draw(st.sampled_from(ODD))])))
     return root["value"]
+
+
+def spoiled(value):
+    """Return what is nearly such a value, and what is of another type."""
+    match value:
+        case bool() | float() | None:
+            return ("true", 0)
+        case str():
+            return (value + "\n", value.upper(), "", 1)
+        case int():
+            return (float(value), 2**63, value + 0.5, str(value), -value - 1)
+        case list():
+            return (None, {}, [None], value[:1] * 2)
+    return (None, [], {}, {**value, "new": None}, dict.fromkeys(value))
+
+
+def all_spoiled(value):
+    """Yield a value with each of its parts spoiled in each way, one at a time."""
+    root = {"value": value}
+    for index, (holder, key) in enumerate(list(_places(root))):
+        for odd in spoiled(holder[key]):
+            changed = copy.deepcopy(root)
+            place, name = list(_places(changed))[index]
+            place[name] = odd
+            yield changed["value"]
 
 
 def _places(value):

@@ -5,6 +5,7 @@ Layer: pure.
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import orjson
@@ -43,6 +44,7 @@ def value_errors(schema: Schema, value: Any, path: str, pair: Pair | None = None
     """Yield what is wrong with a value; with a `pair`, parts that are unchanged are let pass, right or wrong."""
     if _is_let_pass(schema, value, pair):
         return
+    value = _as_read(value)
     mismatch = _type_error(schema, value, path)
     if mismatch is not None:
         yield mismatch
@@ -87,9 +89,14 @@ def _type_error(schema: Schema, value: Any, path: str) -> FieldError | None:
     return _mismatch(path, schema.type, found)
 
 
+def _as_read(value: Any) -> Any:
+    """Return a whole number of more than 64 bits as the fraction that the reference server reads."""
+    return float(value) if isinstance(value, int) and not -(2**63) <= value < 2**63 else value
+
+
 def _taken_as(value: Any, found: str) -> tuple[str, ...]:
     """Return the types that a value passes for: whole numbers are integers and numbers alike."""
-    if found == "integer" or (isinstance(value, float) and value.is_integer()):
+    if found == "integer" or (isinstance(value, float) and value.is_integer() and -(2.0**63) <= value < 2.0**63):
         return ("integer", "number")
     return (found,)
 
@@ -130,6 +137,16 @@ def _text(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
+@cache
+def _searched(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern so that `$` is the end of the text alone, not what stands before its last line feed."""
+    return re.compile(_END.sub(lambda found: found[1] or r"\Z", pattern))
+
+
+_END = re.compile(r"(\\.|\[\^?\]?(?:\\.|[^\]\\])*\])|\$", re.DOTALL)
+"""What is escaped or in a class, and stays, or the sign for the end."""
+
+
 def _string_errors(raw: Json, value: str, path: str) -> Iterator[FieldError]:
     """Yield the first thing that is wrong with a text; the reference server does not look further."""
     longest, shortest, pattern = raw.get("maxLength"), raw.get("minLength"), raw.get("pattern")
@@ -137,7 +154,7 @@ def _string_errors(raw: Json, value: str, path: str) -> Iterator[FieldError]:
         yield FieldError(path, "FieldValueTooLong", f"may not be more than {longest} bytes")
     elif shortest is not None and len(value) < shortest:
         yield invalid_value(path, value, f"{path} in body should be at least {shortest} chars long")
-    elif pattern is not None and not re.search(pattern, value):
+    elif pattern is not None and not _searched(pattern).search(value):
         yield invalid_value(path, value, f"{path} in body should match '{pattern}'")
 
 
