@@ -208,6 +208,6 @@ def _repeated(items: Iterable[str], path: str, noun: str, rule: str) -> Iterator
 
 def one_of(names: Iterable[str]) -> str:
     """Say which names there are; of very many only the first."""
-    known = [repr(name) for name in names]
+    known = [repr(name) for name in dict.fromkeys(names)]
     more = f" and {len(known) - _LISTED} more" if len(known) > _LISTED else ""
     return f"use one of {', '.join(known[:_LISTED])}{more}" if known else "define it first"

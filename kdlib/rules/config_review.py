@@ -5,11 +5,12 @@ Layer: pure.
 
 from collections.abc import Iterator
 
-from kdlib.errors import Problem
+from kdlib.errors import Problem, RefusedError
 from kdlib.frozen import Json, dig
-from kdlib.model import ConfigSpec, parse_config
+from kdlib.model import Config, ConfigSpec, parse_config
 from kdlib.names import is_dns_subdomain
 from kdlib.rules.config import config_problems
+from kdlib.rules.mended import CONFIG_STAND_INS, mended
 from kdlib.rules.request import Facts, ListNeed, Needs, Request, Verdict
 from kdlib.rules.secret_keys import derived
 from kdlib.rules.written_status import status_is_operators
@@ -41,7 +42,7 @@ def config_needs(request: Request) -> Needs:
 
 
 def config_verdict(request: Request, facts: Facts) -> Verdict:
-    """Apply every rule for the global configuration; raises RefusedError where the object cannot be read."""
+    """Apply every rule for the global configuration, also to what can be read of one that is broken."""
     if request.subresource == "status":
         return Verdict(tuple(status_is_operators(request, facts, "CFG-V-04")))
     if request.operation == "DELETE":
@@ -52,14 +53,31 @@ def config_verdict(request: Request, facts: Facts) -> Verdict:
         return Verdict(patch=tuple(new_key_patch(request.new, facts.entropy)))
     metadata = request.new.get("metadata")
     named = {**(metadata if isinstance(metadata, dict) else {}), "name": request.name or dig(metadata, "name")}
-    config = parse_config({**request.new, "metadata": named, "status": None})
-    problems = [
-        *config_problems(config),
-        *in_operators_namespace(request, facts),
-        *kept_key(request, facts),
-        *(existing_class(config.spec or ConfigSpec(), facts) if _names_other_class(request) else ()),
-    ]
-    return Verdict(tuple(problems), tuple(new_key_patch(request.new, facts.entropy)))
+    written = {**request.new, "metadata": named, "status": None}
+    try:
+        problems = tuple(_problems(request, parse_config(written), facts))
+    except RefusedError as error:
+        return Verdict((*error.problems, *_further(request, written, error, facts)))
+    return Verdict(problems, tuple(new_key_patch(request.new, facts.entropy)))
+
+
+def _problems(request: Request, config: Config, facts: Facts) -> Iterator[Problem]:
+    yield from config_problems(config)
+    yield from in_operators_namespace(request, facts)
+    yield from kept_key(request, facts)
+    if _names_other_class(request):
+        yield from existing_class(config.spec or ConfigSpec(), facts)
+
+
+def _further(request: Request, written: Json, error: RefusedError, facts: Facts) -> Iterator[Problem]:
+    """Yield what is wrong besides with a configuration that cannot be read."""
+    whole = mended(written, error.problems, CONFIG_STAND_INS)
+    try:
+        config = parse_config(whole.cluster) if whole else None
+    except RefusedError:
+        return
+    if whole and config:
+        yield from whole.own(_problems(request, config, facts))
 
 
 def deletable_config(facts: Facts) -> Iterator[Problem]:

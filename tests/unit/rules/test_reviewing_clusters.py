@@ -172,9 +172,29 @@ def test_what_cannot_be_read_hides_nothing_else(world, make):
         ("", "spec.serviceType"),
         ("CL-V-14", "spec.roles[2].id"),
         ("CL-V-17", "spec.roles[1].members"),
+        ("CL-V-19", "spec.roles[0].podLabels[a b]"),
         ("CL-V-35", "spec.roles[1].secret.name"),
     ]
     assert told(world.create(make.cluster(7))) == [("", "spec.roles[0]")]
+
+
+def test_what_cannot_be_read_of_an_app_or_the_configuration_hides_nothing_else(world, make):
+    roles = [{"id": "front", "cardinality": 1}, {"id": "back", "cardinality": "0+", "containerSpec": {"tty": True}}]
+    app = make.app("other", roles=roles, version=1.5)
+    app["spec"]["config"]["selectedRoles"] = ["nose", 7]
+    assert told(world.create(app)) == [
+        ("", "spec.config.selectedRoles[1]"),
+        ("", "spec.roles[0].cardinality"),
+        ("", "spec.version"),
+        ("APP-V-07", "spec.config.selectedRoles[0]"),
+        ("APP-V-09", "spec.roles[1].containerSpec.stdin"),
+    ]
+    config = make.config(defaultServiceType="Ingress", masterEncryptionKey="xyz", defaultStorageClassName="no")
+    assert told(world.create(config)) == [
+        ("", "spec.defaultServiceType"),
+        ("CFG-V-07", "spec.defaultStorageClassName"),
+        ("CFG-V-08", "spec.masterEncryptionKey"),
+    ]
 
 
 def keys(*items, **more):
