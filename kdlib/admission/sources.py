@@ -80,11 +80,17 @@ class OwnSecretSource:
                 return wanted
             try:
                 await self._write(stored, wanted)
-            except (AlreadyExistsError, ConflictError, NotFoundError):
+            except NotFoundError as error:
+                if stored is None:
+                    # Asked again at once it would answer the same for ever.
+                    what = f"namespace {self.ref.namespace!r} does not exist; create it"
+                    raise WorldError(f"{self.ref} cannot be stored: {what}") from error
+            except (AlreadyExistsError, ConflictError):
                 # Another replica was faster: what it wrote holds.
                 continue
-            _log.info("%s: the webhook's certificates were stored", self.ref)
-            return wanted
+            else:
+                _log.info("%s: the webhook's certificates were stored", self.ref)
+                return wanted
 
     async def _stored(self) -> Json | None:
         try:

@@ -63,6 +63,12 @@ async def test_a_lost_secret_is_made_again_of_what_is_in_use(own, registry):
     assert certificates_in(stored(registry)) == made
 
 
+async def test_a_namespace_that_is_missing_is_told_and_not_asked_for_without_end(registry):
+    ref = Ref(SECRET, "nowhere", REF.name)
+    with pytest.raises(WorldError, match=r"namespace 'nowhere' does not exist; create it"):
+        await OwnSecretSource(Api(LocalTransport(registry)), ref, HOSTS).read(None)
+
+
 @pytest.mark.parametrize("data", [{}, {"tls.crt": b64encode(b"nonsense").decode()}, {"ca.key": "////"}], ids=str)
 async def test_a_secret_that_cannot_be_used_is_filled_and_what_else_is_in_it_stays(own, registry, data):
     extra = {"other": b64encode(b"kept").decode()}
