@@ -7,14 +7,14 @@ Layer: pure.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from kdlib.errors import Problem, RefusedError
 from kdlib.frozen import dig
 from kdlib.model import ClusterSpec, Config
 from kdlib.names import is_dns_subdomain
 from kdlib.rules.changes import accepted_roles, kept_app, kept_catalog, kept_roles, removed_roles_stay_away
-from kdlib.rules.cluster_write import ClusterWrite, read_write
+from kdlib.rules.cluster_write import ClusterWrite, read_write, unreadable
 from kdlib.rules.defaults import cluster_defaults, reserved_values
 from kdlib.rules.lookup import FoundApp, find_app, find_config
 from kdlib.rules.mended import Mended, mended
@@ -45,9 +45,10 @@ def cluster_needs(request: Request, facts: Facts) -> Needs:
     """Return what must be known: app or its copy, configuration, what the spec refers to, rights to that."""
     try:
         write = read_write(request, facts)
-    except RefusedError as error:
-        whole = mended(request.new or {}, error.problems)
-        return cluster_needs(_with(request, whole), facts) if whole and request.new != whole.cluster else Needs()
+    except RefusedError:
+        whole = request.once(_whole)
+        is_mended = whole is not None and whole.request.new != request.new
+        return cluster_needs(whole.request, facts) if whole and is_mended else Needs()
     if write is None:
         return Needs()
     has_keys = any(role.secret_keys for role in write.new.spec.roles)
@@ -76,23 +77,33 @@ def cluster_verdict(request: Request, facts: Facts) -> Verdict:
     except RefusedError as error:
         if request.operation == "UPDATE" and dig(request.new, "spec") == dig(request.old, "spec"):
             return Verdict()
-        return Verdict((*error.problems, *_further(request, facts, error)))
+        return Verdict((*error.problems, *_further(request, facts)))
     return _of_write(write) if write else Verdict()
 
 
-def _further(request: Request, facts: Facts, error: RefusedError) -> Iterator[Problem]:
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """The request with stand-ins for what cannot be read."""
+
+    mended: Mended
+    request: Request
+
+
+def _whole(request: Request) -> _Whole | None:
+    error = unreadable(request)
+    found = mended(request.new or {}, error.problems) if error else None
+    return _Whole(found, replace(request, new=found.cluster)) if found else None
+
+
+def _further(request: Request, facts: Facts) -> Iterator[Problem]:
     """Yield what is wrong besides with a cluster that cannot be read."""
-    whole = mended(request.new or {}, error.problems)
+    whole = request.once(_whole)
     try:
-        write = read_write(_with(request, whole), facts) if whole else None
+        write = read_write(whole.request, facts) if whole else None
     except RefusedError:
         return
     if whole and write:
-        yield from whole.own(_of_write(write).problems)
-
-
-def _with(request: Request, whole: Mended | None) -> Request:
-    return replace(request, new=whole.cluster) if whole else request
+        yield from whole.mended.own(_of_write(write).problems)
 
 
 def _of_write(write: ClusterWrite) -> Verdict:

@@ -4,7 +4,7 @@ Layer: pure.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -31,7 +31,7 @@ from kdlib.rules.secret_keys import StoredKeys, master_key, with_ciphertexts
 from kdlib.rules.written_status import by_operator
 from kdlib.wire import CONTROLLER_REVISION, KD_CONFIG, KD_STATUS_BACKUP, Ref
 
-__all__ = ["ClusterWrite", "read_write"]
+__all__ = ["ClusterWrite", "read_write", "unreadable"]
 
 _SOME_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 """No rule asks for the time."""
@@ -54,7 +54,7 @@ class ClusterWrite:
         """Return the stored spec."""
         return self.old.spec if self.old else None
 
-    @property
+    @cached_property
     def status(self) -> ClusterStatus:
         """Return the stored status; what a writer sends along never counts."""
         return self.new.status or ClusterStatus()
@@ -79,7 +79,7 @@ class ClusterWrite:
         """Tell whether the write ends the pause of a cluster that is being restored."""
         return self.was_restoring and not is_restoring(self.request.new or {})
 
-    @property
+    @cached_property
     def changes_nothing(self) -> bool:
         """Tell whether the spec means what it meant."""
         if self.request.operation == "CREATE":
@@ -107,7 +107,7 @@ class ClusterWrite:
         except RefusedError:
             return None
 
-    @property
+    @cached_property
     def key(self) -> bytes | None:
         """Return the key that secret keys are encrypted under."""
         return master_key(self.config)
@@ -173,20 +173,57 @@ def read_write(request: Request, facts: Facts) -> ClusterWrite | None:
     """
     if request.subresource or request.operation == "DELETE" or request.new is None:
         return None
-    metadata = request.new.get("metadata")
+    return request.once(_write, facts)
+
+
+def unreadable(request: Request) -> RefusedError | None:
+    """Return why the new object cannot be read, or None where it can."""
+    match request.once(_read):
+        case RefusedError() as error:
+            return error
+        case _:
+            return None
+
+
+def _write(request: Request, facts: Facts) -> ClusterWrite:
+    match request.once(_read):
+        case RefusedError() as error:
+            # One that is kept holds on to no frames, so a new one is raised.
+            raise RefusedError(error.subject, error.problems)
+        case _Objects(new, old):
+            # What a request keeps does not refer to the request: nothing then waits for the garbage collector.
+            return ClusterWrite(replace(request), facts, new, old)
+
+
+@dataclass(frozen=True, slots=True)
+class _Objects:
+    """Both objects of a write; `old` is None where there is none that can be read."""
+
+    new: Cluster
+    old: Cluster | None
+
+
+def _read(request: Request) -> _Objects | RefusedError:
+    try:
+        return _Objects(_new(request), _old(request) if request.operation == "UPDATE" else None)
+    except RefusedError as error:
+        return RefusedError(error.subject, error.problems)
+
+
+def _new(request: Request) -> Cluster:
+    given = request.new or {}
+    metadata = given.get("metadata")
     named = {**(metadata if isinstance(metadata, dict) else {}), "namespace": request.namespace}
     if request.name:
         named["name"] = request.name
-    is_update = request.operation == "UPDATE"
-    status = dig(request.old, "status") if is_update else None
+    status = dig(request.old, "status") if request.operation == "UPDATE" else None
     try:
-        new = parse_cluster({**request.new, "metadata": named, "status": status})
+        return parse_cluster({**given, "metadata": named, "status": status})
     except RefusedError as error:
         # A stored status that cannot be read says nothing about the spec.
         if not all(problem.path.startswith("status") for problem in error.problems):
             raise
-        new = parse_cluster({**request.new, "metadata": named, "status": None})
-    return ClusterWrite(request, facts, new, _old(request) if is_update else None)
+        return parse_cluster({**given, "metadata": named, "status": None})
 
 
 def _old(request: Request) -> Cluster | None:

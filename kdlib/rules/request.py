@@ -6,15 +6,18 @@ a process: two replicas and a fresh process answer alike.
 Layer: pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar, TypeVarTuple
 
 from kdlib.errors import Problem
 from kdlib.frozen import Json
 from kdlib.wire import Kind, Ref
 
 __all__ = ["Access", "Facts", "ListNeed", "Needs", "Operation", "Request", "User", "Verdict"]
+
+MadeT = TypeVar("MadeT")
+Rest = TypeVarTuple("Rest")
 
 Operation: TypeAlias = Literal["CREATE", "UPDATE", "DELETE"]
 
@@ -47,6 +50,27 @@ class Request:
     old: Json | None = None
     subresource: str = ""
     dry_run: bool = False
+    _made: dict[Callable[..., Any], tuple[tuple[Any, ...], Any]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def once(self, make: "Callable[[Request, *Rest], MadeT]", *rest: *Rest) -> MadeT:
+        """Return what a function makes of the request and of these very further values, made the first time alone.
+
+        A review asks for needs again and again before its verdict, and reading the objects is most of its work. A
+        request that is changed by `replace` starts with nothing made.
+        """
+        known = self._made.get(make)
+        if known is not None and _are_the_same(known[0], rest):
+            found: MadeT = known[1]
+            return found
+        made = make(self, *rest)
+        self._made[make] = (rest, made)
+        return made
+
+
+def _are_the_same(left: tuple[Any, ...], right: tuple[Any, ...]) -> bool:
+    return all(one is other for one, other in zip(left, right, strict=True))
 
 
 @dataclass(frozen=True, slots=True, order=True)
