@@ -16,6 +16,7 @@ from kdlib.names import is_dns_subdomain
 from kdlib.rules.changes import accepted_roles, kept_app, kept_catalog, kept_roles, removed_roles_stay_away
 from kdlib.rules.cluster_write import ClusterWrite, read_write, unreadable
 from kdlib.rules.defaults import cluster_defaults, reserved_values
+from kdlib.rules.last_applied import copy_without_secrets
 from kdlib.rules.lookup import FoundApp, find_app, find_config
 from kdlib.rules.mended import Mended, mended
 from kdlib.rules.metadata import fitting_name
@@ -107,7 +108,8 @@ def _further(request: Request, facts: Facts) -> Iterator[Problem]:
 
 
 def _of_write(write: ClusterWrite) -> Verdict:
-    new, patch = write.request.new or {}, tuple(encryption_patch(write.new.spec, write.protected))
+    new = write.request.new or {}
+    patch = (*encryption_patch(write.new.spec, write.protected), *copy_without_secrets(new))
     if write.is_restored:
         return Verdict(tuple(_restored(write)), (*restoring_patch(new), *patch))
     if write.changes_nothing and not write.resumes:

@@ -1,5 +1,7 @@
 """Admission of clusters: references, rights, immutability, secret keys, restoring - each rule, and all at once."""
 
+import json
+
 import pytest
 
 from kdlib.rules import Access, User, decrypted
@@ -208,6 +210,37 @@ def test_a_secret_value_is_stored_encrypted_only(world, make):
     assert [sorted(item) for item in kept] == [["encryptedValue", "name"]] * 2
     assert [decrypted(item["encryptedValue"], KEY) for item in kept] == ["hunter2", ""]
     assert kept[0]["encryptedValue"][:24] != kept[1]["encryptedValue"][:24]
+
+
+LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+
+
+def test_a_secret_value_does_not_stay_in_the_copy_that_client_side_apply_keeps(world, make):
+    """CL-M-09."""
+    wanted = make.cluster(make.role(**keys({"name": "a", "value": "hunter2"}, {"name": "b"})))
+    copied = json.dumps(wanted)
+    wanted["metadata"]["annotations"] = {"theirs": "x", LAST_APPLIED: copied}
+    kept = make.stored(wanted, world.create(wanted))
+    assert "hunter2" not in json.dumps(kept)
+    assert kept["metadata"]["annotations"]["theirs"] == "x"
+    role = make.role(**keys({"name": "a"}, {"name": "b"}))
+    without = json.loads(copied) | {"spec": make.cluster(role)["spec"]}
+    assert json.loads(kept["metadata"]["annotations"][LAST_APPLIED]) == without
+    again = world.update(wanted, kept)
+    assert make.stored(wanted, again) == kept
+
+
+@pytest.mark.parametrize("text", ["{", '{"secretKeys"', '{"spec":{"roles":[{"secretKeys":[1]},2]}}', '"secretKeys"'])
+def test_a_copy_that_kubectl_did_not_write_is_left_alone(world, make, text):
+    wanted = make.cluster(make.role())
+    wanted["metadata"]["annotations"] = {LAST_APPLIED: text}
+    assert (world.create(wanted).allowed, world.create(wanted).patch) == (True, ())
+
+
+def test_a_copy_nested_too_deeply_to_be_read_is_left_alone(world, make):
+    wanted = make.cluster(make.role())
+    wanted["metadata"]["annotations"] = {LAST_APPLIED: '{"secretKeys":' + "[" * 100_000}
+    assert (world.create(wanted).allowed, world.create(wanted).patch) == (True, ())
 
 
 def test_a_ciphertext_that_says_the_same_is_kept(world, make):
