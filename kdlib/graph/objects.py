@@ -41,12 +41,14 @@ class ObjectGraph:
 
     `first` names objects that the others rest on: they are applied before any other.
     `kept` names objects that stay as they are: neither applied nor deleted.
+    `renewed` names objects that are to be deleted, so that their own controller makes them anew.
     Raises ValueError where two objects have one name, or `first` names an object that is not there.
     """
 
     objects: tuple[Json, ...] = ()
     first: tuple[Ref, ...] = ()
     kept: tuple[Ref, ...] = ()
+    renewed: tuple[Ref, ...] = ()
 
     def __post_init__(self) -> None:
         found: dict[Ref, Json] = {}
@@ -61,6 +63,7 @@ class ObjectGraph:
         object.__setattr__(self, "objects", tuple(found[ref] for ref in sorted(found)))
         object.__setattr__(self, "first", tuple(sorted(set(self.first))))
         object.__setattr__(self, "kept", tuple(sorted(set(self.kept) - set(found))))
+        object.__setattr__(self, "renewed", tuple(sorted(set(self.renewed) - set(found))))
 
     @cached_property
     def by_ref(self) -> dict[Ref, Json]:
@@ -77,7 +80,7 @@ class ObjectGraph:
 
     def joined(self, *objects: Json) -> "ObjectGraph":
         """Return the graph with further objects; this is how an operator adds its own to those of the members."""
-        return ObjectGraph((*self.objects, *objects), self.first, self.kept)
+        return ObjectGraph((*self.objects, *objects), self.first, self.kept, self.renewed)
 
     def __iter__(self) -> Iterator[Json]:
         return iter(self.objects)

@@ -107,8 +107,8 @@ def plan(graph: ObjectGraph, observed: Iterable[Json], *, root: Json, deletable:
     """Plan how what was observed becomes what is intended.
 
     First, objects of the root's former self are adopted; then the graph's `first` objects are applied, then the
-    others; last, objects of a `deletable` kind that the root controls and does not want are deleted. An object whose
-    deletion is under way is left alone. The order of `observed` does not matter.
+    others; last, objects of a `deletable` kind that the root controls and does not want are deleted, and those that
+    are to be renewed. An object whose deletion is under way is left alone. The order of `observed` does not matter.
     """
     ownership = Ownership(root)
     live = {ref_of(obj): obj for obj in observed}
@@ -171,7 +171,8 @@ def _deletes(
     wanted = {*graph.by_ref, *graph.kept}
     for ref in sorted(set(live) - wanted):
         obj = live[ref]
-        if ref.kind in deletable and ownership.holds(obj) and not _is_going(obj):
+        is_unwanted = ref.kind in deletable and ownership.holds(obj)
+        if (is_unwanted or ref in graph.renewed) and not _is_going(obj):
             metadata = obj["metadata"]
             yield Delete(ref, metadata.get("uid", ""), metadata.get("resourceVersion", ""))
 

@@ -6,6 +6,7 @@ Layer: pure.
 from kdlib.lifecycle.addresses import domain, fqdn, listed_members
 from kdlib.lifecycle.advance import advance, settled
 from kdlib.lifecycle.log_tail import log_tail
+from kdlib.lifecycle.outdated import outdated_members, renewable
 from kdlib.lifecycle.table import TABLE, Cause, Effect, Row, diagram
 
 __all__ = [
@@ -19,5 +20,7 @@ __all__ = [
     "fqdn",
     "listed_members",
     "log_tail",
+    "outdated_members",
+    "renewable",
     "settled",
 ]

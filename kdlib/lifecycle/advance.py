@@ -101,9 +101,12 @@ def _with_names(resolved: Resolved, surroundings: Surroundings) -> ClusterStatus
 
 
 def _recorded(entry: RoleStatus, role: ResolvedRole, default_secret: KdSecret | None) -> RoleStatus:
-    """Return the entry with what was answered for the role: its set's name, and the form that was accepted first."""
+    """Return the entry with what was answered for the role: its set's name, and the form that was accepted last.
+
+    That is the form in force; it stays from the first member on that was set up.
+    """
     accepted = entry.accepted
-    if accepted is None and role.spec:
+    if role.spec and (accepted is None or not entry.was_set_up):
         accepted = accepted_form(role.spec, default_secret)
     changed: RoleStatus = entry.changed(stateful_set=role.stateful_set, accepted=accepted)
     return changed

@@ -44,7 +44,12 @@ def graph_of(resolved: Resolved, life: Life) -> ObjectGraph:
         app_copy(resolved, assembly.live(CONTROLLER_REVISION, resolved.reserved.app_copy)),
     )
     objects = owned((*base, *assembly.stateful_sets(), *assembly.services(), *assembly.claims()), resolved.seen.root)
-    return ObjectGraph(objects, first=tuple(map(ref_of, base)), kept=tuple(assembly.kept_services()))
+    return ObjectGraph(
+        objects,
+        first=tuple(map(ref_of, base)),
+        kept=tuple(assembly.kept_services()),
+        renewed=tuple(assembly.renewed_pods()),
+    )
 
 
 class _Assembly:
@@ -52,6 +57,7 @@ class _Assembly:
 
     def __init__(self, resolved: Resolved, life: Life) -> None:
         self._resolved = resolved
+        self._life = life
         self._replicas = dict(life.replicas)
         self._members = {role.id: role.members for role in life.status.roles}
         self._live = {ref_of(child): child for child in resolved.seen.children}
@@ -80,6 +86,12 @@ class _Assembly:
         for role, member in self._with_service():
             if role.spec is None:
                 yield Ref(SERVICE, self._resolved.root.namespace, member.service)
+
+    def renewed_pods(self) -> Iterator[Ref]:
+        """Yield the pods that are made anew from a corrected role, since their members never were set up."""
+        for member in lifecycle.outdated_members(self._resolved.seen, self._life.status):
+            if lifecycle.renewable(member):
+                yield Ref(POD, self._resolved.root.namespace, member.pod)
 
     def claims(self) -> Iterator[Json]:
         """Yield the claims that are there of members that stay, or that nobody owns yet.

@@ -228,6 +228,14 @@ class MemberStatus(StatusPart):
     state: MemberState = Field(MemberState.CREATE_PENDING, description="State of the member.", examples=["configured"])
     state_detail: StateDetail = Field(StateDetail(), description="How far the member has come.")
 
+    @property
+    def was_set_up(self) -> bool:
+        """Tell whether the member is, or ever was, configured; one whose set-ups all failed was not."""
+        detail = self.state_detail
+        handled = detail.last_configured_container is not None and detail.config_error_detail is None
+        known = detail.last_setup_generation is not None or detail.configured_generation is not None
+        return self.state is MemberState.CONFIGURED or bool(detail.announced) or handled or known
+
 
 class RoleStatus(StatusPart):
     """One role that has, had or gets members."""
@@ -238,6 +246,11 @@ class RoleStatus(StatusPart):
     accepted: Accepted | None = Field(
         None, description="The role as it was accepted last, and the default secret that it was accepted with."
     )
+
+    @property
+    def was_set_up(self) -> bool:
+        """Tell whether a member is, or ever was, configured."""
+        return any(member.was_set_up for member in self.members)
 
 
 class MemberRollup(StatusPart):

@@ -13,7 +13,16 @@ from datetime import UTC
 from typing import Any
 
 from kdlib.frozen import Json, digest
-from kdlib.model import ClusterState, ClusterStatus, MemberState, MemberStatus, MemberTrouble, Outcome, Seen
+from kdlib.model import (
+    ClusterState,
+    ClusterStatus,
+    MemberState,
+    MemberStatus,
+    MemberTrouble,
+    Outcome,
+    RoleStatus,
+    Seen,
+)
 from kdlib.names import GROUP
 from kdlib.report.conditions import condition
 from kdlib.report.reasons import EVENT_REASONS, EventReason, Reason
@@ -129,7 +138,7 @@ def _member_causes(seen: Seen, old: ClusterStatus, new: ClusterStatus) -> Iterat
         for member in role.members:
             was = before.get(member.pod) or MemberStatus(pod=member.pod)
             yield from _transition_causes(seen, role.id, was, member)
-            yield from _trouble_causes(seen, role.id, was, member)
+            yield from _trouble_causes(seen, role, was, member)
 
 
 def _transition_causes(seen: Seen, role: str, was: MemberStatus, member: MemberStatus) -> Iterator[_Cause]:
@@ -151,8 +160,8 @@ def _transition_causes(seen: Seen, role: str, was: MemberStatus, member: MemberS
     yield _Cause(reason, note, [_life(was), _life(member)], member.pod)
 
 
-def _trouble_causes(seen: Seen, role: str, was: MemberStatus, member: MemberStatus) -> Iterator[_Cause]:
-    who, detail = f"member {member.pod!r} of role {role!r}", member.state_detail
+def _trouble_causes(seen: Seen, role: RoleStatus, was: MemberStatus, member: MemberStatus) -> Iterator[_Cause]:
+    who, detail = f"member {member.pod!r} of role {role.id!r}", member.state_detail
     words = detail.scheduling_error_message
     if words and was.state_detail.scheduling_error_message != words:
         yield _Cause(EventReason.MEMBER_UNSCHEDULABLE, f"{who} cannot be scheduled: {words}", _life(member), member.pod)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from kdlib.frozen import Json, dig
-from kdlib.model import MemberStatus, MemberTrouble, Seen
+from kdlib.model import MemberStatus, MemberTrouble, RoleStatus, Seen
 from kdlib.wire import KD_APP
 
 __all__ = ["after_failure", "against_trouble", "package_field", "retry"]
@@ -35,33 +35,43 @@ def retry(seen: Seen, pod: str = "") -> str:
     return " ".join(filter(None, ("kdd retry", str(name), pod, f"-n {namespace}")))
 
 
-def against_trouble(seen: Seen, role: str, member: MemberStatus) -> str:
+def against_trouble(seen: Seen, role: RoleStatus, member: MemberStatus) -> str:
     """Say what to do about what keeps a member's pod from running."""
     namespace = dig(seen.root, "metadata", "namespace", default="")
-    delete = f"kubectl delete pod {member.pod} -n {namespace}"
-    spec = f"spec.roles[{_index(seen, role)}]"
-    other = _correction(seen, role, spec)
     match member.state_detail.trouble:
+        case MemberTrouble.IMAGE_NOT_PULLED if role.was_set_up:
+            return "make the image available, and it goes on by itself"
         case MemberTrouble.IMAGE_NOT_PULLED:
-            field = f"{_field(seen, role, 'imageRepoTag')} of app {_app(seen)!r}"
-            return f"make the image available, and it goes on by itself; or correct {field}, then {delete}"
+            field = f"{_field(seen, role.id, 'imageRepoTag')} of app {_app(seen)!r}"
+            return f"make the image available, or correct {field}, and it goes on by itself"
         case MemberTrouble.CONTAINER_NOT_MADE:
-            return f"make what it lacks, and it goes on by itself; or {other.format('what names it')}"
+            return _made_or_corrected(seen, role, "make what it lacks", "what names it")
         case MemberTrouble.CONTAINER_ENDS:
             return f"see why with kubectl logs {member.pod} -n {namespace} --previous; it is started again by itself"
         case MemberTrouble.CLAIM_UNBOUND:
-            claim = member.pvc or "of the pod"
-            return f"see kubectl describe pvc {claim} -n {namespace}; make a volume, or {other.format('its storage')}"
+            claim, other = member.pvc or "of the pod", _made_anew(seen, role, "its storage")
+            return f"see kubectl describe pvc {claim} -n {namespace}; make a volume, or {other}"
         case _:
-            return f"make room, and it goes on by itself; or {other.format('its resources')}"
+            return _made_or_corrected(seen, role, "make room", "its resources")
 
 
-def _correction(seen: Seen, role: str, spec: str) -> str:
-    """Say how a role with members is corrected, which keeps all but their number (CL-V-43); `{}` is what is wrong."""
-    cardinality = str(_app_role(_app_spec(seen), role).get("cardinality") or "0")
+def _made_or_corrected(seen: Seen, role: RoleStatus, made: str, wrong: str) -> str:
+    """Say that what is missing is made, or what is wrong corrected, which a role that never was set up takes."""
+    if role.was_set_up:
+        return f"{made}, and it goes on by itself; or {_made_anew(seen, role, wrong)}"
+    return f"{made}, or correct {wrong} in {_in_spec(seen, role)}, and it goes on by itself"
+
+
+def _made_anew(seen: Seen, role: RoleStatus, wrong: str) -> str:
+    """Say how what a role keeps as long as it has members is corrected (CL-V-43)."""
+    cardinality = str(_app_role(_app_spec(seen), role.id).get("cardinality") or "0")
     if cardinality.rstrip("+") != "0":
-        return f"delete the cluster, and make it anew with {{}} in {spec} corrected"
-    return f"set {spec}.members to 0, correct {{}}, and set it back"
+        return f"delete the cluster, and make it anew with {wrong} in {_in_spec(seen, role)} corrected"
+    return f"set {_in_spec(seen, role)}.members to 0, correct {wrong}, and set it back"
+
+
+def _in_spec(seen: Seen, role: RoleStatus) -> str:
+    return f"spec.roles[{_index(seen, role.id)}]"
 
 
 def _app_spec(seen: Seen) -> Json:

@@ -5,9 +5,10 @@ Layer: pure.
 
 from collections.abc import Iterator
 
+from kdlib.frozen import dig
+from kdlib.lifecycle import outdated_members, renewable
 from kdlib.model import Life, MemberStatus, MemberTrouble, Outcome, Resolved
 from kdlib.report.conditions import FALSE, TRUE, Claim
-from kdlib.report.outdated import outdated, words_for
 from kdlib.report.reasons import Reason
 from kdlib.report.remedies import after_failure, against_trouble, retry
 from kdlib.report.tally import Tally, failed_notify, first_few, list_members
@@ -15,6 +16,7 @@ from kdlib.report.tally import Tally, failed_notify, first_few, list_members
 __all__ = ["verdict"]
 
 
+_LISTED = 10
 _AT_REST = {False: "nothing is left to do", True: "nothing is left to do before somebody acts"}
 
 
@@ -38,14 +40,22 @@ def _hints(resolved: Resolved, life: Life) -> Iterator[Claim]:
     if resolved.unused_fields:
         listed = ", ".join(resolved.unused_fields)
         yield Claim("FieldsNotUsedYet", TRUE, Reason.FIELDS_NOT_USED, f"accepted, and without effect yet: {listed}")
-    late = outdated(resolved.seen, life.status)
+    late = [member.pod for member in outdated_members(resolved.seen, life.status) if not renewable(member)]
     if late:
-        yield Claim("MembersOutdated", TRUE, Reason.MEMBERS_OUTDATED, words_for(resolved.seen, late))
+        yield Claim("MembersOutdated", TRUE, Reason.MEMBERS_OUTDATED, _renewal(resolved, late))
     if resolved.not_accepted:
         listed = "; ".join(resolved.not_accepted)
         yield Claim("SpecAccepted", FALSE, Reason.CHANGE_NOT_ACCEPTED, listed)
     if resolved.unheld:
         yield Claim("NotEnforced", TRUE, Reason.NO_WEBHOOK, "; ".join(resolved.unheld))
+
+
+def _renewal(resolved: Resolved, pods: list[str]) -> str:
+    """Say which members run what the spec said before, and how they are renewed."""
+    more = f" and {len(pods) - _LISTED} more" if len(pods) > _LISTED else ""
+    namespace = dig(resolved.seen.root, "metadata", "namespace", default="")
+    what = f"members run with what the spec said before: {', '.join(pods[:_LISTED])}{more}"
+    return f"{what}; renew one after the other: kubectl delete pod {pods[0]} -n {namespace}"
 
 
 def _stuck(resolved: Resolved, life: Life, tally: Tally) -> tuple[Reason, str] | None:
@@ -89,7 +99,7 @@ def _pods_stuck(resolved: Resolved, life: Life, tally: Tally) -> Iterator[tuple[
             if member.pod in stuck:
                 groups.setdefault(member.state_detail.trouble, []).append(member)
         for members in groups.values():
-            remedy = against_trouble(resolved.seen, role.id, members[0])
+            remedy = against_trouble(resolved.seen, role, members[0])
             yield Reason.MEMBERS_STUCK, f"{list_members(members)}; {remedy}"
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from kdlib.errors import Problem, RefusedError
 from kdlib.frozen import Json, dig
 from kdlib.model import AppSpec, MemberState, parse_app
+from kdlib.rules.correction import with_roles_of
 from kdlib.rules.defaults import app_defaults
 from kdlib.rules.meaning import app_meaning
 from kdlib.rules.request import Facts, ListNeed, Needs
@@ -46,15 +47,24 @@ def app_kept_while_in_use(new: AppSpec, old: AppSpec | None, app: Ref, facts: Fa
     """APP-V-10: an app in use keeps its meaning; APP-V-11: one that nobody uses may change.
 
     Both are compared with every default filled in, so a manifest that is applied again is no change, whichever
-    release stored the app (W-10). A cluster whose first set-up failed, before any member ran, holds nothing: its app
-    may be corrected.
+    release stored the app (W-10). What never ran may be corrected: the whole app, where a cluster's first set-up
+    failed before any member ran; image and setup package of a role, where its members wait for that.
     """
-    changed = _changed_fields(new, old)
-    users = [item for item in users_of(app, facts) if not _failed_first_set_up(item)]
-    if changed and users:
-        what = f"app {app.name!r} is in use by {_listed(users)}, and cannot change"
-        remedy = "make a new app of the same distroID, with another name"
-        yield from (Problem(path, what, remedy, "APP-V-10") for path in changed)
+    held = [(item, _fields_held(new, old, item)) for item in users_of(app, facts)]
+    users = [item for item, fields in held if fields]
+    what = f"app {app.name!r} is in use by {_listed(users)}, and cannot change"
+    remedy = "make a new app of the same distroID, with another name"
+    for path in sorted({path for _, fields in held for path in fields}):
+        yield Problem(path, what, remedy, "APP-V-10")
+
+
+def _fields_held(new: AppSpec, old: AppSpec | None, cluster: Json) -> tuple[str, ...]:
+    """Return the fields that change and that a cluster rests on."""
+    if _failed_first_set_up(cluster):
+        return ()
+    if old is None:
+        return _changed_fields(new, None)
+    return _changed_fields(with_roles_of(app_defaults(new), app_defaults(old), _waiting_roles(cluster)), old)
 
 
 def changes_meaning(new: Json, old: Json) -> bool:
@@ -111,14 +121,34 @@ def _rival(app: Ref, cluster: Json) -> Ref:
 
 
 def _failed_first_set_up(cluster: Json) -> bool:
-    """Tell whether a member is in config error, and none was ever configured."""
-    roles = dig(cluster, "status", "roles", default=[])
-    members = [member for role in roles for member in dig(role, "members", default=[])]
-    ever = any(
-        member.get("state") == MemberState.CONFIGURED or dig(member, "stateDetail", "lastSetupGeneration") is not None
-        for member in members
-    )
-    return not ever and any(member.get("state") == MemberState.CONFIG_ERROR for member in members)
+    """Tell whether a member failed, or cannot run, and none was ever configured."""
+    members = [member for role in dig(cluster, "status", "roles", default=[]) for member in _members(role)]
+    return not any(map(_was_set_up, members)) and any(map(_is_in_trouble, members))
+
+
+def _waiting_roles(cluster: Json) -> list[str]:
+    """Return the roles of which no member was ever configured, and one failed or cannot run."""
+    return [
+        str(dig(role, "id"))
+        for role in dig(cluster, "status", "roles", default=[])
+        if not any(map(_was_set_up, _members(role))) and any(map(_is_in_trouble, _members(role)))
+    ]
+
+
+def _members(role: Json) -> list[Json]:
+    return list(dig(role, "members", default=[]))
+
+
+def _was_set_up(member: Json) -> bool:
+    detail = dig(member, "stateDetail", default={})
+    handled = detail.get("lastConfiguredContainer") is not None and detail.get("configErrorDetail") is None
+    known = any(detail.get(key) is not None for key in ("lastSetupGeneration", "configuredGeneration"))
+    return member.get("state") == MemberState.CONFIGURED or bool(detail.get("announced")) or handled or known
+
+
+def _is_in_trouble(member: Json) -> bool:
+    failed = member.get("state") == MemberState.CONFIG_ERROR
+    return failed or dig(member, "stateDetail", "trouble") is not None
 
 
 def _listed(clusters: Iterable[Json]) -> str:

@@ -18,6 +18,7 @@ __all__ = [
     "AcceptedRole",
     "accepted_form",
     "accepted_roles",
+    "corrected_roles",
     "kept_app",
     "kept_catalog",
     "kept_roles",
@@ -26,12 +27,19 @@ __all__ = [
 ]
 
 
+_FOR_GOOD = frozenset({"storage", "blockStorage"})
+
+
 @dataclass(frozen=True, slots=True)
 class AcceptedRole:
-    """A role as it was accepted, with the default secret and storage class that it was accepted with."""
+    """A role as it was accepted, with the default secret and storage class that it was accepted with.
+
+    `was_set_up` is False as long as none of its members ever was configured.
+    """
 
     role: ClusterRole
     default_secret: KdSecret | None = None
+    was_set_up: bool = True
 
     @property
     def secret(self) -> KdSecret | None:
@@ -39,7 +47,12 @@ class AcceptedRole:
         return self.role.secret or self.default_secret
 
     def in_force(self, written: ClusterRole) -> ClusterRole:
-        """Return the role as accepted, with the member count that is asked for now."""
+        """Return the role as accepted, with the member count that is asked for now.
+
+        A role that never was set up is as it is written, but for its volumes.
+        """
+        if not self.was_set_up:
+            return written.changed(storage=self.role.storage, block_storage=self.role.block_storage)
         return self.role.changed(members=written.members, secret=self.secret)
 
 
@@ -71,15 +84,30 @@ def kept_roles(
 ) -> Iterator[Problem]:
     """CL-V-43: a role that has members, or had some that are not gone yet, changes nothing but their count.
 
+    Unlike in the original, one of which no member ever was set up takes corrections of all but its volumes, which no
+    StatefulSet can change: who mends a mistake goes on from there without deleting anything.
     `default_class` is the storage class that a role without one has got.
     """
     for index, role in enumerate(spec.roles):
         known = accepted.get(role.id)
         if known:
             for field in _changed_fields(role, known, spec.default_secret, default_class):
+                if not (known.was_set_up or field in _FOR_GOOD):
+                    continue
                 what = f"cannot change while role {role.id!r} has members"
                 remedy = "set it back; or set members to 0 or remove the role, and change it when its members are gone"
                 yield Problem(f"spec.roles[{index}].{field}", what, remedy, "CL-V-43")
+
+
+def corrected_roles(spec: ClusterSpec, accepted: Mapping[str, AcceptedRole], default_class: str | None) -> set[str]:
+    """Return the ids of the accepted roles that the spec has in another form, which they may take."""
+    return {
+        role.id
+        for role in spec.roles
+        if (known := accepted.get(role.id)) is not None
+        and not known.was_set_up
+        and _changed_fields(role, known, spec.default_secret, default_class)
+    }
 
 
 def roles_in_force(spec: ClusterSpec, accepted: Mapping[str, AcceptedRole]) -> ClusterSpec:
@@ -100,7 +128,7 @@ def accepted_roles(status: ClusterStatus, old: ClusterSpec | None = None) -> dic
         if recorded:
             found[entry.id] = recorded
         elif old and entry.id in written:
-            found[entry.id] = AcceptedRole(written[entry.id], old.default_secret)
+            found[entry.id] = AcceptedRole(written[entry.id], old.default_secret, entry.was_set_up)
     return found
 
 
@@ -122,9 +150,8 @@ def _recorded(entry: RoleStatus) -> AcceptedRole | None:
         return None
     try:
         secret = entry.accepted.get("defaultSecret")
-        return AcceptedRole(
-            parsed(ClusterRole, entry.accepted.get("role")), parsed(KdSecret, secret) if secret else None
-        )
+        role = parsed(ClusterRole, entry.accepted.get("role"))
+        return AcceptedRole(role, parsed(KdSecret, secret) if secret else None, entry.was_set_up)
     except RefusedError:
         return None
 

@@ -15,7 +15,6 @@ from kdlib.model import (
     Cluster,
     ClusterStatus,
     Config,
-    MemberState,
     Seen,
     parse_app,
     parse_config,
@@ -25,6 +24,7 @@ from kdlib.names import is_dns_subdomain
 from kdlib.rules.app import app_problems
 from kdlib.rules.changes import kept_app, kept_catalog
 from kdlib.rules.config import used_config_problems
+from kdlib.rules.correction import with_roles_of
 from kdlib.rules.defaults import app_defaults
 from kdlib.rules.meaning import app_meaning
 from kdlib.rules.naming import open_names
@@ -124,28 +124,38 @@ def changed_app(cluster: Cluster, found: FoundApp) -> Iterator[Problem]:
 def find_app(cluster: Cluster, app: App | None, seen: Seen) -> FoundApp:
     """Return the app that the cluster runs: its own copy, else the app given, else the one it names (CL-V-10).
 
-    As long as no member was ever set up from the copy, a corrected app takes its place: so a wrong setup package is
-    mended in the app. Raises RefusedError where there is none, or where it is wrong itself.
+    As long as no member was ever set up from the copy, a corrected app takes its place; later, roles of which no
+    member ever was set up take its image and setup package. So a mistake in an app is mended in the app.
+    Raises RefusedError where there is none, or where it is wrong itself.
     """
     copy = own_copy(cluster, seen)
     if copy is None:
         return _live_app(cluster, app, seen)
-    if _was_ever_set_up(cluster) or list(changed_app(cluster, copy)):
+    if _all_set_up(cluster) or list(changed_app(cluster, copy)):
         return copy
     try:
         live = _live_app(cluster, app, seen)
     except RefusedError:
         return copy
-    return copy if app_meaning(live.spec) == app_meaning(copy.spec) else replace(live, replaces_copy=True)
+    mended = _mended(cluster, copy, live)
+    return copy if app_meaning(mended.spec) == app_meaning(copy.spec) else replace(mended, replaces_copy=True)
 
 
-def _was_ever_set_up(cluster: Cluster) -> bool:
-    """Tell whether a member is, or was, configured."""
-    members = [member for role in (cluster.status.roles if cluster.status else ()) for member in role.members]
-    return any(
-        member.state == MemberState.CONFIGURED or member.state_detail.last_setup_generation is not None
-        for member in members
-    )
+def _all_set_up(cluster: Cluster) -> bool:
+    """Tell whether every role that has members had one that was configured."""
+    entries = cluster.status.roles if cluster.status else ()
+    return bool(entries) and all(entry.was_set_up for entry in entries)
+
+
+def _mended(cluster: Cluster, copy: FoundApp, live: FoundApp) -> FoundApp:
+    """Return the copy with what a corrected app may change in it."""
+    entries = cluster.status.roles if cluster.status else ()
+    if not any(entry.was_set_up for entry in entries):
+        return live
+    if (live.name, live.namespace) != (copy.name, copy.namespace):
+        return copy
+    waiting = [entry.id for entry in entries if not entry.was_set_up]
+    return replace(copy, spec=with_roles_of(copy.spec, live.spec, waiting))
 
 
 def _live_app(cluster: Cluster, app: App | None, seen: Seen) -> FoundApp:

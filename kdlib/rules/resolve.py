@@ -20,7 +20,7 @@ from kdlib.model import (
     ResolvedRole,
     Seen,
 )
-from kdlib.rules.changes import accepted_roles, kept_roles, roles_in_force
+from kdlib.rules.changes import accepted_roles, corrected_roles, kept_roles, roles_in_force
 from kdlib.rules.defaults import cluster_defaults, reserved_values
 from kdlib.rules.fitness import fitness_problems
 from kdlib.rules.lookup import FoundApp, changed_app, find_app, find_config
@@ -89,8 +89,10 @@ def cluster_problems(
 
 
 def configs_for(config: Config | None, spec: ClusterSpec, status: ClusterStatus) -> tuple[Config | None, ...]:
-    """Return for each role the global config that it is checked against: none for a role that was accepted."""
-    accepted = {role.id for role in status.roles}
+    """Return for each role the global config that it is checked against: none for a role that stays as accepted."""
+    default_class = status.reserved.default_storage_class_name if status.reserved else None
+    corrected = corrected_roles(spec, accepted_roles(status), default_class)
+    accepted = {role.id for role in status.roles} - corrected
     return tuple(None if role.id in accepted else config for role in spec.roles)
 
 

@@ -141,6 +141,11 @@ class World:
         return members_of(found, role)
 
     @staticmethod
+    def states(found):
+        """Return the states of all members."""
+        return [member["state"] for member in members_of(found)]
+
+    @staticmethod
     def is_configured(found, members):
         return is_configured(found, members)
 

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from kdlib import packages
+
 pytestmark = pytest.mark.usefixtures("daemon")
 
 
@@ -156,6 +158,34 @@ async def test_a_failing_start_script_is_told_and_retried_on_request(world, shel
         lambda found: world.members_of(found)[0]["stateDetail"].get("attempt") == 2 and not moving(world, found),
     )
     assert len((await world.events_told(cluster))[member["pod"]]) == 2, after
+
+
+async def test_a_corrected_role_goes_on_without_anybody_deleting_anything(world, shell, cluster):
+    await world.apply(shell / "app.yaml")
+    spec = packages.load(shell / "cluster.yaml")[0].value["spec"]
+    head, tail = spec["roles"]
+    failing = {**tail, "env": [{"name": "SHELL_FAIL", "value": "1"}]}
+    await world.apply(shell / "cluster.yaml", roles=[head, failing])
+    await world.until(
+        cluster, lambda found: sorted(world.states(found)) == ["config error", "config error", "configured"]
+    )
+    (before,) = world.members_of(await world.api.get(cluster), "head")
+    await world.apply(shell / "cluster.yaml")
+    found = await world.until_configured(cluster, 3)
+    (after,) = world.members_of(found, "head")
+    key = "lastConfiguredContainer"
+    assert after["stateDetail"][key] == before["stateDetail"][key]
+
+
+async def test_a_corrected_app_reaches_the_role_that_waits_for_it(world, shell, cluster):
+    spec = packages.load(shell / "app.yaml")[0].value["spec"]
+    head, tail = spec["roles"]
+    await world.apply(shell / "app.yaml", roles=[head, {**tail, "imageRepoTag": "nobody/has:this"}])
+    await world.apply(shell / "cluster.yaml")
+    found = await world.until(cluster, lambda found: failed(found) and world.states(found).count("configured") == 1)
+    assert "nobody/has:this" in words(found)
+    await world.apply(shell / "app.yaml")
+    await world.until_configured(cluster, 3)
 
 
 def moving(world, found):

@@ -104,6 +104,21 @@ def test_a_lost_owner_reference_is_drift() -> None:
     assert said(planned([service("a")], [live])) == [["apply Service n/a (drifted)"]]
 
 
+def test_what_is_to_be_renewed_is_deleted_as_it_was_seen() -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "s-0", "namespace": "n", "uid": "p"}}
+    graph_of = ObjectGraph((members("s", 1),), renewed=(wire.Ref(wire.POD, "n", "s-0"), wire.Ref(wire.POD, "n", "s-1")))
+    live = [*all_served([members("s", 1)]), {**pod, "metadata": {**pod["metadata"], "resourceVersion": "9"}}]
+
+    plan = planned(graph_of, live)
+
+    assert said(plan) == [["delete Pod n/s-0"]]
+    assert [(step.uid, step.resource_version) for step in plan.steps] == [("p", "9")]
+    assert plan.irreversible
+    live[-1]["metadata"]["deletionTimestamp"] = "2030-01-01T00:00:00Z"
+    assert planned(graph_of, live).is_empty
+    assert planned(graph_of.joined(service("a")), live[:1]).waves[0][0].ref.name == "a"
+
+
 def test_fewer_replicas_cannot_be_undone() -> None:
     shrink = planned([members("s", 1)], all_served([members("s", 3)]))
     grow = planned([members("s", 3)], all_served([members("s", 1)]))

@@ -212,3 +212,70 @@ def test_a_role_that_left_the_spec_keeps_its_set_but_for_the_replicas(make) -> N
 def test_a_set_of_a_role_that_left_and_is_gone_is_not_made_again(make) -> None:
     objects = manifests.graph_of(*make(base_roles()[:1], gone=[{"id": "data", "members": 1}]))
     assert ("StatefulSet", "kdss-data") not in names(objects)
+
+
+def old_and_new(*, revision, behind=False):
+    """Return a set that was updated, and the pod of its first member from the template before or after that."""
+    labels = {"controller-revision-hash": revision}
+    metadata = {"name": "kdss-seed", "namespace": "team", "generation": 2}
+    status = {"observedGeneration": 1 if behind else 2, "updateRevision": "new"}
+    owner = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": metadata, "spec": {}, "status": status}
+    old = pod("kdss-seed-0")
+    return owner, {**old, "metadata": {**old["metadata"], "labels": labels}}
+
+
+def never_set_up(state, **detail):
+    """Return a change of the status: no member of the role `seed` was ever set up."""
+
+    def change(status):
+        def moved(member):
+            return member.changed(state=state, state_detail=model.StateDetail(**detail))
+
+        return status.changed(
+            roles=tuple(
+                role.changed(members=tuple(map(moved, role.members))) if role.id == "seed" else role
+                for role in status.roles
+            )
+        )
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("state", "detail", "children", "renewed"),
+    [
+        (MemberState.CREATE_PENDING, {}, {"revision": "old"}, True),
+        (MemberState.CONFIG_ERROR, {"config_error_detail": "ended with 7"}, {"revision": "old"}, True),
+        (
+            MemberState.CONFIG_ERROR,
+            {"config_error_detail": "ended with 7", "last_configured_container": "containerd://1"},
+            {"revision": "old"},
+            True,
+        ),
+        (
+            MemberState.CONFIG_ERROR,
+            {"config_error_detail": "ended with 7", "last_configured_container": "containerd://1", "announced": True},
+            {"revision": "old"},
+            False,
+        ),
+        (MemberState.CREATING, {}, {"revision": "old"}, False),
+        (MemberState.CREATE_PENDING, {"last_configured_container": "containerd://1"}, {"revision": "old"}, False),
+        (MemberState.CONFIGURED, {}, {"revision": "old"}, False),
+        (MemberState.CREATE_PENDING, {}, {"revision": "new"}, False),
+        (MemberState.CREATE_PENDING, {}, {"revision": "old", "behind": True}, False),
+    ],
+    ids=[
+        "waits",
+        "failed",
+        "failed in this life",
+        "failed after it ran",
+        "is being set up",
+        "was set up",
+        "runs",
+        "is new",
+        "its set is behind",
+    ],
+)
+def test_a_member_never_set_up_gets_a_pod_from_the_corrected_template(make, state, detail, children, renewed) -> None:
+    found = manifests.graph_of(*make(children=old_and_new(**children), change=never_set_up(state, **detail)))
+    assert [ref.name for ref in found.renewed] == (["kdss-seed-0"] if renewed else [])

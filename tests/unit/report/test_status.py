@@ -276,14 +276,17 @@ def test_the_remedy_names_the_field_in_which_the_app_says_how_members_are_set_up
 @pytest.mark.parametrize(
     ("trouble", "words"),
     [
-        ("image not pulled", "correct spec.defaultImageRepoTag of app 'x', then kubectl delete pod s-a-0 -n team"),
-        ("container not made", "make what it lacks, and it goes on by itself; or set spec.roles[0].members to 0"),
+        (
+            "image not pulled",
+            "make the image available, or correct spec.defaultImageRepoTag of app 'x', and it goes on",
+        ),
+        (
+            "container not made",
+            "make what it lacks, or correct what names it in spec.roles[0], and it goes on by itself",
+        ),
         ("container ends", "kubectl logs s-a-0 -n team --previous"),
         ("claim unbound", "see kubectl describe pvc p-s-a-0 -n team; make a volume, or set spec.roles[0].members to 0"),
-        (
-            "unschedulable",
-            "make room, and it goes on by itself; or set spec.roles[0].members to 0, correct its resources",
-        ),
+        ("unschedulable", "make room, or correct its resources in spec.roles[0], and it goes on by itself"),
     ],
 )
 def test_a_pod_that_cannot_run_stalls_the_cluster_until_it_does(make, member, trouble, words) -> None:
@@ -299,6 +302,23 @@ def test_a_pod_that_cannot_run_stalls_the_cluster_until_it_does(make, member, tr
     }
     assert message(status, "Stalled").startswith("s-a-0: it is so; ")
     assert words in message(status, "Stalled")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        ("image not pulled", "make the image available, and it goes on by itself"),
+        ("container not made", "make what it lacks, and it goes on by itself; or set spec.roles[0].members to 0"),
+        (
+            "unschedulable",
+            "make room, and it goes on by itself; or set spec.roles[0].members to 0, correct its resources",
+        ),
+    ],
+)
+def test_what_cannot_change_once_a_role_ran_is_no_remedy(make, member, trouble, words) -> None:
+    stuck = member("s-a-1", "create pending", trouble=trouble, progress="it is so")
+    desired = related(make({"a": [member("s-a-0"), stuck]}), defaultImageRepoTag="y")
+    assert message(report.status(desired.seen, desired), "Stalled").startswith(f"s-a-1: it is so; {words}")
 
 
 def test_a_configured_member_whose_container_crashes_makes_the_cluster_not_ready(make, member) -> None:
@@ -349,7 +369,7 @@ def test_members_with_an_older_template_are_told_until_they_are_renewed(make, me
 
 
 def test_a_role_that_needs_members_is_corrected_in_a_new_cluster(make, member) -> None:
-    stuck = member("s-a-0", "create pending", trouble="unschedulable", progress="no room")
-    desired = related(make({"a": [stuck]}), roles=[{"id": "a", "cardinality": "1+"}])
+    stuck = member("s-a-1", "create pending", trouble="unschedulable", progress="no room")
+    desired = related(make({"a": [member("s-a-0"), stuck]}), roles=[{"id": "a", "cardinality": "1+"}])
     words = message(report.status(desired.seen, desired), "Stalled")
     assert words.endswith("or delete the cluster, and make it anew with its resources in spec.roles[0] corrected")

@@ -16,6 +16,8 @@ from kdlib.wire import KD_APP, KD_CONFIG, SERVICE, STATEFUL_SET, Ref
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 VERSION = "kubedirector.hpe.com/v1beta1"
 LIMITS = {"limits": {"cpu": "1", "memory": "1Gi"}}
+READY = {"pod": "s-0", "nodeID": 1, "state": "configured"}
+FAILED = {"pod": "s-0", "nodeID": 1, "state": "config error"}
 
 
 def app(name="demo", namespace="team", **changes):
@@ -230,6 +232,25 @@ def test_a_corrected_app_takes_the_copys_place_until_a_member_ran_from_it():
         assert (again.reserved.app_copy == "copy") == (version == first.app.version), state
 
 
+def test_a_role_never_set_up_takes_image_and_package_of_a_corrected_app_while_others_run():
+    package = {"packageURL": "file:///opt/right.tgz"}
+    first = resolved()
+    status = {
+        **RESERVED,
+        "roles": [
+            {"id": "front", "statefulSet": "s", "members": [READY]},
+            {"id": "back", "statefulSet": "t", "members": [{**FAILED, "pod": "t-0", "nodeID": 2}]},
+        ],
+    }
+    corrected = app(version="2.0", defaultConfigPackage=package, defaultImageRepoTag="example/other:2")
+    again = resolved(root(status=status), apps=[corrected], children=[copy_of(first.app.dumped())])
+    front, back = again.app.roles
+    assert front == first.app.roles[0]
+    assert (back.image_repo_tag, back.config_package.package_url) == ("example/other:2", package["packageURL"])
+    assert again.app.version == first.app.version
+    assert again.reserved.app_copy != "copy"
+
+
 def test_a_copy_without_the_nulls_of_its_app_is_no_other_app():
     demo = app(defaultConfigPackage=None, more={"a": None})
     copied = {**resolved(apps=[demo]).app.dumped(), "more": {}}
@@ -259,7 +280,7 @@ def test_a_change_of_the_app_is_told_and_the_cluster_goes_on_with_the_old_one(ch
 def test_a_change_of_a_role_with_members_is_told_and_the_old_form_stays_in_force():
     """CL-V-43, where no webhook refused the change: the status records what was accepted."""
     accepted = {"role": {"id": "front", "resources": LIMITS, "sharedMemory": "1Gi"}}
-    status = {**RESERVED, "roles": [{"id": "front", "statefulSet": "s", "accepted": accepted}]}
+    status = {**RESERVED, "roles": [{"id": "front", "statefulSet": "s", "accepted": accepted, "members": [READY]}]}
     roles = [{"id": "front", "resources": LIMITS, "sharedMemory": "2Gi", "env": [{"name": "A", "value": "b"}]}]
     answer = resolved(root(status=status, roles=roles), children=[copy_of(resolved().app.dumped())])
     assert [text.partition(":")[0] for text in answer.not_accepted] == [
@@ -271,11 +292,34 @@ def test_a_change_of_a_role_with_members_is_told_and_the_old_form_stays_in_force
     assert resolved(root(status=status, roles=same)).not_accepted == ()
 
 
+def test_a_role_never_set_up_takes_corrections_of_all_but_its_volumes():
+    """CL-V-43: who mends a mistake goes on from there without deleting anything."""
+    accepted = {"role": {"id": "front", "resources": LIMITS}}
+    status = {**RESERVED, "roles": [{"id": "front", "statefulSet": "s", "accepted": accepted, "members": [FAILED]}]}
+    copies = [copy_of(resolved().app.dumped())]
+    roles = [{"id": "front", "resources": LIMITS, "env": [{"name": "A", "value": "b"}]}]
+    answer = resolved(root(status=status, roles=roles), children=copies)
+    assert (answer.not_accepted, answer.spec.roles[0].env[0].name) == ((), "A")
+    roles = [{**roles[0], "storage": {"size": "1Gi", "storageClassName": "fast"}}]
+    answer = resolved(root(status=status, roles=roles), children=copies)
+    assert [text.partition(":")[0] for text in answer.not_accepted] == ["spec.roles[0].storage"]
+    assert (answer.spec.roles[0].storage, answer.spec.roles[0].env[0].name) == (None, "A")
+
+
+def test_a_correction_obeys_the_global_configuration():
+    """CL-V-34: what a role was accepted with stays; what it takes now is checked."""
+    accepted = {"role": {"id": "front", "resources": LIMITS}}
+    status = {**RESERVED, "roles": [{"id": "front", "statefulSet": "s", "accepted": accepted, "members": [FAILED]}]}
+    roles = [{"id": "front", "resources": LIMITS, "secret": {"name": "theirs", "mountPath": "/s"}}]
+    with pytest.raises(RefusedError, match="'theirs' does not start with 'ours-'"):
+        resolved(root(status=status, roles=roles), config=config(requiredSecretPrefix="ours-"))
+
+
 def test_a_new_default_secret_is_for_later_roles():
     """1.2: a role that is there keeps the one that it was accepted with."""
     secret = {"name": "first", "mountPath": "/s"}
     accepted = {"role": {"id": "front", "resources": LIMITS}, "defaultSecret": secret}
-    status = {**RESERVED, "roles": [{"id": "front", "statefulSet": "s", "accepted": accepted}]}
+    status = {**RESERVED, "roles": [{"id": "front", "statefulSet": "s", "accepted": accepted, "members": [READY]}]}
     for default, later in (({**secret, "name": "second"}, "second"), (None, None)):
         answer = resolved(root(status=status, defaultSecret=default))
         found = [role.secret and role.secret.name for role in answer.spec.roles]

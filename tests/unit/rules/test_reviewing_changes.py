@@ -228,6 +228,28 @@ def test_an_app_whose_cluster_never_came_up_may_be_corrected(world, make):
     assert not world.having(make.cluster(status=partly)).update(corrected, make.app()).allowed
 
 
+def test_image_and_package_of_a_role_that_waits_for_them_may_be_corrected(world, make):
+    """Others of the cluster run from its copy, which takes nothing else of a corrected app."""
+    ready, stuck = {"pod": "p-0", "state": "configured"}, {"pod": "q-0", "state": "create pending"}
+    status = {
+        "roles": [
+            {"id": "front", "members": [ready]},
+            {"id": "back", "members": [{**stuck, "stateDetail": {"trouble": "image not pulled"}}]},
+        ]
+    }
+    used = world.having(make.cluster(status=status))
+    roles = make.app()["spec"]["roles"]
+    assert used.update(make.app(roles=[roles[0], {**roles[1], "imageRepoTag": "right:1"}]), make.app()).allowed
+    for wrong in (
+        [{**roles[0], "imageRepoTag": "right:1"}, roles[1]],
+        [roles[0], {**roles[1], "imageRepoTag": "right:1", "cardinality": "3"}],
+    ):
+        assert told(used.update(make.app(roles=wrong), make.app())) == [("APP-V-10", "spec.roles")]
+    waits = {**status, "roles": [status["roles"][0], {"id": "back", "members": [stuck]}]}
+    corrected = make.app(roles=[roles[0], {**roles[1], "imageRepoTag": "right:1"}])
+    assert not world.having(make.cluster(status=waits)).update(corrected, make.app()).allowed
+
+
 def test_a_stored_app_that_is_wrong_by_now_lets_its_labels_change(world, make):
     wrong = make.app(defaultImageRepoTag=None)
     labelled = {**wrong, "metadata": {**wrong["metadata"], "finalizers": ["a/b"]}}

@@ -6,32 +6,32 @@ Layer: pure.
 """
 
 from kdlib.frozen import Json, dig
-from kdlib.model import ClusterStatus, Seen
+from kdlib.model import ClusterStatus, MemberState, MemberStatus, Seen
 from kdlib.wire import POD, STATEFUL_SET
 
-__all__ = ["outdated", "words_for"]
+__all__ = ["outdated_members", "renewable"]
 
 _REVISION = "controller-revision-hash"
-_LISTED = 10
+_AT_REST = frozenset({MemberState.CREATE_PENDING, MemberState.CONFIG_ERROR})
 
 
-def outdated(seen: Seen, status: ClusterStatus) -> tuple[str, ...]:
-    """Return the pods of members that were made from an older template; none while the set's controller is behind."""
+def outdated_members(seen: Seen, status: ClusterStatus) -> tuple[MemberStatus, ...]:
+    """Return the members with pods from an older template; none while the set's controller is behind."""
     found = {(child["kind"], child["metadata"]["name"]): child for child in seen.children}
     return tuple(
-        member.pod
+        member
         for role in status.roles
         for member in role.members
         if _is_older(found.get((POD.name, member.pod)), found.get((STATEFUL_SET.name, role.stateful_set)))
     )
 
 
-def words_for(seen: Seen, pods: tuple[str, ...]) -> str:
-    """Say which members are concerned, and how they are renewed."""
-    more = f" and {len(pods) - _LISTED} more" if len(pods) > _LISTED else ""
-    namespace = dig(seen.root, "metadata", "namespace", default="")
-    what = f"members run with what the spec said before: {', '.join(pods[:_LISTED])}{more}"
-    return f"{what}; renew one after the other: kubectl delete pod {pods[0]} -n {namespace}"
+def renewable(member: MemberStatus) -> bool:
+    """Tell whether an outdated member may lose its pod: nothing ran in it that anybody waits for.
+
+    A member that never was set up takes a correction of its role so. One whose start script runs is left to end it.
+    """
+    return member.state in _AT_REST and not member.was_set_up
 
 
 def _is_older(pod: Json | None, owner: Json | None) -> bool:
