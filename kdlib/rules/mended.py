@@ -54,6 +54,8 @@ CONFIG_STAND_INS: Mapping[str, Any] = {"metadata.name": CONFIG_NAME}
 
 _LISTS = frozenset({"roles", "services", "config.selectedRoles", "config.roleServices"})
 _MOST_DIGITS = 9
+_MOST_PROBLEMS = 100
+"""More than these are not told, so nobody need look for further ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,15 +88,14 @@ class Mended:
 
     def own(self, problems: Iterable[Problem]) -> Iterator[Problem]:
         """Yield the problems that do not come from a stand-in; who refers to whom is unknown where an id has one."""
-        paths = tuple(place.path for place in self.places)
+        shapes = frozenset(place.shape for place in self.places)
         for problem in problems:
-            of_stand_in = _NAME in problem.what or any(_is_within(problem.path, path) for path in paths)
-            if not (of_stand_in or self._leaves_open(problem)):
+            of_stand_in = _NAME in problem.what or not self.places.isdisjoint(_around(problem.path))
+            if not (of_stand_in or self._leaves_open(problem, shapes)):
                 yield problem
 
-    def _leaves_open(self, problem: Problem) -> bool:
+    def _leaves_open(self, problem: Problem, shapes: frozenset[str]) -> bool:
         """Tell whether nobody can know of the problem as long as ids or counts of members are broken."""
-        shapes = {place.shape for place in self.places}
         match problem.rule:
             case "APP-V-06" if not problem.path.endswith(".roleID"):
                 return bool(shapes & {"services", "services[]", "services[].id"})
@@ -113,6 +114,8 @@ def mended(value: Json, problems: Iterable[Problem], stand_ins: Mapping[str, Any
     # Not deeper: what lies below may be nested without end.
     spec = _opened(written)
     spec |= {"config": _opened(spec["config"])} if isinstance(spec.get("config"), dict) else {}
+    if len(found) > _MOST_PROBLEMS:
+        return None
     places = frozenset(place for problem in found if (place := _place(problem.path)) is not None)
     if any(place.shape == "roles" for place in places):
         return None
@@ -182,5 +185,8 @@ def _told_apart(new: Any, place: _Place) -> Any:
     return new
 
 
-def _is_within(path: str, outer: str) -> bool:
-    return path == outer or path.startswith((f"{outer}.", f"{outer}["))
+def _around(path: str) -> Iterator[_Place]:
+    """Yield the places that a path leads through."""
+    place = _place(path)
+    if place is not None:
+        yield from (place, _Place(place.field, place.index), _Place(place.field), _Place(place.field.split(".")[0]))
