@@ -4,7 +4,7 @@ Layer: shell.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -229,14 +229,20 @@ def _internal(raw: Json) -> Json:
 def _views(schema: Schema, rules: tuple[Rule, ...], *, is_root: bool) -> Views:
     """Return how the rules of a node see its values: of an object, only the fields that some rule names."""
     programs = [rule.program for rule in rules] + [rule.message_program for rule in rules if rule.message_program]
-    used = frozenset[str]()
-    is_whole = any(program.fields is None for program in programs)
-    for program in programs:
-        used |= program.fields or frozenset()
-    read = reader(schema, None if is_whole else used, is_root=is_root)
-    align = aligner(schema)
+    read, read_old = (reader(schema, _used(programs, name), is_root=is_root) for name in ("self", "oldSelf"))
     functions = frozenset[str]().union(*(program.functions for program in programs))
-    return Views(read, _old_view(read, align), functions)
+    return Views(read, _old_view(read_old, aligner(schema)), functions)
+
+
+def _used(programs: Iterable[Program], name: str) -> frozenset[str] | None:
+    """Return the fields of a variable that some program looks at; None where one takes it as a whole."""
+    used = frozenset[str]()
+    for program in programs:
+        fields = program.fields.get(name, frozenset())
+        if fields is None:
+            return None
+        used |= fields
+    return used
 
 
 def _old_view(read: Callable[[Any], Any], align: Callable[[Any, Any], Any] | None) -> Callable[[Any, Any], Any]:

@@ -4,7 +4,7 @@ Layer: pure.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kdlib.frozen import Json, dig
@@ -23,6 +23,7 @@ from kdlib.wire import Kind, Schema, Schemas
 __all__ = ["CustomKind", "custom_resources"]
 
 _METADATA = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
+_MOST_REMEMBERED = 2000
 _BLOCKING = frozenset(
     {
         "FieldValueRequired",
@@ -47,6 +48,11 @@ class CustomKind:
     rules: Rules
     selectable: tuple[str, ...] = ()
     scale: Json | None = None
+    _sound: dict[tuple[str, str], Json] = field(default_factory=dict, init=False, repr=False)
+    """The last form of each object, by namespace and name, with whose values nothing was wrong under this schema.
+
+    It is the objects themselves that stand here, so that no other can come to be the very same.
+    """
 
     def read(self, body: Json, reading: Reading) -> Json:
         """Return an object of the kind as a new one, pruned and with defaults."""
@@ -55,25 +61,48 @@ class CustomKind:
     def errors(self, new: Json, old: Json | None = None) -> list[FieldError]:
         """Return what is wrong with an object; what was wrong before, and unchanged, is let pass."""
         pair = None if old is None else Pair(self.schema, new, old)
-        found = list(value_errors(self.schema, new, ""))
+        found = list(value_errors(self.schema, new, "", sound=self._sound_part(new, old)))
+        if not found:
+            self._remember(new)
         if found and pair is not None:
             found = list(value_errors(self.schema, new, "", pair))
         # What two parts of a schema say alike is told once.
         found = list({str(error): error for error in found}.values())
         found += self._scale_errors(new)
-        if old is None or not any(duplicate_errors(self.schema, old, "")):
-            found += duplicate_errors(self.schema, new, "")
+        found += self._duplicates(new, old)
         if self.rules.is_empty:
             return found
         if any(error.type in _BLOCKING for error in found):
             return [*found, invalid_value("<nil>", None, _NOT_RUN)]
         return [*found, *self.rules.errors(new, old, "", pair)]
 
+    def _duplicates(self, new: Json, old: Json | None) -> list[FieldError]:
+        """Return what stands twice, unless something did already."""
+        found = list(duplicate_errors(self.schema, new, "", old))
+        # What both share tells nothing: if something stands twice there, it did already.
+        return [] if found and old is not None and any(duplicate_errors(self.schema, old, "")) else found
+
+    def _sound_part(self, new: Json, old: Json | None) -> Json | None:
+        """Return the parts of the stored object with which nothing was wrong, so far as that is still known."""
+        known = self._sound.get(_key(new), {})
+        return None if old is None else {name: item for name, item in old.items() if known.get(name) is item}
+
+    def _remember(self, new: Json) -> None:
+        key = _key(new)
+        self._sound.pop(key, None)
+        self._sound[key] = new
+        if len(self._sound) > _MOST_REMEMBERED:
+            del self._sound[next(iter(self._sound))]
+
     def _scale_errors(self, obj: Json) -> Iterator[FieldError]:
-        for field in ("specReplicasPath", "statusReplicasPath") if self.scale else ():
-            error = _count_error(obj, str((self.scale or {}).get(field) or ""))
+        for name in ("specReplicasPath", "statusReplicasPath") if self.scale else ():
+            error = _count_error(obj, str((self.scale or {}).get(name) or ""))
             if error is not None:
                 yield error
+
+
+def _key(obj: Json) -> tuple[str, str]:
+    return str(dig(obj, "metadata", "namespace", default="")), str(dig(obj, "metadata", "name", default=""))
 
 
 def _count_error(obj: Json, path: str) -> FieldError | None:

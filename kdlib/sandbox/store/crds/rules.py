@@ -87,9 +87,10 @@ class Rules:
                 yield from self._item_errors(new, old, path, pair)
 
     def _judged_errors(self, new: Any, old: Any, path: str, pair: Pair | None) -> Iterator[FieldError]:
-        is_tolerant = pair is not None and pair.is_unchanged
         for error, is_about_change in self._own_errors(new, old, path):
-            yield replace(error, is_tolerated=True) if is_tolerant and not is_about_change else error
+            # Comparing takes its time, and nearly every object breaks no rule.
+            is_tolerated = pair is not None and not is_about_change and pair.is_unchanged
+            yield replace(error, is_tolerated=True) if is_tolerated else error
 
     def _item_errors(self, new: list[Any], old: Any, path: str, pair: Pair | None) -> Iterator[FieldError]:
         for index, item in enumerate(new if self.items is not None else ()):

@@ -7,6 +7,8 @@ Layer: pure.
 
 from typing import Any
 
+import orjson
+
 from kdlib.frozen import Json, copied
 from kdlib.sandbox.store.decode import Misfit, Reading, read_object
 from kdlib.wire import Schema
@@ -17,7 +19,10 @@ _ROOT = frozenset({"apiVersion", "kind", "metadata"})
 
 
 def read_custom(schema: Schema, metadata: Schema, value: Json, reading: Reading) -> Json:
-    """Return the object as a new one, pruned and with defaults; raises Misfit for metadata that is none."""
+    """Return the object as a new one, pruned and with defaults; raises Misfit for metadata that is none.
+
+    Parts that are what the stored object has in their place are its very parts: nobody need check them again.
+    """
     out: Json = {}
     inner = Reading(reading.plans)
     if isinstance(value.get("metadata"), dict):
@@ -28,8 +33,29 @@ def read_custom(schema: Schema, metadata: Schema, value: Json, reading: Reading)
     body = {name: item for name, item in value.items() if name not in _ROOT}
     pruned = _pruned(schema, body, "", (metadata, reading))
     reading.unknown.sort()
-    out.update({name: item for name, item in pruned.items() if name not in _ROOT})
+    out.update({name: _kept(item, reading.stored.get(name)) for name, item in pruned.items() if name not in _ROOT})
     return out
+
+
+def _kept(new: Any, old: Any) -> Any:
+    """Return the old value where the new one is the same, types and order included; else the new, its parts alike."""
+    if isinstance(new, dict) and isinstance(old, dict):
+        if new == old and _is_written_alike(new, old):
+            return old
+        return {name: _kept(item, old.get(name)) for name, item in new.items()}
+    if isinstance(new, list) and isinstance(old, list):
+        if new == old and _is_written_alike(new, old):
+            return old
+        return [_kept(item, known) for item, known in zip(new, old, strict=False)] + new[len(old) :]
+    return new
+
+
+def _is_written_alike(new: Any, old: Any) -> bool:
+    """Tell what Python takes for equal, as 1, 1.0 and true, from what is the same."""
+    try:
+        return orjson.dumps(new) == orjson.dumps(old)
+    except orjson.JSONEncodeError:
+        return False
 
 
 _Context = tuple[Schema, Reading]

@@ -6,6 +6,7 @@ Layer: pure.
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import zip_longest
 from typing import Any
 
 import orjson
@@ -19,6 +20,8 @@ from kdlib.wire import Schema
 __all__ = ["json_type", "value_errors"]
 
 _NOWHERE = "<nil>"
+_Before = tuple[Pair | None, Any]
+"""What stood in a value's place, and a sound value to compare it with."""
 
 
 def json_type(value: Any) -> str:
@@ -40,9 +43,14 @@ def json_type(value: Any) -> str:
             return "object"
 
 
-def value_errors(schema: Schema, value: Any, path: str, pair: Pair | None = None) -> Iterator[FieldError]:
-    """Yield what is wrong with a value; with a `pair`, parts that are unchanged are let pass, right or wrong."""
-    if _is_let_pass(schema, value, pair):
+def value_errors(
+    schema: Schema, value: Any, path: str, pair: Pair | None = None, *, sound: Any = None
+) -> Iterator[FieldError]:
+    """Yield what is wrong with a value; with a `pair`, parts that are unchanged are let pass, right or wrong.
+
+    `sound` is a value of the schema with which nothing is wrong: what is the very same in it is not looked at again.
+    """
+    if _is_let_pass(schema, value, (pair, sound)):
         return
     value = _as_read(value)
     mismatch = _type_error(schema, value, path)
@@ -59,13 +67,16 @@ def value_errors(schema: Schema, value: Any, path: str, pair: Pair | None = None
         case int() | float():
             yield from _number_errors(schema.raw, value, path)
         case list():
-            yield from _list_errors(schema, value, path, pair)
+            yield from _list_errors(schema, value, path, (pair, sound))
         case dict():
-            yield from _map_errors(schema, value, path, pair)
+            yield from _map_errors(schema, value, path, (pair, sound))
     yield from _composition_errors(schema, value, path)
 
 
-def _is_let_pass(schema: Schema, value: Any, pair: Pair | None) -> bool:
+def _is_let_pass(schema: Schema, value: Any, before: _Before) -> bool:
+    pair, sound = before
+    if value is sound and isinstance(value, dict | list):
+        return True
     is_unchanged = pair is not None and pair.is_unchanged
     return is_unchanged or (value is None and bool(schema.raw.get("nullable")))
 
@@ -179,11 +190,13 @@ def _number_errors(raw: Json, value: float, path: str) -> Iterator[FieldError]:
 # --- containers -----------------------------------------------------------------------------------------------------
 
 
-def _list_errors(schema: Schema, value: list[Any], path: str, pair: Pair | None) -> Iterator[FieldError]:
-    raw = schema.raw
+def _list_errors(schema: Schema, value: list[Any], path: str, before: _Before) -> Iterator[FieldError]:
+    raw, (pair, sound) = schema.raw, before
     if isinstance(raw.get("items"), Mapping):
-        for index, item in enumerate(value):
-            yield from value_errors(schema.items, item, f"{path}[{index}]", pair and pair.index(index))
+        known = sound if isinstance(sound, list) else []
+        for index, (item, same) in enumerate(zip_longest(value, known[: len(value)])):
+            below = pair and pair.index(index)
+            yield from value_errors(schema.items, item, f"{path}[{index}]", below, sound=same)
     least, most = raw.get("minItems"), raw.get("maxItems")
     if least is not None and len(value) < least:
         yield invalid_value(path, len(value), f"{path} in body should have at least {least} items")
@@ -193,14 +206,17 @@ def _list_errors(schema: Schema, value: list[Any], path: str, pair: Pair | None)
         yield FieldError(path, "FieldValueDuplicate", f"{path} in body shouldn't contain duplicates", value)
 
 
-def _map_errors(schema: Schema, value: Json, path: str, pair: Pair | None) -> Iterator[FieldError]:
+def _map_errors(schema: Schema, value: Json, path: str, before: _Before) -> Iterator[FieldError]:
+    pair, sound = before
+    known = sound if isinstance(sound, dict) else {}
     yield from _property_count_errors(schema.raw, len(value), path)
     extra = schema.additional if isinstance(schema.raw.get("additionalProperties"), Mapping) else None
     start = f"{path}." if path else ""
     for name in sorted(value):
         node = schema.fields.get(name) or extra
         if node is not None:
-            yield from value_errors(node, value[name], start + name, pair and pair.key(name))
+            below = pair and pair.key(name)
+            yield from value_errors(node, value[name], start + name, below, sound=known.get(name))
     yield from (required(start + name) for name in _demanded(schema) if name not in value)
 
 

@@ -67,7 +67,8 @@ def program(source):
 
 def run(source):
     compiled = program(source)
-    return compiled.run(given({"self": reader(NODE, compiled.fields, is_root=False)(VALUE)}, compiled.functions))
+    read = reader(NODE, compiled.fields["self"], is_root=False)
+    return compiled.run(given({"self": read(VALUE)}, compiled.functions))
 
 
 # --- expressions ----------------------------------------------------------------------------------------------------

@@ -34,14 +34,14 @@ class EvaluationError(Exception):
 class Program:
     """An expression that can be run; `result` is its type.
 
-    `names` is what it takes, `fields` which fields of that it looks at (None for the whole), `functions` what it calls
-    of ours.
+    `names` is what it takes, `fields` which fields of each variable it looks at (None for the whole), `functions` what
+    it calls of ours.
     """
 
     compiled: Any
     result: str
     names: frozenset[str]
-    fields: frozenset[str] | None
+    fields: Mapping[str, frozenset[str] | None]
     functions: frozenset[str]
 
     def run(self, context: Any) -> Any:
@@ -82,8 +82,8 @@ def _compiled(source: str, variables: Mapping[str, Type]) -> Program:
         compiled = _library().compile(text)
     except ValueError as error:
         raise Refusal(_library_words(source, str(error))) from error
-    names, fields = names_of(tree), fields_of(tree, frozenset(variables))
-    return Program(compiled, str(checker.type_of(tree)), names, fields, frozenset(writer.functions))
+    fields = {name: fields_of(tree, frozenset({name})) for name in variables}
+    return Program(compiled, str(checker.type_of(tree)), names_of(tree), fields, frozenset(writer.functions))
 
 
 def given(variables: Mapping[str, Any], functions: frozenset[str], *, optional: str = "") -> Any:
