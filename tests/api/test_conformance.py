@@ -203,7 +203,7 @@ class Normal:
         head, several, tail = text.partition("is invalid: [")
         if several:
             # Here, too, the order is none.
-            text = head + several + ", ".join(sorted(re.split(r", (?=[\w.\[\]-]+: )", tail.removesuffix("]"))))
+            text = head + several + ", ".join(sorted(re.split(r", (?=[\w.\[\]<>-]+: )", tail.removesuffix("]"))))
         text = TIME.sub("<time>", text)
         text = VERSION.sub(r"\1<version>", text)
         text = ADDRESS.sub("<address>", text)
