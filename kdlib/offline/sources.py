@@ -50,22 +50,30 @@ class _Walk:
     def over(self, path: Path) -> Iterator[Source | Finding]:
         """Yield what there is to read at a path and below it."""
         todo = [path]
+        is_empty = True
         while todo and len(self._met) < MOST_FILES:
             item = todo.pop()
             try:
                 found, inner = self._visited(item, is_named=item is path)
             except (OSError, ValueError, RuntimeError) as error:
                 found, inner = [_unreadable(item, f"cannot be read: {getattr(error, 'strerror', None) or error}")], []
-            yield from found
+            yield from found or ()
+            is_empty = is_empty and found == []
             todo += reversed(inner)
+        if is_empty:
+            what, remedy = (
+                "holds no manifest and no setup package",
+                "name a folder with .yaml, .yml, .json or .tgz files",
+            )
+            yield Finding(plain_text(path.as_posix()), 1, "", "", what, remedy, "warning", "CK-F-06")
         if todo:
             what = f"holds more than {MOST_FILES} files and folders, of which the rest was not read"
             yield Finding(plain_text(path.as_posix()), 1, "", "", what, "name fewer folders", "error", "CK-F-05")
 
-    def _visited(self, item: Path, *, is_named: bool) -> tuple[list[Source | Finding], list[Path]]:
-        """Return what a path is, and what is to be visited below it."""
+    def _visited(self, item: Path, *, is_named: bool) -> tuple[list[Source | Finding] | None, list[Path]]:
+        """Return what a path is, and what is to be visited below it; None for what was met before."""
         if not self._is_new(item):
-            return [], []
+            return None, []
         found: list[Source | Finding] = list(_taken(item, is_named=is_named))
         if found:
             return found, []

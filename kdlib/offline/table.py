@@ -25,7 +25,7 @@ OWN_RULES: Mapping[str, OwnRule] = {
     "CK-F-03": OwnRule("a manifest file is text in UTF-8"),
     "CK-F-04": OwnRule("a document of a manifest file is an object"),
     "CK-F-05": OwnRule("a file, and all files together, keep the bounds"),
-    "CK-F-06": OwnRule("a file that is named holds something to check", "warning"),
+    "CK-F-06": OwnRule("a file or folder that is named holds something to check", "warning"),
     "CK-Y-01": OwnRule("a key occurs once", "warning"),
     "CK-Y-02": OwnRule("a truth is written true or false", "warning"),
     "CK-Y-03": OwnRule("a number reads as it is written", "warning"),

@@ -219,6 +219,20 @@ def test_a_file_that_is_named_and_holds_nothing_is_told(tmp_path, text):
     assert [item.rule for item in offline.check([path]).findings] == ["CK-F-06"]
 
 
+def test_a_folder_that_is_named_and_holds_nothing_is_told_once(tmp_path):
+    (tmp_path / "words.txt").write_text("words")
+    (tmp_path / "inner").mkdir()
+    (found,) = offline.check([tmp_path, tmp_path]).findings
+    assert (found.rule, found.level, found.file) == ("CK-F-06", "warning", tmp_path.as_posix())
+
+
+def test_a_folder_whose_files_were_read_before_holds_something(tmp_path):
+    (tmp_path / "a.yaml").write_text(APP)
+    assert offline.check([tmp_path / "a.yaml", tmp_path]).findings == ()
+    (tmp_path / "a.yaml").write_text("a: 1\n")
+    assert offline.check([tmp_path]).findings == ()
+
+
 def test_hidden_folders_and_loops_are_left_out_and_nothing_is_read_twice(tmp_path):
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "a.yaml").write_text("a: [")
@@ -241,7 +255,7 @@ def test_the_templates_of_a_chart_are_left_out(tmp_path):
 
 def test_a_pipe_is_never_opened(tmp_path):
     os.mkfifo(tmp_path / "a.yaml")
-    assert offline.check([tmp_path]).findings == ()
+    assert [item.rule for item in offline.check([tmp_path]).findings] == ["CK-F-06"]
     assert [item.rule for item in offline.check([tmp_path / "a.yaml"]).findings] == ["CK-F-01"]
 
 
