@@ -15,7 +15,7 @@ from urllib.parse import quote
 from kdlib.frozen import Json
 from kdlib.offline.finding import LEVELS, Checked, Finding
 from kdlib.offline.table import OWN_RULES
-from kdlib.rules import catalogue
+from kdlib.rules import rule_titles
 
 __all__ = ["as_github", "as_json", "as_sarif", "as_text"]
 
@@ -82,8 +82,8 @@ def as_sarif(checked: Checked, *, version: str = "") -> str:
 
 @cache
 def _titles() -> Mapping[str, str]:
-    """Return what each rule says; reading the catalogue takes its time, so it is done once."""
-    return {rule.id: rule.says for rule in catalogue()} | {rule: own.title for rule, own in OWN_RULES.items()}
+    """Return what each rule says; no other form of the findings needs it, so it is read when first asked for."""
+    return rule_titles() | {rule: own.title for rule, own in OWN_RULES.items()}
 
 
 def _sarif_result(finding: Finding, rules: list[str]) -> Json:

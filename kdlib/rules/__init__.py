@@ -5,7 +5,7 @@ Layer: pure.
 
 from kdlib.rules.app import app_problems
 from kdlib.rules.app_use import use_needs, users_of
-from kdlib.rules.catalogue import Rule, catalogue, rules_page
+from kdlib.rules.catalogue import Rule, catalogue, rule_titles, rules_page
 from kdlib.rules.changes import accepted_form
 from kdlib.rules.config import config_problems
 from kdlib.rules.defaults import app_defaults, cluster_defaults, least_members, reserved_values
@@ -47,6 +47,7 @@ __all__ = [
     "reserved_values",
     "resolve",
     "review",
+    "rule_titles",
     "rules_page",
     "use_needs",
     "users_of",

@@ -9,13 +9,17 @@ Layer: pure.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any
 
 import yaml
 
 from kdlib.frozen import Json
 from kdlib.model import cel_rules
 
-__all__ = ["Rule", "catalogue", "rules_page"]
+__all__ = ["Rule", "catalogue", "rule_titles", "rules_page"]
+
+_LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The same language; the one in C reads ten times as fast."""
 
 _WORDS = {
     "schema": "schema",
@@ -70,8 +74,19 @@ class Rule:
 def catalogue() -> tuple[Rule, ...]:
     """Return every rule, in the order of the specification's chapters, ours after those of each chapter."""
     by_cel = {rule.rule for rule in cel_rules()}
-    sections = yaml.safe_load(files("kdlib.rules").joinpath("catalogue.yaml").read_text(encoding="utf-8"))
-    return tuple(_rule(item["section"], row, in_cel=row["id"] in by_cel) for item in sections for row in item["rules"])
+    return tuple(_rule(section, row, in_cel=row["id"] in by_cel) for section, row in _rows())
+
+
+def rule_titles() -> dict[str, str]:
+    """Return what each rule says, by its id; unlike the whole catalogue it needs no CRD."""
+    return {row["id"]: row["says"] for _, row in _rows()}
+
+
+def _rows() -> Iterator[tuple[str, Json]]:
+    text = files("kdlib.rules").joinpath("catalogue.yaml").read_text(encoding="utf-8")
+    # This loader makes plain values alone, as `yaml.safe_load` does.
+    for item in yaml.load(text, Loader=_LOADER):  # noqa: S506 - see above
+        yield from ((item["section"], row) for row in item["rules"])
 
 
 def _rule(section: str, row: Json, *, in_cel: bool) -> Rule:

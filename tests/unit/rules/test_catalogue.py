@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kdlib.model import cel_rules
-from kdlib.rules import catalogue, rules_page
+from kdlib.rules import catalogue, rule_titles, rules_page
 
 ROOT = Path(__file__).parents[3]
 RULES = catalogue()
@@ -29,6 +29,10 @@ def test_no_id_of_the_specification_is_missing_and_none_stands_twice():
     assert len(ids) == len(set(ids))
     assert sorted(set(SPECIFIED) - set(ids)) == []
     assert {name for name in set(ids) - set(SPECIFIED) if "-X-" not in name} == set()
+
+
+def test_the_titles_are_those_of_the_catalogue():
+    assert rule_titles() == {rule.id: rule.says for rule in RULES}
 
 
 def test_every_id_that_a_rule_gives_stands_in_the_catalogue():
