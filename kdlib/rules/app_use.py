@@ -80,7 +80,22 @@ def _changed_fields(new: AppSpec, old: AppSpec | None) -> tuple[str, ...]:
     if old is None:
         return ("spec",)
     left, right = (app_meaning(app_defaults(spec)) for spec in (new, old))
-    return tuple(f"spec.{key}" for key in sorted({*left, *right}) if left.get(key) != right.get(key))
+    return tuple(_differences(left, right, "spec"))
+
+
+def _differences(left: Json, right: Json, path: str) -> Iterator[str]:
+    """Yield the fields that differ: of items of a list one by one, as long as none came or went."""
+    for key in sorted({*left, *right}):
+        new, old = left.get(key), right.get(key)
+        where = f"{path}.{key}"
+        match new, old:
+            case _ if new == old:
+                continue
+            case list(), list() if len(new) == len(old) and all(isinstance(item, dict) for item in (*new, *old)):
+                for index, (one, other) in enumerate(zip(new, old, strict=True)):
+                    yield from _differences(one, other, f"{where}[{index}]")
+            case _:
+                yield where
 
 
 def _clusters(app: Ref, facts: Facts) -> ListNeed:

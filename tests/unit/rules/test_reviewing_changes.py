@@ -240,11 +240,11 @@ def test_image_and_package_of_a_role_that_waits_for_them_may_be_corrected(world,
     used = world.having(make.cluster(status=status))
     roles = make.app()["spec"]["roles"]
     assert used.update(make.app(roles=[roles[0], {**roles[1], "imageRepoTag": "right:1"}]), make.app()).allowed
-    for wrong in (
-        [{**roles[0], "imageRepoTag": "right:1"}, roles[1]],
-        [roles[0], {**roles[1], "imageRepoTag": "right:1", "cardinality": "3"}],
+    for field, wrong in (
+        ("roles[0].imageRepoTag", [{**roles[0], "imageRepoTag": "right:1"}, roles[1]]),
+        ("roles[1].cardinality", [roles[0], {**roles[1], "imageRepoTag": "right:1", "cardinality": "3"}]),
     ):
-        assert told(used.update(make.app(roles=wrong), make.app())) == [("APP-V-10", "spec.roles")]
+        assert told(used.update(make.app(roles=wrong), make.app())) == [("APP-V-10", f"spec.{field}")]
     waits = {**status, "roles": [status["roles"][0], {"id": "back", "members": [stuck]}]}
     corrected = make.app(roles=[roles[0], {**roles[1], "imageRepoTag": "right:1"}])
     assert not world.having(make.cluster(status=waits)).update(corrected, make.app()).allowed
