@@ -157,7 +157,9 @@ def _of_object(subject: Subject, objects: Objects) -> Iterator[Finding]:
     for problem in _problems(subject, objects):
         finding = about(subject, problem)
         trap = flaws.pop(finding.path, None) if finding.level == "error" else None
-        yield replace(finding, remedy=plain_text(f"{trap.what}: {trap.remedy}")) if trap else finding
+        # Where only a text will do, no other reading of the word is a remedy.
+        remedy = "put quotes around it" if finding.what == "must be a string" else trap.remedy if trap else ""
+        yield replace(finding, remedy=plain_text(f"{trap.what}: {remedy}")) if trap else finding
     for path, flaw in flaws.items():
         if not (flaw.rule == _RULE_OF_NUMBERS and path.endswith(_MODE_FIELDS)):
             yield _of_flaw(subject, path, flaw)

@@ -173,7 +173,7 @@ def test_a_trap_explains_the_error_that_it_makes(told):
     (found,) = told(a=APP.replace('"1"\n', "1.10\n")).findings
     assert (found.what, found.remedy) == (
         "must be a string",
-        "1.10 is read as the number 1.1: put quotes around it if it is a text",
+        "1.10 is read as the number 1.1: put quotes around it",
     )
 
 
@@ -200,6 +200,11 @@ def test_a_file_mode_is_a_decimal_number(told):
     assert lines(told(a=APP, b=CLUSTER + role.replace("MODE", "0644"))) == []
     (found,) = told(a=APP, b=CLUSTER + role.replace("MODE", "644")).findings
     assert (found.rule, found.remedy) == ("CK-S-05", "write 420 for 0644")
+
+
+def test_a_word_that_is_read_as_a_truth_where_a_text_is_wanted_needs_quotes(told):
+    (found,) = told(a=APP.replace("spec:\n", "spec:\n  logoURL: no\n", 1)).findings
+    assert (found.path, found.remedy) == ("spec.logoURL", "no is read as false: put quotes around it")
 
 
 def test_an_object_that_is_defined_twice_is_told_where(told):
