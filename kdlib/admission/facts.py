@@ -86,6 +86,14 @@ class Facts:
             known = await self._with(needs, known, request.user, trail, fresh=fresh)
         raise TooManyFactsError(f"facts are not complete after {self._limits.rounds} rounds")
 
+    async def is_current(self, known: rules.Facts, trail: Trail) -> bool:
+        """Tell whether what was taken from caches stands in the storage alike. Cancellation: at any time."""
+        cached = [ref for ref in known.objects if ref.kind in self._caches]
+        with _one_error():
+            async with asyncio.TaskGroup() as group:
+                read = _Traced(group, asyncio.Semaphore(self._limits.at_once), trail).tasks(cached, self._object)
+        return all(found == known.objects[ref] for ref, found in _results(read).items())
+
     async def _with(
         self, needs: rules.Needs, known: rules.Facts, user: rules.User, trail: Trail, *, fresh: bool
     ) -> rules.Facts:

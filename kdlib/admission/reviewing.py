@@ -62,10 +62,10 @@ class Reviewing:
         try:
             known = await self._facts.gather(request, trail, fresh=fresh)
             verdict = await self._verdict(request, known, size)
-            if not verdict.problems or not trail.used_cache:
+            if not verdict.problems or not trail.used_cache or await self._facts.is_current(known, trail):
                 return verdict
             stored = await self._facts.gather(request, trail, fresh=True)
-            return verdict if _alike(known, stored) else await self._verdict(request, stored, size)
+            return await self._verdict(request, stored, size)
         except TooManyFactsError as error:
             problem = Problem("spec", f"cannot be reviewed: {error}", "refer to fewer objects")
             return rules.Verdict(problems=(problem,))
@@ -74,11 +74,6 @@ class Reviewing:
         if size < _LARGE_BYTES:
             return rules.review(request, known)
         return await asyncio.get_running_loop().run_in_executor(self._thread, rules.review, request, known)
-
-
-def _alike(left: rules.Facts, right: rules.Facts) -> bool:
-    """Tell whether the rules would say the same about both."""
-    return (left.objects, left.lists, left.allowed) == (right.objects, right.lists, right.allowed)
 
 
 def _open(trail: Trail) -> str:

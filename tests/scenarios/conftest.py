@@ -126,6 +126,13 @@ class World:
                 await self.until(Ref(kind, cluster.namespace, item["metadata"]["name"]), lambda found: found is None)
         assert not any((await self.children(cluster)).values())
 
+    async def end(self, pod):
+        """End process 1 of a member, and with it the very shell that does it, whose exit code is nobody's business."""
+        request = kube.ExecRequest("default", pod, "app", ("sh", "-c", "kill -TERM 1"))
+        async with self.api.exec(request) as stream:
+            async for _ in stream:
+                pass
+
     async def run_in(self, pod, command):
         """Run a shell command in a member; return its output."""
         request = kube.ExecRequest("default", pod, "app", ("sh", "-c", command))

@@ -53,7 +53,7 @@ async def test_a_member_whose_container_ends_comes_back_set_up_again(world, shel
     await world.apply(shell / "cluster.yaml")
     before = world.members_of(await world.until_configured(cluster, 3), "tail")[0]
     container = before["stateDetail"]["lastConfiguredContainer"]
-    await world.run_in(before["pod"], "kill -TERM 1")
+    await world.end(before["pod"])
 
     def back(found):
         member = world.members_of(found, "tail")[0]
