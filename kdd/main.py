@@ -34,7 +34,8 @@ Kubeconfig = Annotated[
 Context = Annotated[str | None, typer.Option("--context", metavar="NAME", help="Default: the current context.")]
 Namespace = Annotated[str, typer.Option("--namespace", "-n", metavar="NAME", help="Namespace of the cluster.")]
 Images = Annotated[
-    list[str], typer.Option("--image", metavar="NAME=PATH", help="Serve image NAME from the folder PATH; repeatable.")
+    list[str] | None,
+    typer.Option("--image", metavar="NAME=PATH", help="Serve image NAME from the folder PATH; repeatable."),
 ]
 
 
@@ -62,7 +63,7 @@ def _told() -> Iterator[None]:
 @app.command()
 def run(
     kubeconfig: Kubeconfig = None,
-    context: Annotated[list[str], typer.Option("--context", metavar="NAME", help="Repeatable.")] = [],  # noqa: B006 - typer copies it
+    context: Annotated[list[str] | None, typer.Option("--context", metavar="NAME", help="Repeatable.")] = None,
     system_namespace: Annotated[
         str | None, typer.Option(metavar="NAME", help="Namespace of the system catalogue and the global config.")
     ] = None,
@@ -108,7 +109,7 @@ def run(
     settings = Settings(
         cache=found.cache,
         kubeconfig=kubeconfig or found.kubeconfig,
-        contexts=tuple(context),
+        contexts=tuple(context or ()),
         system_namespace=system_namespace or found.system_namespace,
         log_format=log_format,
         webhook=asked if (in_cluster or webhook_url is not None if webhook is None else webhook) else None,
@@ -149,14 +150,14 @@ def sandbox(
             help="Write the kubeconfig to this new FILE once ready; remove it at the end.",
         ),
     ] = None,
-    image: Images = [],  # noqa: B006 - typer copies it
+    image: Images = None,
     any_image: Annotated[bool, typer.Option("--any-image", help="Run unknown images on the base system.")] = False,
     crds: Annotated[bool, typer.Option(help="Install KubeDirector's CustomResourceDefinitions.")] = True,
 ) -> None:
     """Run an embedded Kubernetes cluster until Ctrl-C; print its kubeconfig and its node ports."""
     from kdd.sandbox import sandbox as command
 
-    _run(command(read_settings(), kubeconfig=kubeconfig, images=tuple(image), any_image=any_image, crds=crds))
+    _run(command(read_settings(), kubeconfig=kubeconfig, images=tuple(image or ()), any_image=any_image, crds=crds))
 
 
 @app.command()

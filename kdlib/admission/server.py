@@ -127,7 +127,7 @@ class WebhookServer:
                     body = await buffer.read(http)
             except TimeoutError:
                 return _said(408, f"the body did not arrive within {self._limits.body_seconds:g} s")
-            except _RefusedBody as refused:
+            except _RefusedBodyError as refused:
                 return refused.response
             if not body:
                 return _said(400, "the body is empty")
@@ -182,7 +182,7 @@ class WebhookServer:
         return self._limits
 
 
-class _RefusedBody(Exception):  # noqa: N818 - it carries an answer
+class _RefusedBodyError(Exception):
     """A body that is not read to its end."""
 
     def __init__(self, response: Response) -> None:
@@ -204,18 +204,18 @@ class _Buffer:
         self._server.release(self._size)
 
     async def read(self, http: BaseRequest) -> bytes:
-        """Return the body; raises _RefusedBody where it is longer than one, or all bodies together, may be."""
+        """Return the body; raises _RefusedBodyError where it is longer than one, or all bodies together, may be."""
         limit = self._server.limits.body_bytes
         if (http.content_length or 0) > limit:
-            raise _RefusedBody(_said(413, f"a review has at most {limit} bytes"))
+            raise _RefusedBodyError(_said(413, f"a review has at most {limit} bytes"))
         chunks = []
         async for chunk in http.content.iter_any():
             if self._size + len(chunk) > limit:
-                raise _RefusedBody(_said(413, f"a review has at most {limit} bytes"))
+                raise _RefusedBodyError(_said(413, f"a review has at most {limit} bytes"))
             if not self._server.reserve(len(chunk)):
                 busy = _said(503, "too many bytes of reviews wait to be read; try again")
                 busy.headers["Retry-After"] = "1"
-                raise _RefusedBody(busy)
+                raise _RefusedBodyError(busy)
             self._size += len(chunk)
             chunks.append(chunk)
         return b"".join(chunks)

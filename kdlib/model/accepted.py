@@ -5,7 +5,7 @@ Layer: pure.
 
 from typing import Annotated, NotRequired, TypeAlias
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, with_config
 from typing_extensions import TypedDict
 
 from kdlib.frozen import Json
@@ -14,10 +14,9 @@ from kdlib.model.part import Nullable, Shaped
 __all__ = ["Accepted"]
 
 
+@with_config(ConfigDict(extra="allow"))
 class _AcceptedRole(TypedDict):
     """The role as it was accepted last; all its fields are kept."""
-
-    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
     storage: NotRequired[Annotated[Nullable[Json], Field(description="Its storage.", examples=[{"size": "20Gi"}])]]
     blockStorage: NotRequired[
@@ -31,10 +30,9 @@ class _AcceptedRole(TypedDict):
     ]
 
 
+@with_config(ConfigDict(extra="allow"))
 class _Accepted(TypedDict):
     """What was accepted last."""
-
-    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
 
     role: NotRequired[
         Annotated[Nullable[_AcceptedRole], Field(description="The role, all but its members and clear secrets.")]

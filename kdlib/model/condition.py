@@ -7,7 +7,7 @@ Layer: pure.
 
 from typing import Annotated, Any, Literal, NotRequired, TypeAlias
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from kdlib.frozen import Json
@@ -17,10 +17,9 @@ from kdlib.model.scalars import Count, Text, TimeText
 __all__ = ["Condition", "with_standard_conditions"]
 
 
+@with_config(ConfigDict(extra="allow", json_schema_extra={"additionalProperties": False}))
 class _Condition(TypedDict):
     """A standard condition."""
-
-    __pydantic_config__ = ConfigDict(extra="allow", json_schema_extra={"additionalProperties": False})  # type: ignore[misc]
 
     type: Annotated[Text, Field(description="What the condition is about.", examples=["Ready"])]
     status: Annotated[Literal["True", "False", "Unknown"], Field(description="Whether it holds.", examples=["True"])]

@@ -126,7 +126,7 @@ def schemas() -> dict[str, str]:
 class _PlainDumper(yaml.SafeDumper):
     """Writes every value out, without anchors and references."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - the signature is PyYAML's
+    def ignore_aliases(self, _data: Any) -> bool:
         """Say that no value is to be written as a reference."""
         return True
 

@@ -4,6 +4,7 @@ Layer: pure.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import yaml
 
@@ -55,13 +56,12 @@ def reference() -> dict[str, str]:
     return {f"{_PAGES[kind.name]}.md": _page(kind.name) for kind in KINDS}
 
 
-def _example(schema: Json) -> Json | list[Json] | str | int | bool:
+def _example(schema: Json) -> Any:
     """Return a field's example, composed of those of the fields below it where it has none of its own."""
     if "examples" in schema:
-        found: Json = schema["examples"][0]
-        return found
+        return schema["examples"][0]
     if schema["type"] == "array":
-        return [_example(schema["items"])]  # type: ignore[list-item]  # items without an example of their own are objects
+        return [_example(schema["items"])]
     return {name: _example(item) for name, item in schema["properties"].items()}
 
 

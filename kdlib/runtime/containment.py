@@ -4,7 +4,8 @@ Layer: shell.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from kdlib.errors import WorldError
@@ -24,18 +25,28 @@ async def contained(subject: str, call: Callable[[], Awaitable[T]]) -> T | World
     passes.
     """
     try:
-        return await call()
+        with _defects_told(subject, expected=(WorldError,)):
+            return await call()
     except WorldError as error:
         return error
-    except Exception as error:  # noqa: BLE001 - this is the place
-        _log.exception("%s: unexpected %s", subject, type(error).__name__)
-        return WorldError(f"unexpected {type(error).__name__}: {error}")
 
 
 def contained_now(subject: str, call: Callable[[], T], otherwise: T) -> T:
     """Call what does not wait; return its result, or `otherwise` after a defect, which is logged."""
     try:
-        return call()
-    except Exception as error:  # noqa: BLE001 - this is the place
-        _log.exception("%s: unexpected %s", subject, type(error).__name__)
+        with _defects_told(subject):
+            return call()
+    except WorldError:
         return otherwise
+
+
+@contextmanager
+def _defects_told(subject: str, *, expected: tuple[type[Exception], ...] = ()) -> Iterator[None]:
+    """Log what nobody expected, with its traceback, and raise it as a WorldError; what is expected passes."""
+    try:
+        yield
+    except expected:
+        raise
+    except Exception as error:
+        _log.exception("%s: unexpected %s", subject, type(error).__name__)
+        raise WorldError(f"unexpected {type(error).__name__}: {error}") from error

@@ -25,7 +25,7 @@ from kdlib.wire.kinds import (
     Ref,
 )
 from kdlib.wire.lastapplied import KUBECTL, applied_by_kubectl
-from kdlib.wire.ownership import ApplyConflict, Conflict, Owner, Writer, applied, decoded_owners, updated
+from kdlib.wire.ownership import ApplyConflictError, Conflict, Owner, Writer, applied, decoded_owners, updated
 from kdlib.wire.patches import PatchError, json_patch, merge_patch
 from kdlib.wire.quantities import Quantity, QuantityError
 from kdlib.wire.schema import Schema, Schemas, builtin_schemas, structural_schema
@@ -77,7 +77,7 @@ __all__ = [
     "STATEFUL_SET",
     "STORAGE_CLASS",
     "STRATEGIC_MERGE_PATCH",
-    "ApplyConflict",
+    "ApplyConflictError",
     "Conflict",
     "ExecRequest",
     "ExecStream",

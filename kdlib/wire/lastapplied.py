@@ -14,7 +14,7 @@ import orjson
 from kdlib.frozen import Json
 from kdlib.wire.elements import ShapeError
 from kdlib.wire.fieldset import FieldSet, difference, is_member
-from kdlib.wire.ownership import ApplyConflict, Writer, applied
+from kdlib.wire.ownership import ApplyConflictError, Writer, applied
 from kdlib.wire.schema import Schema
 from kdlib.wire.typed import compare, field_set
 
@@ -31,15 +31,15 @@ def applied_by_kubectl(
 ) -> tuple[Json, list[Json]]:
     """Apply as `applied` does, with conflicts with kubectl's own earlier client-side applies let pass.
 
-    Raises ShapeError and ApplyConflict.
+    Raises ShapeError and ApplyConflictError.
     """
     try:
         new, entries = applied(schema, live, intent, writer, force=force)
-    except ApplyConflict as error:
+    except ApplyConflictError as error:
         allowed = _allowed(schema, live or {})
         rest = [conflict for conflict in error.conflicts if not _has(allowed, conflict.path)]
         if rest:
-            raise ApplyConflict(rest) from error
+            raise ApplyConflictError(rest) from error
         new, entries = applied(schema, live, intent, writer, force=True)
     return _noted(new, intent), entries
 

@@ -30,7 +30,7 @@ from kdlib.wire.schema import Schema
 from kdlib.wire.typed import Comparison, checked_set, compare, field_set
 
 __all__ = [
-    "ApplyConflict",
+    "ApplyConflictError",
     "Conflict",
     "Owner",
     "Owners",
@@ -120,7 +120,7 @@ class Conflict:
         return path_text(self.path)
 
 
-class ApplyConflict(Exception):  # noqa: N818 - the API's word for it
+class ApplyConflictError(Exception):
     """Somebody else owns fields that were applied with other values."""
 
     def __init__(self, conflicts: list[Conflict]) -> None:
@@ -299,8 +299,8 @@ def applied(schema: Schema, live: Json | None, intent: Json, writer: Writer, *, 
     """Lay an applied intent over the live object; return the new object and its `managedFields`.
 
     The object comes back without `managedFields`, undefaulted. `live` is None where the object is to be created.
-    Raises ShapeError for an intent that does not fit its schema, ApplyConflict where other managers own fields that
-    it would change and `force` is not set.
+    Raises ShapeError for an intent that does not fit its schema, ApplyConflictError where other managers own fields
+    that it would change and `force` is not set.
     """
     said = recursive_difference(checked_set(schema, intent), writer.ignored)
     base, owners = _starting_point(schema, live, writer)
@@ -315,7 +315,7 @@ def applied(schema: Schema, live: Json | None, intent: Json, writer: Writer, *, 
     found = _filtered(compare(schema, base, merged), writer.ignored) if live is not None else _NEW
     conflicts = _conflicts(owners, union(found.modified, found.added))
     if conflicts and not force:
-        raise ApplyConflict(conflicts)
+        raise ApplyConflictError(conflicts)
     owners = _robbed(owners, found)
     if fields:
         owners[self_key] = _applier(writer, fields, last, changes=not found.is_same)

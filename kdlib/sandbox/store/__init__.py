@@ -9,7 +9,7 @@ from kdlib.sandbox.store.options import Caller
 from kdlib.sandbox.store.registry import Registry
 from kdlib.sandbox.store.resources import Resource, Resources
 from kdlib.sandbox.store.reviews import Access, Reviewer
-from kdlib.sandbox.store.webhooks import Admission, Call, Endpoint, WebhookFailure
+from kdlib.sandbox.store.webhooks import Admission, Call, Endpoint, WebhookError
 
 __all__ = [
     "Access",
@@ -24,5 +24,5 @@ __all__ = [
     "Resource",
     "Resources",
     "Reviewer",
-    "WebhookFailure",
+    "WebhookError",
 ]

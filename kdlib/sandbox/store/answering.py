@@ -39,7 +39,7 @@ from kdlib.sandbox.store.reviews import Reviewer, answered_review, check_review
 from kdlib.sandbox.store.routing import target_of
 from kdlib.sandbox.store.scale import begin_scale, scale_of
 from kdlib.sandbox.store.target import Patch, Target
-from kdlib.sandbox.store.updating import Stale, begin_update, commit_update, settle_update
+from kdlib.sandbox.store.updating import StaleError, begin_update, commit_update, settle_update
 from kdlib.sandbox.store.webhooks import Admission
 from kdlib.wire import Request
 
@@ -161,7 +161,7 @@ class Answering:
             draft = begin()
             try:
                 return await self._settled(draft)
-            except Stale:
+            except StaleError:
                 continue
             except ApiError as error:
                 error.warnings = tuple(draft.warnings)
@@ -169,7 +169,7 @@ class Answering:
         raise conflict(draft.resource.kind, draft.name, "the object changes too often")
 
     async def _settled(self, draft: Draft) -> Answer:
-        """Have a draft admitted, checked and stored; raises Stale where somebody else was faster."""
+        """Have a draft admitted, checked and stored; raises StaleError where somebody else was faster."""
         await mutate_draft(self._core, self.admission, draft)
         if draft.old is None:
             settle_create(self._core, draft)

@@ -21,7 +21,7 @@ from kdlib.sandbox.store.pointers import SHOWN_WHEN_NULL, TELLS_ZERO
 from kdlib.sandbox.store.times import TimeError, read_micro_time, read_time
 from kdlib.wire import Quantity, QuantityError, Schema
 
-__all__ = ["Misfit", "Plan", "Reading", "read_object"]
+__all__ = ["MisfitError", "Plan", "Reading", "read_object"]
 
 Plan: TypeAlias = tuple[Mapping[str, tuple[Schema, Callable[..., Any], type | None, bool]], tuple[tuple[str, Any], ...]]
 """How a struct is read: by field name its schema, its reader, the type that needs none, and whether it goes when
@@ -34,7 +34,7 @@ It is written out only where somebody is told of it.
 """
 
 
-class Misfit(Exception):  # noqa: N818 - it becomes an ApiError where it is caught
+class MisfitError(Exception):
     """A value has not the type that its field takes; the message is the decoder's.
 
     `go_type` is the type that was wanted, `path` the field's; the struct that has the field is known one step up.
@@ -67,7 +67,7 @@ class Reading:
 
 
 def read_object(schema: Schema, value: Json, reading: Reading) -> Json:
-    """Return the object as a new one in canonical form; raises Misfit."""
+    """Return the object as a new one in canonical form; raises MisfitError."""
     return _read_struct(schema, value, (None, "", reading.stored), reading)
 
 
@@ -146,7 +146,7 @@ def _read_field(
     node, read = how
     try:
         return read(node, item, *where)
-    except Misfit as error:
+    except MisfitError as error:
         error.struct = error.struct or schema.name.rpartition(".")[2]
         raise
 
@@ -225,20 +225,20 @@ def _read_number(schema: Schema, value: Any, place: _Place, _reading: Reading) -
 def _read_int_or_string(_schema: Schema, value: Any, _place: _Place, _reading: Reading) -> int | str:
     if isinstance(value, int | str) and not isinstance(value, bool):
         return value
-    raise Misfit(f"json: cannot unmarshal {_json_type(value)} into Go value of type int32")
+    raise MisfitError(f"json: cannot unmarshal {_json_type(value)} into Go value of type int32")
 
 
 def _read_quantity(_schema: Schema, value: Any, _place: _Place, _reading: Reading) -> str:
     if isinstance(value, str | int | float) and not isinstance(value, bool):
         return _canonical(value)
-    raise Misfit(f"unable to parse quantity's suffix from {_json_type(value)}")
+    raise MisfitError(f"unable to parse quantity's suffix from {_json_type(value)}")
 
 
 def _canonical(value: str | float) -> str:
     try:
         return Quantity.parse(value).canonical
     except QuantityError as error:
-        raise Misfit(str(error)) from error
+        raise MisfitError(str(error)) from error
 
 
 def _read_time(schema: Schema, value: Any, place: _Place, _reading: Reading) -> str:
@@ -247,7 +247,7 @@ def _read_time(schema: Schema, value: Any, place: _Place, _reading: Reading) -> 
     try:
         return read_micro_time(value) if schema.name.endswith(".MicroTime") else read_time(value)
     except TimeError as error:
-        raise Misfit(str(error)) from error
+        raise MisfitError(str(error)) from error
 
 
 def _read_bytes(schema: Schema, value: Any, place: _Place, _reading: Reading) -> str:
@@ -257,7 +257,7 @@ def _read_bytes(schema: Schema, value: Any, place: _Place, _reading: Reading) ->
         b64decode(value, validate=True)
     except (Base64Error, ValueError) as error:
         wrong = next((index for index, letter in enumerate(value) if not (letter.isalnum() or letter in "+/=")), None)
-        raise Misfit(f"illegal base64 data at input byte {len(value) if wrong is None else wrong}") from error
+        raise MisfitError(f"illegal base64 data at input byte {len(value) if wrong is None else wrong}") from error
     return value
 
 
@@ -277,8 +277,8 @@ _READERS: Mapping[str, Callable[..., Any]] = {
 }
 
 
-def _misfit(_schema: Schema, value: Any, place: _Place, go_type: str) -> Misfit:
-    return Misfit(_json_type(value), go_type=go_type, path=_written(place, indexes=False))
+def _misfit(_schema: Schema, value: Any, place: _Place, go_type: str) -> MisfitError:
+    return MisfitError(_json_type(value), go_type=go_type, path=_written(place, indexes=False))
 
 
 def _json_type(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from kdlib.frozen import Json
-from kdlib.sandbox.store.decode import Misfit, Reading, read_object
+from kdlib.sandbox.store.decode import MisfitError, Reading, read_object
 from kdlib.sandbox.store.faults import bad_request, invalid, invalid_value, patch_invalid
 from kdlib.sandbox.store.options import WriteOptions
 from kdlib.sandbox.store.resources import Resource
@@ -30,7 +30,7 @@ def read_body(resource: Resource, body: Any, reading: Reading, options: WriteOpt
     prefix = _cannot_handle(kind.name, kind.version, kind)
     try:
         obj = _read(resource, body, reading)
-    except Misfit as error:
+    except MisfitError as error:
         raise bad_request(prefix + str(error)) from error
     problems = _noticed(reading, options)
     if problems and options.validation == "Strict":
@@ -47,7 +47,7 @@ def read_patched(
     """
     try:
         obj = _read(resource, patched, reading)
-    except Misfit as error:
+    except MisfitError as error:
         what = f"unrecognized type: {error.go_type}" if shown and error.go_type else str(error)
         raise patch_invalid(shown or _ordered_text(resource, patched), what) from error
     problems = _noticed(reading, options)

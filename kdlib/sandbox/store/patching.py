@@ -23,7 +23,7 @@ from kdlib.wire import (
     KUBECTL,
     MERGE_PATCH,
     STRATEGIC_MERGE_PATCH,
-    ApplyConflict,
+    ApplyConflictError,
     PatchError,
     ShapeError,
     Writer,
@@ -93,7 +93,7 @@ def _begin_apply(core: Core, target: Target, body: Any, options: WriteOptions) -
         merged, entries = apply(resource.schema, live, intent, writer, force=options.force)
     except ShapeError as error:
         raise _misshapen(resource, intent, str(error)) from error
-    except ApplyConflict as error:
+    except ApplyConflictError as error:
         raise _owned_by_others(error) from error
     obj, warnings = read_patched(resource, merged, core.reading(live), options)
     check_place(resource, obj, *key)
@@ -140,7 +140,7 @@ def _misshapen(resource: Resource, intent: Json, what: str) -> ApiError:
     return api_error(500, "", f"failed to create typed patch object ({named}): {what}")
 
 
-def _owned_by_others(error: ApplyConflict) -> ApiError:
+def _owned_by_others(error: ApplyConflictError) -> ApiError:
     causes = [
         {"reason": "FieldManagerConflict", "message": f"conflict with {conflict.owner}", "field": conflict.field}
         for conflict in error.conflicts

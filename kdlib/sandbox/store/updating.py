@@ -18,12 +18,12 @@ from kdlib.sandbox.store.resources import Resource
 from kdlib.sandbox.store.target import Target
 from kdlib.wire import Writer, updated
 
-__all__ = ["MODIFIED", "Stale", "begin_update", "commit_update", "drafted", "settle_update"]
+__all__ = ["MODIFIED", "StaleError", "begin_update", "commit_update", "drafted", "settle_update"]
 
 MODIFIED = "the object has been modified; please apply your changes to the latest version and try again"
 
 
-class Stale(Exception):  # noqa: N818 - a signal to begin again, never shown
+class StaleError(Exception):
     """The object changed between the draft and its commit."""
 
 
@@ -111,12 +111,12 @@ def settle_update(draft: Draft) -> None:
 def commit_update(core: Core, draft: Draft) -> Json:
     """Store the new object unless nothing changed; remove it where its last finalizer is gone.
 
-    Raises Stale where the stored object is no longer the one that the draft was made for.
+    Raises StaleError where the stored object is no longer the one that the draft was made for.
     """
     resource, old = draft.resource, draft.old or {}
     current = core.shelves.get(resource.storage, draft.key)
     if current is None or current["metadata"]["resourceVersion"] != old["metadata"]["resourceVersion"]:
-        raise Stale
+        raise StaleError
     new = draft.new
     for complete in core.completions.get(resource.storage, ()):
         new = complete(new, old)

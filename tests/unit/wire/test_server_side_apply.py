@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdlib.wire import ApplyConflict, ShapeError, Writer, applied, applied_by_kubectl, structural_schema, updated
+from kdlib.wire import ApplyConflictError, ShapeError, Writer, applied, applied_by_kubectl, structural_schema, updated
 
 TEXT = {"type": "string"}
 SCHEMA = structural_schema(
@@ -112,7 +112,7 @@ def test_what_an_updater_changed_meanwhile_stays():
 def test_another_value_for_an_owned_field_is_a_conflict():
     live = apply(None, thing({"a": "1"}), "one")
 
-    with pytest.raises(ApplyConflict) as caught:
+    with pytest.raises(ApplyConflictError) as caught:
         apply(live, thing({"a": "2"}), "two")
 
     assert str(caught.value) == 'Apply failed with 1 conflict: conflict with "one": .data.a'
@@ -123,7 +123,7 @@ def test_several_conflicts_are_listed_by_manager():
     live = apply(None, thing({"a": "1"}), "one")
     live = update(live, {**live, "data": {"a": "1", "b": "2"}}, "editor")
 
-    with pytest.raises(ApplyConflict) as caught:
+    with pytest.raises(ApplyConflictError) as caught:
         apply(live, thing({"a": "x", "b": "x"}), "two")
 
     assert str(caught.value) == (
@@ -190,7 +190,7 @@ def test_an_object_without_owners_was_there_before_the_first_apply():
     live = apply(live, thing({"c": "3"}), "one")
 
     assert set(owned(live)) == {"before-first-apply", "one"}
-    with pytest.raises(ApplyConflict, match='conflict with "before-first-apply" using v1'):
+    with pytest.raises(ApplyConflictError, match='conflict with "before-first-apply" using v1'):
         apply(live, thing({"a": "other"}), "one")
 
 
@@ -243,7 +243,7 @@ def test_kubectl_takes_over_what_it_applied_before_and_nobody_changed():
     )
     edited = update(first, {**first, "data": {"a": "1", "b": "hand"}}, "editor")
 
-    with pytest.raises(ApplyConflict) as caught:
+    with pytest.raises(ApplyConflictError) as caught:
         applied_by_kubectl(SCHEMA, edited, thing({"a": "new", "b": "new"}), writer("kubectl"), force=False)
     new, _ = applied_by_kubectl(SCHEMA, edited, thing({"a": "new"}), writer("kubectl"), force=False)
 

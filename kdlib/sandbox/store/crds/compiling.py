@@ -10,8 +10,8 @@ from typing import Any
 
 from kdlib.frozen import Json
 from kdlib.sandbox.store.crds.cel import (
+    CompileError,
     Program,
-    Refusal,
     Type,
     aligner,
     compile_program,
@@ -135,7 +135,7 @@ class _Compiler:
         wanted, prefix = ("string", "messageExpression ") if is_message else ("bool", "")
         try:
             program = compile_program(text, variables)
-        except Refusal as refusal:
+        except CompileError as refusal:
             what = f"{prefix}compilation failed: {refusal}"
         else:
             if program.result == wanted:

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from kdlib.frozen import Json, copied
-from kdlib.sandbox.store.decode import Misfit, Reading, read_object
+from kdlib.sandbox.store.decode import MisfitError, Reading, read_object
 from kdlib.wire import Schema
 
 __all__ = ["read_custom"]
@@ -19,7 +19,7 @@ _ROOT = frozenset({"apiVersion", "kind", "metadata"})
 
 
 def read_custom(schema: Schema, metadata: Schema, value: Json, reading: Reading) -> Json:
-    """Return the object as a new one, pruned and with defaults; raises Misfit for metadata that is none.
+    """Return the object as a new one, pruned and with defaults; raises MisfitError for metadata that is none.
 
     Parts that are what the stored object has in their place are its very parts: nobody need check them again.
     """
@@ -29,7 +29,7 @@ def read_custom(schema: Schema, metadata: Schema, value: Json, reading: Reading)
         out["metadata"] = read_object(metadata, value["metadata"], inner)
         reading.unknown.extend(f"metadata.{path}" for path in inner.unknown)
     elif value.get("metadata") is not None:
-        raise Misfit("json: cannot unmarshal into Go struct field .metadata of type v1.ObjectMeta")
+        raise MisfitError("json: cannot unmarshal into Go struct field .metadata of type v1.ObjectMeta")
     body = {name: item for name, item in value.items() if name not in _ROOT}
     pruned = _pruned(schema, body, "", (metadata, reading))
     reading.unknown.sort()

@@ -17,7 +17,7 @@ from kdlib.sandbox.store.options import WriteOptions
 from kdlib.sandbox.store.webhooks.attributes import Attributes
 from kdlib.sandbox.store.webhooks.calling import Call, Caller, Resolver, call_over_https, endpoint_of
 from kdlib.sandbox.store.webhooks.matching import Hook, hooks_of, matching_hooks
-from kdlib.sandbox.store.webhooks.review import Verdict, WebhookFailure, admission_review, verdict_of
+from kdlib.sandbox.store.webhooks.review import Verdict, WebhookError, admission_review, verdict_of
 from kdlib.wire import PatchError, json_patch
 
 __all__ = ["Admission", "option_body"]
@@ -88,7 +88,7 @@ class Admission:
             seconds = float(hook.raw.get("timeoutSeconds") or 10)
             answer = await self.call(Call(endpoint, admission_review(hook, asked, uid), seconds))
             return verdict_of(hook, answer, uid, mutating=mutating)
-        except WebhookFailure as error:
+        except WebhookError as error:
             if hook.raw.get("failurePolicy") == "Ignore":
                 return Verdict()
             message = f'failed calling webhook "{hook.name}": failed to call webhook: {error}'

@@ -16,7 +16,7 @@ import aiohttp
 import orjson
 
 from kdlib.frozen import Json
-from kdlib.sandbox.store.webhooks.review import WebhookFailure
+from kdlib.sandbox.store.webhooks.review import WebhookError
 
 __all__ = ["Call", "Caller", "Endpoint", "Resolver", "call_over_https", "endpoint_of"]
 
@@ -41,28 +41,28 @@ class Call:
 
 
 Caller = Callable[[Call], Awaitable[Any]]
-"""Sends a review and returns the decoded answer; raises WebhookFailure."""
+"""Sends a review and returns the decoded answer; raises WebhookError."""
 
 Resolver = Callable[[str, str, int], tuple[str, int] | None]
 """Where a Service's port (namespace, name, port) is reached from this process; None for nowhere."""
 
 
 async def call_over_https(call: Call) -> Any:
-    """Send a review over HTTPS; raises WebhookFailure when no good answer comes in time."""
+    """Send a review over HTTPS; raises WebhookError when no good answer comes in time."""
     shown = f'Post "{call.endpoint.url}?timeout={call.timeout_seconds:g}s"'
     try:
         status, body = await _in_time(call)
     except TimeoutError as error:
-        raise WebhookFailure(f"{shown}: context deadline exceeded") from error
+        raise WebhookError(f"{shown}: context deadline exceeded") from error
     except (aiohttp.ClientError, OSError, ssl.SSLError) as error:
-        raise WebhookFailure(f"{shown}: {error}") from error
+        raise WebhookError(f"{shown}: {error}") from error
     if status >= 400:
         said = body.decode(errors="replace").strip()[:200]
-        raise WebhookFailure(f'an error on the server ("{said}") has prevented the request from succeeding')
+        raise WebhookError(f'an error on the server ("{said}") has prevented the request from succeeding')
     try:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise WebhookFailure(f"the answer is no JSON: {error}") from error
+        raise WebhookError(f"the answer is no JSON: {error}") from error
 
 
 async def _in_time(call: Call) -> tuple[int, bytes]:
@@ -98,15 +98,15 @@ def _trust(endpoint: Endpoint) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cadata=endpoint.authority.decode() if endpoint.authority else None)
     except (ssl.SSLError, UnicodeDecodeError, ValueError) as error:
-        raise WebhookFailure(f"unable to load root certificates: {error}") from error
+        raise WebhookError(f"unable to load root certificates: {error}") from error
 
 
 def endpoint_of(client: Json, resolve: Resolver) -> Endpoint:
-    """Return where a `clientConfig` leads; raises WebhookFailure where its Service is nowhere to be found."""
+    """Return where a `clientConfig` leads; raises WebhookError where its Service is nowhere to be found."""
     try:
         authority = b64decode(client.get("caBundle") or "")
     except (Base64Error, ValueError) as error:
-        raise WebhookFailure(f"unable to load root certificates: {error}") from error
+        raise WebhookError(f"unable to load root certificates: {error}") from error
     service = client.get("service")
     if service is None:
         url = str(client.get("url") or "")
@@ -117,5 +117,5 @@ def endpoint_of(client: Json, resolve: Resolver) -> Endpoint:
     found = resolve(namespace, name, port)
     if found is None:
         where = f'Post "https://{host}:{port}{path}"'
-        raise WebhookFailure(f'{where}: service "{name}" not found')
+        raise WebhookError(f'{where}: service "{name}" not found')
     return Endpoint(f"https://{found[0]}:{found[1]}{path}", host, authority)

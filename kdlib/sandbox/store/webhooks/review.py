@@ -18,13 +18,13 @@ from kdlib.sandbox.store.webhooks.attributes import Attributes
 from kdlib.sandbox.store.webhooks.matching import Hook
 from kdlib.wire import Kind
 
-__all__ = ["Verdict", "WebhookFailure", "admission_review", "verdict_of"]
+__all__ = ["Verdict", "WebhookError", "admission_review", "verdict_of"]
 
 _VERSION = "admission.k8s.io/v1"
 _SCALE = Kind("autoscaling/v1", "Scale")
 
 
-class WebhookFailure(Exception):  # noqa: N818 - its failure policy decides whether it is an error
+class WebhookError(Exception):
     """A webhook could not be asked, or gave no answer that makes sense."""
 
 
@@ -81,15 +81,15 @@ def _shown(hook: Hook, asked: Attributes, obj: Json | None) -> Json | None:
 
 
 def verdict_of(hook: Hook, review: Any, uid: str, *, mutating: bool) -> Verdict:
-    """Return what an answer means; raises WebhookFailure for one that makes no sense."""
+    """Return what an answer means; raises WebhookError for one that makes no sense."""
     response = review.get("response") if isinstance(review, dict) else None
     if not isinstance(response, dict):
-        raise WebhookFailure("webhook response was absent")
+        raise WebhookError("webhook response was absent")
     if response.get("uid") != uid:
-        raise WebhookFailure(f'expected response.uid="{uid}", got "{response.get("uid", "")}"')
+        raise WebhookError(f'expected response.uid="{uid}", got "{response.get("uid", "")}"')
     if review.get("apiVersion") != _VERSION or review.get("kind") != "AdmissionReview":
         found = f"{review.get('apiVersion', '')}, Kind={review.get('kind', '')}"
-        raise WebhookFailure(f"expected webhook response of {_VERSION}, Kind=AdmissionReview, got {found}")
+        raise WebhookError(f"expected webhook response of {_VERSION}, Kind=AdmissionReview, got {found}")
     warnings = tuple(map(str, response.get("warnings") or ()))
     if not response.get("allowed"):
         return Verdict(_refusal(hook.name, response.get("status") or {}), warnings=warnings)
@@ -100,19 +100,19 @@ def _patch(response: Json, *, mutating: bool) -> list[Json] | None:
     coded, kind = response.get("patch"), response.get("patchType")
     if not mutating:
         if coded or kind is not None:
-            raise WebhookFailure("validating webhook may not return response.patch")
+            raise WebhookError("validating webhook may not return response.patch")
         return None
     if bool(coded) != (kind is not None):
         have, miss = ("patch", "patchType") if coded else ("patchType", "patch")
-        raise WebhookFailure(f"webhook returned response.{have} but not response.{miss}")
+        raise WebhookError(f"webhook returned response.{have} but not response.{miss}")
     if not coded:
         return None
     if kind != "JSONPatch":
-        raise WebhookFailure(f'unsupported patch type "{kind}"')
+        raise WebhookError(f'unsupported patch type "{kind}"')
     try:
         found = orjson.loads(b64decode(coded))
     except (Base64Error, ValueError) as error:
-        raise WebhookFailure(f"cannot read response.patch: {error}") from error
+        raise WebhookError(f"cannot read response.patch: {error}") from error
     return found if isinstance(found, list) else [found]
 
 

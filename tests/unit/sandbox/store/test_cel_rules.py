@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from kdlib.errors import ApiError
-from kdlib.sandbox.store.crds.cel import EvaluationError, Refusal, compile_program, given, reader, type_of_schema
+from kdlib.sandbox.store.crds.cel import CompileError, EvaluationError, compile_program, given, reader, type_of_schema
 from kdlib.wire import Kind, structural_schema
 
 CRD = Kind("apiextensions.k8s.io/v1", "CustomResourceDefinition", namespaced=False)
@@ -111,7 +111,7 @@ def run(source):
     ],
 )
 def test_what_does_not_compile_is_refused_with_its_place(source, at, what):
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(CompileError) as caught:
         program(source)
 
     lines = str(caught.value).splitlines()
@@ -121,7 +121,7 @@ def test_what_does_not_compile_is_refused_with_its_place(source, at, what):
 
 
 def test_a_problem_on_a_later_line_is_shown_there():
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(CompileError) as caught:
         program("self.i > 1\n  && self.é")
 
     assert "<input>:2:" in str(caught.value)
@@ -138,7 +138,7 @@ def test_a_problem_on_a_later_line_is_shown_there():
     ],
 )
 def test_nesting_without_end_is_refused(source):
-    with pytest.raises(Refusal):
+    with pytest.raises(CompileError):
         program(source)
 
 

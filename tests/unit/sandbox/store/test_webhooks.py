@@ -12,7 +12,7 @@ from aiohttp import web
 
 from kdlib.errors import ApiError
 from kdlib.sandbox.http import Authority
-from kdlib.sandbox.store import WebhookFailure
+from kdlib.sandbox.store import WebhookError
 from kdlib.wire import CONFIG_MAP, MERGE_PATCH, Request
 
 MAPS = "/api/v1/namespaces/default/configmaps"
@@ -224,7 +224,7 @@ async def test_an_equivalent_version_is_shown_in_the_form_that_was_asked_for(wor
 @pytest.mark.parametrize(("policy", "is_stored"), [("Fail", False), ("Ignore", True)])
 async def test_the_failure_policy_decides_when_a_webhook_cannot_be_asked(world, make, hooks, policy, is_stored):
     world.registry.create(configuration(failurePolicy=policy))
-    hooks.answers[URL] = WebhookFailure("no route")
+    hooks.answers[URL] = WebhookError("no route")
 
     if is_stored:
         await world.send("POST", MAPS, make.config_map())

@@ -5,14 +5,14 @@ See https://kubernetes.io/docs/reference/using-api/cel/.
 Layer: shell.
 """
 
-from kdlib.sandbox.store.crds.cel.programs import EvaluationError, Program, Refusal, compile_program, given
+from kdlib.sandbox.store.crds.cel.programs import CompileError, EvaluationError, Program, compile_program, given
 from kdlib.sandbox.store.crds.cel.typesystem import Type, optional_of, type_of_schema
 from kdlib.sandbox.store.crds.cel.values import aligner, reader
 
 __all__ = [
+    "CompileError",
     "EvaluationError",
     "Program",
-    "Refusal",
     "Type",
     "aligner",
     "compile_program",

@@ -7,7 +7,7 @@ Layer: pure.
 
 from collections.abc import Mapping
 
-from kdlib.sandbox.store.crds.cel.tokens import SyntaxProblem, Token, tokens
+from kdlib.sandbox.store.crds.cel.tokens import ExpressionSyntaxError, Token, tokens
 from kdlib.sandbox.store.crds.cel.tree import Call, Index, Lists, Literal, Loop, Maps, Name, Node, Select
 
 __all__ = ["parse"]
@@ -36,7 +36,7 @@ _MACROS: Mapping[str, tuple[tuple[int, int], ...]] = {
 
 
 def parse(source: str) -> Node:
-    """Return the tree of an expression; raises SyntaxProblem."""
+    """Return the tree of an expression; raises ExpressionSyntaxError."""
     return _Parser(source).whole()
 
 
@@ -68,7 +68,7 @@ class _Parser:
 
     def _expect(self, sign: str) -> Token:
         if not self._sees(sign):
-            raise SyntaxProblem(f"Syntax error: missing '{sign}' at '{self._word.text}'", self._word.at)
+            raise ExpressionSyntaxError(f"Syntax error: missing '{sign}' at '{self._word.text}'", self._word.at)
         return self._take()
 
     # --- expressions ------------------------------------------------------------------------------------------------
@@ -77,7 +77,9 @@ class _Parser:
         """Return the tree of all words."""
         node = self._expression()
         if self._word.kind != "end":
-            raise SyntaxProblem(f"Syntax error: extraneous input '{self._word.text}' expecting <EOF>", self._word.at)
+            raise ExpressionSyntaxError(
+                f"Syntax error: extraneous input '{self._word.text}' expecting <EOF>", self._word.at
+            )
         return node
 
     def _expression(self) -> Node:
@@ -94,7 +96,7 @@ class _Parser:
     def _go_deeper(self) -> None:
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise SyntaxProblem(_TOO_DEEP, self._word.at, is_final=True)
+            raise ExpressionSyntaxError(_TOO_DEEP, self._word.at, is_final=True)
 
     def _binary(self, level: int) -> Node:
         if level == len(_LEVELS):
@@ -138,7 +140,7 @@ class _Parser:
         is_optional = self._skip("?")
         name = self._take()
         if name.kind != "name":
-            raise SyntaxProblem(f"Syntax error: no viable alternative at input '.{name.text}'", name.at)
+            raise ExpressionSyntaxError(f"Syntax error: no viable alternative at input '.{name.text}'", name.at)
         if self._sees("(") and not is_optional:
             return self._called(name.text, node, self._take().at)
         return Select(node, name.text, at, is_optional=is_optional)
@@ -151,7 +153,7 @@ class _Parser:
             return self._named(word)
         if word.kind == "sign" and word.text in "([{.":
             return self._opened(word)
-        raise SyntaxProblem(f"Syntax error: mismatched input '{word.text}' expecting an expression", word.at)
+        raise ExpressionSyntaxError(f"Syntax error: mismatched input '{word.text}' expecting an expression", word.at)
 
     def _named(self, word: Token) -> Node:
         if word.text in {"true", "false", "null"}:
@@ -234,7 +236,7 @@ def _plain(name: str, arguments: tuple[Node, ...], at: int) -> Node:
         return Call(name, None, arguments, at)
     argument = arguments[0]
     if not isinstance(argument, Select) or argument.is_test:
-        raise SyntaxProblem("invalid argument to has() macro", argument.at)
+        raise ExpressionSyntaxError("invalid argument to has() macro", argument.at)
     return Select(argument.operand, argument.field, at, is_test=True)
 
 
@@ -246,19 +248,19 @@ def _macro(name: str, target: Node, arguments: tuple[Node, ...], at: int) -> Nod
     variables = []
     for argument in arguments[: counts[0]]:
         if not isinstance(argument, Name):
-            raise SyntaxProblem("argument must be a simple name", argument.at)
+            raise ExpressionSyntaxError("argument must be a simple name", argument.at)
         if argument.name in variables:
-            raise SyntaxProblem(f"duplicate variable name: {argument.name}", argument.at)
+            raise ExpressionSyntaxError(f"duplicate variable name: {argument.name}", argument.at)
         variables.append(argument.name)
     return Loop(name, target, tuple(variables), arguments[counts[0] :], at)
 
 
 def _literal(word: Token) -> Literal:
-    """Return a constant; raises SyntaxProblem for a number out of range."""
+    """Return a constant; raises ExpressionSyntaxError for a number out of range."""
     kind = {"float": "double"}.get(word.kind, word.kind)
     if kind in {"int", "uint"}:
         digits = word.text.rstrip("uU")
         value = int(digits, 16) if "0x" in digits else int(digits)
         if not (-(2**63) <= value < (2**64 if kind == "uint" else 2**63)):
-            raise SyntaxProblem(f"invalid {kind} literal", word.at)
+            raise ExpressionSyntaxError(f"invalid {kind} literal", word.at)
     return Literal(kind, word.text, word.at)

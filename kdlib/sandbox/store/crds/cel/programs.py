@@ -15,14 +15,14 @@ from kdlib.sandbox.store.crds.cel.literals import literal_problems
 from kdlib.sandbox.store.crds.cel.parsing import parse
 from kdlib.sandbox.store.crds.cel.rendering import PREFIX, Writer
 from kdlib.sandbox.store.crds.cel.scope import Problem, Scope, shown
-from kdlib.sandbox.store.crds.cel.tokens import SyntaxProblem
+from kdlib.sandbox.store.crds.cel.tokens import ExpressionSyntaxError
 from kdlib.sandbox.store.crds.cel.tree import fields_of, names_of
 from kdlib.sandbox.store.crds.cel.typesystem import Type
 
-__all__ = ["EvaluationError", "Program", "Refusal", "compile_program", "given"]
+__all__ = ["CompileError", "EvaluationError", "Program", "compile_program", "given"]
 
 
-class Refusal(Exception):  # noqa: N818 - it says what is wrong with a text
+class CompileError(Exception):
     """The expression does not compile; the message has a line, and a mark below the place, for each problem."""
 
 
@@ -53,35 +53,35 @@ class Program:
 
 
 def compile_program(source: str, variables: Mapping[str, Type]) -> Program:
-    """Check and compile an expression that may name the variables; raises Refusal.
+    """Check and compile an expression that may name the variables; raises CompileError.
 
     The library is loaded by the first call: that takes a quarter of a second, and most embedded clusters see no rule.
     """
     try:
         return _compiled(source, variables)
     except RecursionError as error:
-        raise Refusal(shown(source, [Problem("expression recursion limit exceeded", 0)])) from error
+        raise CompileError(shown(source, [Problem("expression recursion limit exceeded", 0)])) from error
 
 
 def _compiled(source: str, variables: Mapping[str, Type]) -> Program:
     try:
         tree = parse(source)
-    except SyntaxProblem as problem:
-        raise Refusal(_syntax_words(source, problem)) from problem
+    except ExpressionSyntaxError as problem:
+        raise CompileError(_syntax_words(source, problem)) from problem
     checker = Checker()
     checker.check(tree, Scope(variables))
     problems = checker.problems or list(literal_problems(tree, checker))
     if problems:
-        raise Refusal(shown(source, problems))
+        raise CompileError(shown(source, problems))
     writer = Writer(checker)
     text = writer.written(tree, {})
     unknown = sorted(writer.functions - FUNCTIONS.keys())
     if unknown:
-        raise Refusal(shown(source, [Problem(f"function '{unknown[0]}' is not known to this server", 0)]))
+        raise CompileError(shown(source, [Problem(f"function '{unknown[0]}' is not known to this server", 0)]))
     try:
         compiled = _library().compile(text)
     except ValueError as error:
-        raise Refusal(_library_words(source, str(error))) from error
+        raise CompileError(_library_words(source, str(error))) from error
     fields = {name: fields_of(tree, frozenset({name})) for name in variables}
     return Program(compiled, str(checker.type_of(tree)), names_of(tree), fields, frozenset(writer.functions))
 
@@ -110,7 +110,7 @@ def _library() -> Any:
 # --- words ----------------------------------------------------------------------------------------------------------
 
 
-def _syntax_words(source: str, problem: SyntaxProblem) -> str:
+def _syntax_words(source: str, problem: ExpressionSyntaxError) -> str:
     """Return what the library's parser says about a text, where it finds anything wrong; else what ours said."""
     try:
         if not problem.is_final:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["SyntaxProblem", "Token", "tokens"]
+__all__ = ["ExpressionSyntaxError", "Token", "tokens"]
 
 _ESCAPE = r"""\\(?:[abfnrtv\\?"'`]|x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2})"""
 _STRING = "|".join(
@@ -37,7 +37,7 @@ _WORD = re.compile(
 )
 
 
-class SyntaxProblem(Exception):  # noqa: N818 - caught by the parser's caller, and never shown as it is
+class ExpressionSyntaxError(Exception):
     """Say that a text is no expression, and where."""
 
     def __init__(self, what: str, at: int, *, is_final: bool = False) -> None:
@@ -57,12 +57,12 @@ class Token:
 
 
 def tokens(source: str) -> Iterator[Token]:
-    """Yield the words of an expression and a last one of the kind `end`; raises SyntaxProblem."""
+    """Yield the words of an expression and a last one of the kind `end`; raises ExpressionSyntaxError."""
     at = 0
     while at < len(source):
         found = _WORD.match(source, at)
         if found is None:
-            raise SyntaxProblem(f"token recognition error at: '{source[at:]}'", at)
+            raise ExpressionSyntaxError(f"token recognition error at: '{source[at:]}'", at)
         if found.lastgroup != "blank":
             yield Token(str(found.lastgroup), found[0], at)
         at = found.end()
