@@ -8,7 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kdlib.frozen import Json, short_digest
-from kdlib.model import ClusterRole, KdSecret, Resolved, ResolvedRole, VolumeProjection
+from kdlib.model import (
+    MEMORY_DIRECTORIES,
+    SHARED_MEMORY,
+    ClusterRole,
+    KdSecret,
+    Resolved,
+    ResolvedRole,
+    VolumeProjection,
+)
 from kdlib.names import is_dns_label, munged
 from kdlib.rules import persistent_directories
 
@@ -18,7 +26,6 @@ FILE_CLAIM = "p"
 BLOCK_CLAIM = "b"
 """Names of the claim templates: the claims of a pod are `p-<pod>`, and `b0-<pod>` and so on."""
 
-_MEMORY_DIRECTORIES = (("tmpfs-tmp", "/tmp"), ("tmpfs-run", "/run"), ("tmpfs-run-lock", "/run/lock"))  # noqa: S108
 _MEMORY_LIMIT = "20Gi"
 _CGROUPS = (("cgroupfs", "/sys/fs/cgroup", True), ("systemd", "/sys/fs/cgroup/systemd", False))
 
@@ -59,14 +66,14 @@ def _all_mounted(resolved: Resolved, role: ResolvedRole, spec: ClusterRole) -> I
     if spec.storage:
         for path in persistent_directories(role.app):
             yield _Mounted({"mountPath": path, "name": FILE_CLAIM, "subPath": path.lstrip("/")})
-    for name, path in _MEMORY_DIRECTORIES:
-        yield _memory(name, path, _MEMORY_LIMIT)
+    for path in MEMORY_DIRECTORIES:
+        yield _memory(f"tmpfs{path.replace('/', '-')}", path, _MEMORY_LIMIT)
     if spec.secret:
         yield _secret(spec.secret)
     for index, projection in enumerate(spec.volume_projections):
         yield _projection(index, projection)
     if spec.shared_memory is not None:
-        yield _memory("shmem", "/dev/shm", spec.shared_memory)  # noqa: S108 - a mount path
+        yield _memory("shmem", SHARED_MEMORY, spec.shared_memory)
     if resolved.app.systemd_required and not resolved.reserved.native_systemd_support:
         yield from _cgroups()
 

@@ -23,6 +23,7 @@ from kdlib.model.cluster import Cluster, ClusterRole, ClusterSpec, Connections
 from kdlib.model.config import CONFIG_NAME, Config, ConfigSpec, ConfigStatus, StatusBackup, StatusBackupSpec
 from kdlib.model.crd import KINDS, cel_rules, crd, schemas
 from kdlib.model.editor import editor_schema, editor_schemas
+from kdlib.model.mounts import MEMORY_DIRECTORIES, SHARED_MEMORY
 from kdlib.model.parse import parse_app, parse_cluster, parse_config
 from kdlib.model.part import SpecPart
 from kdlib.model.reference import example, reference
@@ -69,6 +70,8 @@ from kdlib.model.values import (
 __all__ = [
     "CONFIG_NAME",
     "KINDS",
+    "MEMORY_DIRECTORIES",
+    "SHARED_MEMORY",
     "Action",
     "Affinity",
     "App",

@@ -7,13 +7,12 @@ import posixpath
 from collections.abc import Iterator
 
 from kdlib.errors import Problem
-from kdlib.model import AppRole, AppSpec, ClusterRole, Config, Reserved
+from kdlib.model import MEMORY_DIRECTORIES, SHARED_MEMORY, AppRole, AppSpec, ClusterRole, Config, Reserved
 from kdlib.rules.persistence import persistent_directories
 from kdlib.rules.quantities import amount
 
 __all__ = ["secret_has_prefix", "shared_memory_allowed", "volume_problems"]
 
-_SHARED_MEMORY = "/dev/shm"  # noqa: S108 - a mount path
 _CGROUPS = ("/sys/fs/cgroup", "/sys/fs/cgroup/systemd")
 
 
@@ -83,7 +82,7 @@ def secret_has_prefix(name: str, config: Config | None, path: str, rule: str) ->
 
 def distinct_mounts(role: ClusterRole, path: str, *, cgroup_mounts: bool) -> Iterator[Problem]:
     """CL-V-39 (a) and (b): projected volumes have mount paths of their own, apart from those that every member has."""
-    taken = {"/tmp": "every member", "/run": "every member", "/run/lock": "every member"}  # noqa: S108 - a mount path
+    taken = dict.fromkeys(MEMORY_DIRECTORIES, "every member")
     if role.secret:
         taken[posixpath.normpath(role.secret.mount_path)] = "the secret"
     taken |= _of_the_system(role, cgroup_mounts=cgroup_mounts)
@@ -116,10 +115,10 @@ def clashing_devices(role: ClusterRole, app_role: AppRole | None, path: str) -> 
     """CL-X-18 (ours): no raw device has the path of a mount."""
     if not role.block_storage:
         return
-    mounts = {"/tmp", "/run", "/run/lock", *_kept(role, app_role)}  # noqa: S108 - mount paths
+    mounts = {*MEMORY_DIRECTORIES, *_kept(role, app_role)}
     mounts |= {item.mount_path for item in role.volume_projections}
     mounts |= {role.secret.mount_path} if role.secret else set()
-    mounts |= {_SHARED_MEMORY} if role.shared_memory is not None else set()
+    mounts |= {SHARED_MEMORY} if role.shared_memory is not None else set()
     prefix, count = role.block_storage.path_prefix, role.block_storage.num_devices
     for mount in sorted(mounts):
         number = mount.removeprefix(prefix)
@@ -133,7 +132,7 @@ def _kept(role: ClusterRole, app_role: AppRole | None) -> tuple[str, ...]:
 
 
 def _of_the_system(role: ClusterRole, *, cgroup_mounts: bool) -> dict[str, str]:
-    taken = {_SHARED_MEMORY: "the shared memory"} if role.shared_memory is not None else {}
+    taken = {SHARED_MEMORY: "the shared memory"} if role.shared_memory is not None else {}
     return taken | (dict.fromkeys(_CGROUPS, "systemd") if cgroup_mounts else {})
 
 

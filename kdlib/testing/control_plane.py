@@ -213,7 +213,8 @@ class ControlPlane:
                 stdout=log,
                 stderr=log,
                 cwd=self._folder,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - one C call, and no thread holds a lock that it needs
+                # Another thread's locks may stand for ever between fork and exec; this system call takes none.
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - takes no lock, and nothing else outlives a killed runner
             )
         stack.callback(_end, child)
         return child
