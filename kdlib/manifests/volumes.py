@@ -54,7 +54,7 @@ def _mounted(resolved: Resolved, role: ResolvedRole, spec: ClusterRole) -> list[
     What the user or the app asks for goes before the directories in memory that every member has.
     """
     found = list(_all_mounted(resolved, role, spec))
-    memory = {name for name, _ in _MEMORY_DIRECTORIES}
+    memory = {_in_memory(path) for path in MEMORY_DIRECTORIES}
     asked = [item for item in found if item.mount["name"] not in memory]
     taken: dict[str, _Mounted] = {}
     for item in [*asked, *found]:
@@ -67,7 +67,7 @@ def _all_mounted(resolved: Resolved, role: ResolvedRole, spec: ClusterRole) -> I
         for path in persistent_directories(role.app):
             yield _Mounted({"mountPath": path, "name": FILE_CLAIM, "subPath": path.lstrip("/")})
     for path in MEMORY_DIRECTORIES:
-        yield _memory(f"tmpfs{path.replace('/', '-')}", path, _MEMORY_LIMIT)
+        yield _memory(_in_memory(path), path, _MEMORY_LIMIT)
     if spec.secret:
         yield _secret(spec.secret)
     for index, projection in enumerate(spec.volume_projections):
@@ -82,6 +82,11 @@ def _cgroups() -> Iterator[_Mounted]:
     for name, path, read_only in _CGROUPS:
         mount = {"mountPath": path, "name": name}
         yield _Mounted(_read_only(mount) if read_only else mount, {"name": name, "hostPath": {"path": path}})
+
+
+def _in_memory(path: str) -> str:
+    """Return the name of the volume of a directory in memory."""
+    return f"tmpfs{path.replace('/', '-')}"
 
 
 def _memory(name: str, path: str, size: str) -> _Mounted:
