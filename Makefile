@@ -68,7 +68,7 @@ check: $(VENV)/.dev
 	@$(BIN)/mypy
 	@$(BIN)/mypy examples
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -q tests/architecture tests/unit/model/test_schemas.py
+	@$(BIN)/python -m pytest -q tests/architecture tests/unit/model/test_schemas.py tests/checklist
 
 format: $(VENV)/.dev
 	@$(BIN)/ruff format .
@@ -76,6 +76,7 @@ format: $(VENV)/.dev
 
 schemas: $(VENV)/.dev
 	@$(BIN)/python schemas/generate.py
+	@$(BIN)/python tests/checklist/make.py
 
 control-plane:
 	@tests/control-plane/build
