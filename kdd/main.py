@@ -176,6 +176,19 @@ def retry(
 
 
 @app.command()
+def explain(
+    cluster: Annotated[str, typer.Argument(metavar="CLUSTER")],
+    namespace: Namespace = "default",
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+) -> None:
+    """Say why a cluster is waiting, for whom, and what happens next."""
+    from kdd.explain import explain as command
+
+    _run(command(kubeconfig or read_settings().kubeconfig, context, namespace, cluster=cluster))
+
+
+@app.command()
 def pack(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds one folder with the start script.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE.tgz", help="Archive to write.")],

@@ -7,8 +7,9 @@ import secrets
 
 import typer
 
+from kdd.reading import read_cluster
 from kdlib import kube
-from kdlib.errors import NotFoundError, Problem, RefusedError
+from kdlib.errors import Problem, RefusedError
 from kdlib.frozen import Json, dig
 from kdlib.names import ANNOTATION_PREFIX
 from kdlib.wire import KD_CLUSTER, Ref
@@ -22,7 +23,7 @@ async def retry(
     """Annotate the cluster; raises RefusedError for a member that it does not have."""
     ref = Ref(KD_CLUSTER, namespace, cluster)
     async with kube.connect(kubeconfig=kubeconfig, context=context) as api:
-        found = await _cluster(api, ref)
+        found = await read_cluster(api, ref)
         pods = [entry.get("pod") for role in dig(found, "status", "roles", default=[]) for entry in role["members"]]
         if member is not None and member not in pods:
             known = ", ".join(map(str, pods)) or "none yet"
@@ -32,15 +33,6 @@ async def retry(
         key = f"{ANNOTATION_PREFIX}retry" + (f"-{member}" if member else "")
         await api.merge_patch(ref, {"metadata": {"annotations": {key: secrets.token_hex(4)}}})
     typer.echo(f"{ref}: asked for a further attempt of {member or 'all members that failed'}")
-
-
-async def _cluster(api: kube.Api, ref: Ref) -> Json:
-    try:
-        return await api.get(ref)
-    except NotFoundError as error:
-        remedy = "look with: kubectl get kdcluster -A; then name its namespace by -n"
-        problem = Problem("CLUSTER", f"there is no cluster {ref.name!r} in namespace {ref.namespace!r}", remedy)
-        raise RefusedError(str(ref), [problem]) from error
 
 
 def _waits(role: Json) -> bool:

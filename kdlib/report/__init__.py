@@ -5,6 +5,7 @@ Layer: pure.
 
 from kdlib.report.conditions import CONDITION_TYPES, condition
 from kdlib.report.events import events, farewell
+from kdlib.report.explanation import Explanation, Wait, explanation
 from kdlib.report.lines import MemberLine, cluster_line, member_lines
 from kdlib.report.reasons import EVENT_REASONS, REASONS, EventReason, Reason
 from kdlib.report.rollup import rollup
@@ -16,12 +17,15 @@ __all__ = [
     "REASONS",
     "Advanced",
     "EventReason",
+    "Explanation",
     "MemberLine",
     "Reason",
+    "Wait",
     "broken",
     "cluster_line",
     "condition",
     "events",
+    "explanation",
     "farewell",
     "member_lines",
     "refused",
