@@ -1,7 +1,4 @@
-"""Values that a structural schema accepts, and small mutations of them.
-
-A module beside the tests that use it: they load it by its path.
-"""
+"""Values that a structural schema accepts, and small mutations of them."""
 
 import copy
 import re

@@ -1,10 +1,9 @@
 """A review of anything at all ends in a verdict, asks for facts in finitely many rounds, and tells no secret value."""
 
-import importlib.util
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+import schema_values
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,15 +16,6 @@ KINDS = (KD_APP, KD_CLUSTER, KD_CONFIG, PERSISTENT_VOLUME_CLAIM)
 SECRET = "hunter2-of-nobody"
 
 
-def _values():
-    path = Path(__file__).parent / "schema_values.py"
-    spec = importlib.util.spec_from_file_location("schema_values", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-VALUES = _values()
 ANYTHING = st.recursive(
     st.none()
     | st.booleans()
@@ -49,7 +39,7 @@ def objects(kind):
         spec = ANYTHING
     else:
         schema = crd(kind.name)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
-        spec = VALUES.mutated(VALUES.objects(schema))
+        spec = schema_values.mutated(schema_values.objects(schema))
     metadata = st.fixed_dictionaries({}, optional={"labels": LABELS | ANYTHING, "annotations": ANNOTATIONS | ANYTHING})
     whole = st.fixed_dictionaries({"spec": spec}, optional={"metadata": metadata | ANYTHING, "status": ANYTHING})
     return st.none() | whole

@@ -4,15 +4,14 @@ Objects are generated from the schemas and spoiled a little. The two servers agr
 doubled items of keyed lists. The models hold the structural part, and what all accept means the same to all.
 """
 
-import importlib.util
 import itertools
 import json
 import os
 from datetime import UTC, datetime
-from pathlib import Path
 
 import orjson
 import pytest
+import schema_values
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -33,20 +32,9 @@ MESSAGES = {rule.message for rule in cel_rules()}
 NOT_CHECKED = "some validation rules were not checked"
 
 
-def _values():
-    path = Path(__file__).parent / "schema_values.py"
-    spec = importlib.util.spec_from_file_location("schema_values", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-VALUES = _values()
-
-
 def specs(kind):
     schema = crd(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
-    return VALUES.mutated(VALUES.objects(schema))
+    return schema_values.mutated(schema_values.objects(schema))
 
 
 SPECS = {kind.name: specs(kind.name) for kind in KINDS}
@@ -150,7 +138,7 @@ def test_models_and_embedded_server_agree(embedded, kind, data):
 
 @KIND
 def test_models_and_embedded_server_agree_on_each_spoiled_field(embedded, kind):
-    for spec in VALUES.all_spoiled(example(kind.name)["spec"]):
+    for spec in schema_values.all_spoiled(example(kind.name)["spec"]):
         value = as_sent(kind, spec)
         agree(kind, value, embedded(kind, value))
 

@@ -1,6 +1,6 @@
 """A whole world in virtual time: store, controllers and hollow node in process, and the operator over them.
 
-A module beside the tests that use it: they get its fixtures `play` and `made` from the conftest beside them.
+Tests get its fixtures `play` and `made` from the conftest beside them.
 """
 
 import asyncio

@@ -1,9 +1,9 @@
 """The CRDs are generated, structural, explain every field, and accept what the models accept."""
 
-import importlib.util
 from pathlib import Path
 
 import pytest
+import schema_values
 from hypothesis import HealthCheck, given, settings
 
 from kdlib.model import KINDS, crd, editor_schemas, parse_app, parse_cluster, reference, schemas
@@ -13,18 +13,6 @@ FOLDER = Path(__file__).parents[3] / "schemas"
 
 def schema_of(kind):
     return crd(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-
-
-def _values():
-    """Load the generator of values that a schema accepts, which a law uses too."""
-    path = Path(__file__).parents[2] / "laws" / "schema_values.py"
-    spec = importlib.util.spec_from_file_location("schema_values", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-VALUES = _values()
 
 
 def parts(schema, path=""):
@@ -131,19 +119,19 @@ GENEROUS = settings(max_examples=25, suppress_health_check=list(HealthCheck), de
 
 
 @GENEROUS
-@given(VALUES.objects(schema_of("KubeDirectorApp")["properties"]["spec"]))
+@given(schema_values.objects(schema_of("KubeDirectorApp")["properties"]["spec"]))
 def test_an_app_that_the_schema_accepts_comes_back_as_it_was(spec):
     assert parse_app({"metadata": {"name": "a"}, "spec": spec}).spec.dumped() == spec
 
 
 @GENEROUS
-@given(VALUES.objects(schema_of("KubeDirectorCluster")["properties"]["spec"]))
+@given(schema_values.objects(schema_of("KubeDirectorCluster")["properties"]["spec"]))
 def test_a_cluster_that_the_schema_accepts_comes_back_as_it_was(spec):
     assert parse_cluster({"metadata": {"name": "c"}, "spec": spec}).spec.dumped() == spec
 
 
 @GENEROUS
-@given(VALUES.objects(schema_of("KubeDirectorCluster")["properties"]["status"]))
+@given(schema_values.objects(schema_of("KubeDirectorCluster")["properties"]["status"]))
 def test_a_status_that_the_schema_accepts_can_be_read(status):
     spec = {"app": "a", "roles": []}
     read = parse_cluster({"metadata": {"name": "c"}, "spec": spec, "status": status})
