@@ -59,7 +59,8 @@ def _service(resolved: Resolved, role: ResolvedRole, pod: str) -> str:
     """Return the reserved name of the member's Service, `n/a` where its role has no ports (KO-05)."""
     if not role.has_ports:
         return "n/a"
-    return pod if resolved.reserved.naming_scheme == "CrNameRole" else f"s-{pod}"
+    scheme = resolved.spec.naming_scheme or resolved.reserved.naming_scheme
+    return pod if scheme == "CrNameRole" else f"s-{pod}"
 
 
 def _needs_token(resolved: Resolved, role: ResolvedRole) -> bool:

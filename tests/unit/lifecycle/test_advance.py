@@ -71,6 +71,14 @@ def test_names_of_member_services_follow_the_reserved_scheme(make_world):
     assert world.member("set-head-0").service == "set-head-0"
 
 
+def test_names_of_member_services_follow_the_scheme_that_the_cluster_asks_for(make_world):
+    world = make_world({"head": 1})
+    spec = world.spec
+    world.spec = lambda: spec().changed(naming_scheme="CrNameRole")
+    world.operate()
+    assert world.member("set-head-0").service == "set-head-0"
+
+
 def test_growth_is_announced_to_those_that_did_not_know(make_world):
     world = make_world({"head": 1, "tail": 2}).settle()
     world.wanted["tail"] = 3
