@@ -5,7 +5,7 @@ Layer: pure.
 
 from kdlib.graph.containment import contained
 from kdlib.graph.objects import INTENT, ObjectGraph, intent_digest, stamped
-from kdlib.graph.plan import Adopt, Apply, Delete, Plan, Step, Why, plan
+from kdlib.graph.plan import Adopt, Apply, Delete, Plan, Release, Step, Why, plan
 from kdlib.graph.references import Hold, Ownership, controller_of, owned, owner_reference, ref_of
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "ObjectGraph",
     "Ownership",
     "Plan",
+    "Release",
     "Step",
     "Why",
     "contained",

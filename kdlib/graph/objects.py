@@ -4,7 +4,7 @@ Layer: pure.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -42,6 +42,7 @@ class ObjectGraph:
     `first` names objects that the others rest on: they are applied before any other.
     `kept` names objects that stay as they are: neither applied nor deleted.
     `renewed` names objects that are to be deleted, so that their own controller makes them anew.
+    `released` names objects that stay, and stay without the root: it owns them no more.
     Raises ValueError where two objects have one name, or `first` names an object that is not there.
     """
 
@@ -49,6 +50,7 @@ class ObjectGraph:
     first: tuple[Ref, ...] = ()
     kept: tuple[Ref, ...] = ()
     renewed: tuple[Ref, ...] = ()
+    released: tuple[Ref, ...] = ()
 
     def __post_init__(self) -> None:
         found: dict[Ref, Json] = {}
@@ -64,6 +66,7 @@ class ObjectGraph:
         object.__setattr__(self, "first", tuple(sorted(set(self.first))))
         object.__setattr__(self, "kept", tuple(sorted(set(self.kept) - set(found))))
         object.__setattr__(self, "renewed", tuple(sorted(set(self.renewed) - set(found))))
+        object.__setattr__(self, "released", tuple(sorted(set(self.released) - set(found))))
 
     @cached_property
     def by_ref(self) -> dict[Ref, Json]:
@@ -80,7 +83,7 @@ class ObjectGraph:
 
     def joined(self, *objects: Json) -> "ObjectGraph":
         """Return the graph with further objects; this is how an operator adds its own to those of the members."""
-        return ObjectGraph((*self.objects, *objects), self.first, self.kept, self.renewed)
+        return replace(self, objects=(*self.objects, *objects))
 
     def __iter__(self) -> Iterator[Json]:
         return iter(self.objects)

@@ -14,7 +14,7 @@ from kdlib.graph.objects import INTENT, ObjectGraph
 from kdlib.graph.references import Hold, Ownership, controller_of, owner_reference, ref_of
 from kdlib.wire import Kind, Ref
 
-__all__ = ["Adopt", "Apply", "Delete", "Plan", "Step", "Why", "plan"]
+__all__ = ["Adopt", "Apply", "Delete", "Plan", "Release", "Step", "Why", "plan"]
 
 
 class Why(StrEnum):
@@ -61,6 +61,18 @@ class Adopt:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """Take this root, and its former self, from the owners of an object that outlives it; `patch` is as in `Adopt`."""
+
+    ref: Ref
+    patch: Json
+    irreversible: bool = False
+
+    def __str__(self) -> str:
+        return f"release {self.ref}"
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Delete the object of this UID in this resource version; its dependents go in the background."""
 
@@ -73,7 +85,7 @@ class Delete:
         return f"delete {self.ref}"
 
 
-Step: TypeAlias = Apply | Adopt | Delete
+Step: TypeAlias = Apply | Adopt | Release | Delete
 
 
 @dataclass(frozen=True)
@@ -106,9 +118,10 @@ class Plan:
 def plan(graph: ObjectGraph, observed: Iterable[Json], *, root: Json, deletable: Collection[Kind] = ()) -> Plan:
     """Plan how what was observed becomes what is intended.
 
-    First, objects of the root's former self are adopted; then the graph's `first` objects are applied, then the
-    others; last, objects of a `deletable` kind that the root controls and does not want are deleted, and those that
-    are to be renewed. An object whose deletion is under way is left alone. The order of `observed` does not matter.
+    First, objects of the root's former self are adopted, and those to be released let go of; then the graph's `first`
+    objects are applied, then the others; last, objects of a `deletable` kind that the root controls and does not want
+    are deleted, and those that are to be renewed. An object whose deletion is under way is left alone. The order of
+    `observed` does not matter.
     """
     ownership = Ownership(root)
     live = {ref_of(obj): obj for obj in observed}
@@ -127,7 +140,7 @@ def plan(graph: ObjectGraph, observed: Iterable[Json], *, root: Json, deletable:
             applies.append(step)
     first = set(graph.first)
     waves: tuple[tuple[Step, ...], ...] = (
-        tuple(adopts),
+        (*adopts, *_releases(graph, live, ownership)),
         tuple(step for step in applies if step.ref in first),
         tuple(step for step in applies if step.ref not in first),
         tuple(_deletes(graph, live, ownership, frozenset(deletable))),
@@ -165,10 +178,28 @@ def _adopt(ref: Ref, live: Json, root: Json) -> Adopt:
     return Adopt(ref, {"metadata": metadata})
 
 
+def _releases(graph: ObjectGraph, live: dict[Ref, Json], ownership: Ownership) -> Iterable[Release]:
+    for ref in graph.released:
+        obj = live.get(ref)
+        if obj is not None and not _is_going(obj):
+            step = _release(ref, obj, ownership)
+            if step is not None:
+                yield step
+
+
+def _release(ref: Ref, live: Json, ownership: Ownership) -> Release | None:
+    if ownership.hold(live) not in (Hold.OWN, Hold.FORMER):
+        return None
+    metadata = live["metadata"]
+    others = [item for item in metadata["ownerReferences"] if item != controller_of(live)]
+    names = {"uid": metadata.get("uid"), "resourceVersion": metadata.get("resourceVersion")}
+    return Release(ref, {"metadata": {**names, "ownerReferences": others or None}})
+
+
 def _deletes(
     graph: ObjectGraph, live: dict[Ref, Json], ownership: Ownership, deletable: frozenset[Kind]
 ) -> Iterable[Delete]:
-    wanted = {*graph.by_ref, *graph.kept}
+    wanted = {*graph.by_ref, *graph.kept, *graph.released}
     for ref in sorted(set(live) - wanted):
         obj = live[ref]
         is_unwanted = ref.kind in deletable and ownership.holds(obj)

@@ -50,7 +50,8 @@ def _leaving(member: MemberStatus, around: Circumstances) -> Cause | None:
         stored = around.stored.get(member.pod)
         return Cause.RENOUNCED if stored and stored.state == MemberState.DELETE_PENDING else None
     ended = around.surroundings.ended(member, around.role.stateful_set)
-    return Cause.CLEANED if ended and around.surroundings.cleaned(member) else None
+    claims_stay = around.resolved.spec.claim_retention.when_scaled == "Retain"
+    return Cause.CLEANED if ended and around.surroundings.cleaned(member, claims_stay=claims_stay) else None
 
 
 def _pending(member: MemberStatus, around: Circumstances, *, held: int) -> Cause | None:

@@ -67,11 +67,14 @@ class Surroundings:
         )
         return bool(current and dig(owner, "spec", "replicas", default=1) <= ordinal(member))
 
-    def cleaned(self, member: MemberStatus) -> bool:
-        """Tell whether nothing that belonged to the member alone is left: Service, file claim, block claims."""
+    def cleaned(self, member: MemberStatus, *, claims_stay: bool) -> bool:
+        """Tell whether nothing that belonged to the member alone is left: Service, file claim, block claims.
+
+        Its claims count only where they do not outlive it (CL-X-46).
+        """
         claims = [member.pvc] if member.pvc else []
         claims += [f"b{number}-{member.pod}" for number in range(len(member.block_device_paths or ()))]
-        owned: list[tuple[Kind, str]] = [(PERSISTENT_VOLUME_CLAIM, name) for name in claims]
+        owned: list[tuple[Kind, str]] = [(PERSISTENT_VOLUME_CLAIM, name) for name in claims if not claims_stay]
         if has_service(member):
             owned.append((SERVICE, member.service))
         return not any((kind.name, name) in self.children for kind, name in owned)

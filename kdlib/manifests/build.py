@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from kdlib import lifecycle
 from kdlib.frozen import Json, dig
-from kdlib.graph import ObjectGraph, Ownership, owned, ref_of
+from kdlib.graph import ObjectGraph, owned, ref_of
 from kdlib.manifests.app_copy import app_copy
-from kdlib.manifests.claim import claim_of, pod_of_claim
+from kdlib.manifests.claim import Claims, claims_of
 from kdlib.manifests.desired import Desired
 from kdlib.manifests.headless_service import headless_service
 from kdlib.manifests.member_service import NO_SERVICE, member_service
@@ -43,12 +43,14 @@ def graph_of(resolved: Resolved, life: Life) -> ObjectGraph:
         headless_service(resolved),
         app_copy(resolved, assembly.live(CONTROLLER_REVISION, resolved.reserved.app_copy)),
     )
-    objects = owned((*base, *assembly.stateful_sets(), *assembly.services(), *assembly.claims()), resolved.seen.root)
+    claims = assembly.claims()
+    objects = owned((*base, *assembly.stateful_sets(), *assembly.services(), *claims.owned), resolved.seen.root)
     return ObjectGraph(
         objects,
         first=tuple(map(ref_of, base)),
-        kept=tuple(assembly.kept_services()),
+        kept=(*assembly.kept_services(), *claims.kept),
         renewed=tuple(assembly.renewed_pods()),
+        released=claims.released,
     )
 
 
@@ -93,18 +95,18 @@ class _Assembly:
             if lifecycle.renewable(member):
                 yield Ref(POD, self._resolved.root.namespace, member.pod)
 
-    def claims(self) -> Iterator[Json]:
-        """Yield the claims that are there of members that stay, or that nobody owns yet.
-
-        One without our owner reference gets it first, even if it is to go: only what we own is ever deleted.
-        """
-        ownership = Ownership(self._resolved.seen.root)
-        known = {member.pod for members in self._members.values() for member in members}
+    def claims(self) -> Claims:
+        """Return what is to become of the claims that are there."""
+        resolved = self._resolved
+        pods = {member.pod for members in self._members.values() for member in members}
         staying = {member.pod for _, member in self._staying()}
-        for ref, claim in self._live.items():
-            pod = pod_of_claim(ref.name) if ref.kind == PERSISTENT_VOLUME_CLAIM else ""
-            if pod in staying or (pod in known and not ownership.holds(claim)):
-                yield claim_of(ref)
+        return claims_of(
+            resolved.seen.root,
+            self._live,
+            resolved.spec.claim_retention,
+            sets={role.stateful_set for role in resolved.roles},
+            leaves=(pods - staying).__contains__,
+        )
 
     def _with_service(self) -> Iterator[tuple[ResolvedRole, MemberStatus]]:
         return ((role, member) for role, member in self._staying() if member.service not in ("", NO_SERVICE))

@@ -1,12 +1,72 @@
 """Who owns a member's claims (1.6, OP-04): StatefulSets make them, and nobody would ever delete them.
 
+A claim is deleted for one reason alone: its member leaves the cluster. So what happens to a StatefulSet, to the
+status or to the policy never costs data (W-30).
+
 Layer: pure.
 """
 
-from kdlib.frozen import Json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from kdlib.frozen import Json, dig
+from kdlib.graph import Ownership
+from kdlib.model import ClaimRetention
+from kdlib.names import LABEL_CLUSTER, LABEL_ROLE
 from kdlib.wire import PERSISTENT_VOLUME_CLAIM, Ref
 
-__all__ = ["claim_of", "pod_of_claim"]
+__all__ = ["Claims", "claim_of", "claims_of", "pod_of_claim"]
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What is to become of a cluster's claims: each is in one of the three, or is to be deleted."""
+
+    owned: tuple[Json, ...] = ()
+    """Go with the cluster."""
+    released: tuple[Ref, ...] = ()
+    """Outlive it."""
+    kept: tuple[Ref, ...] = ()
+    """Are no affair of ours."""
+
+
+def claims_of(
+    root: Json,
+    live: Mapping[Ref, Json],
+    retention: ClaimRetention,
+    *,
+    sets: Collection[str],
+    leaves: Callable[[str], bool],
+) -> Claims:
+    """CL-X-46: sort the claims that are there, by what is to become of them.
+
+    `sets` are the names of the cluster's StatefulSets, and `leaves` tells whether the member of a pod left for good. A
+    claim without our owner reference gets it first, even if it is to go: only what we own is ever deleted.
+    """
+    ownership = Ownership(root)
+    owned: list[Json] = []
+    released: list[Ref] = []
+    kept: list[Ref] = []
+    for ref, claim in live.items():
+        if ref.kind != PERSISTENT_VOLUME_CLAIM:
+            continue
+        pod = pod_of_claim(ref.name)
+        if not pod or not _is_ours(claim, pod, root, sets):
+            kept.append(ref)
+        elif retention.when_scaled == "Delete" and leaves(pod):
+            owned += [] if ownership.holds(claim) else [claim_of(ref)]
+        elif retention.when_deleted == "Retain":
+            released.append(ref)
+        else:
+            owned.append(claim_of(ref))
+    return Claims(tuple(owned), tuple(released), tuple(kept))
+
+
+def _is_ours(claim: Json, pod: str, root: Json, sets: Collection[str]) -> bool:
+    """Tell whether a set of the cluster made the claim; one of a role that is gone is known by its labels."""
+    labels = dig(claim, "metadata", "labels", default={})
+    by_labels = labels.get(LABEL_CLUSTER) == root["metadata"]["name"] and LABEL_ROLE in labels
+    return by_labels or pod.rpartition("-")[0] in sets
 
 
 def pod_of_claim(name: str) -> str:

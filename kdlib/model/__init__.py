@@ -30,6 +30,7 @@ from kdlib.model.reference import example, reference
 from kdlib.model.refusal import api_path, parsed, subject
 from kdlib.model.role_parts import (
     BlockStorage,
+    ClaimRetention,
     EnvVar,
     FileInjection,
     FilePermissions,
@@ -82,6 +83,7 @@ __all__ = [
     "AppSpec",
     "BlockStorage",
     "CelRule",
+    "ClaimRetention",
     "Cluster",
     "ClusterRole",
     "ClusterSpec",

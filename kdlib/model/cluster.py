@@ -19,6 +19,7 @@ from kdlib.model.part import Nullable, SpecPart, keyed_by, told
 from kdlib.model.refusal import parsed
 from kdlib.model.role_parts import (
     BlockStorage,
+    ClaimRetention,
     EnvVar,
     FileInjection,
     KdSecret,
@@ -203,12 +204,20 @@ class ClusterSpec(SpecPart):
     default_secret: Nullable[KdSecret] = Field(
         None, description="Secret of roles that name none.", json_schema_extra=told("CL-V-32", "CL-V-33", "CL-M-08")
     )
+    persistent_volume_claim_retention_policy: ClaimRetention | None = Field(
+        None, description="What becomes of volume claims of members that go.", json_schema_extra=told("CL-X-46")
+    )
     connections: Connections = Field(default_factory=Connections, description="Resources that members are told about.")
     roles: tuple[ClusterRole, ...] = Field(
         description="What is wanted of each role.",
         max_length=MOST_ROLES,
         json_schema_extra={**keyed_by("id"), **_BOUNDED, **told("CL-V-15", "CL-V-16", "CL-V-18", "CL-V-42")},
     )
+
+    @property
+    def claim_retention(self) -> ClaimRetention:
+        """Return what becomes of volume claims, with its defaults."""
+        return self.persistent_volume_claim_retention_policy or ClaimRetention()
 
     def role(self, role_id: str) -> ClusterRole | None:
         """Return the role of this id, or None."""

@@ -12,6 +12,7 @@ from kdlib.model.scalars import (
     REQUIRED_LIMITS,
     AbsolutePath,
     Amounts,
+    ClaimFate,
     FileMode,
     Flag,
     MountPath,
@@ -27,6 +28,7 @@ from kdlib.model.scalars import (
 
 __all__ = [
     "BlockStorage",
+    "ClaimRetention",
     "EnvVar",
     "FileInjection",
     "FilePermissions",
@@ -182,3 +184,23 @@ class VolumeProjection(SpecPart):
         description="Directory that it is mounted at.", examples=["/datasets"], json_schema_extra=told("CL-V-39")
     )
     read_only: Flag = Field(default=False, description="Mount it read-only.", examples=[True])
+
+
+class ClaimRetention(SpecPart):
+    """What becomes of the volume claims of members that go; the names are those of a StatefulSet.
+
+    See https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#persistentvolumeclaim-retention.
+    """
+
+    when_deleted: ClaimFate = Field(
+        "Delete",
+        description="When the cluster is deleted.",
+        examples=["Retain"],
+        json_schema_extra=told("CL-X-46", "PVC-M-01", default="Delete"),
+    )
+    when_scaled: ClaimFate = Field(
+        "Delete",
+        description="When a role shrinks or is removed.",
+        examples=["Retain"],
+        json_schema_extra=told("CL-X-46", default="Delete"),
+    )

@@ -32,6 +32,7 @@ __all__ = [
     "Amounts",
     "AppCatalog",
     "CardinalityText",
+    "ClaimFate",
     "Count",
     "Directory",
     "EventName",
@@ -225,4 +226,5 @@ StringMap: TypeAlias = Annotated[dict[StrictStr, StrictStr], BeforeValidator(_wi
 EventName: TypeAlias = Literal["configure", "addnodes", "delnodes"]
 AppCatalog: TypeAlias = Literal["local", "system"]
 ServiceType: TypeAlias = Literal["ClusterIP", "NodePort", "LoadBalancer"]
+ClaimFate: TypeAlias = Literal["Delete", "Retain"]
 NamingScheme: TypeAlias = Literal["UID", "CrNameRole"]

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from kdlib.errors import ConflictError, NotFoundError, WorldError
 from kdlib.frozen import Json, dig
-from kdlib.graph import Adopt, Apply, Delete, Plan, Step, Why
+from kdlib.graph import Adopt, Apply, Delete, Plan, Release, Step, Why
 from kdlib.kube import Api
 from kdlib.model import Outcome
 from kdlib.reconcile.written import Ended, Written, written
@@ -91,7 +91,7 @@ async def _try(api: Api, step: Step, versions: dict[tuple[str, str], Json]) -> _
         match step:
             case Apply():
                 return written(step.ref, await _apply(api, step, versions))
-            case Adopt(ref, patch):
+            case Adopt(ref, patch) | Release(ref, patch):
                 return written(ref, await api.merge_patch(ref, patch))
             case Delete():
                 return await _delete(api, step)

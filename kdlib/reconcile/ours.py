@@ -4,6 +4,7 @@ Layer: shell.
 """
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from kdlib.errors import KubeDirectorError
 from kdlib.frozen import Json, dig
@@ -27,7 +28,7 @@ def made_ours(wanted: ObjectGraph, root: Json, followed: Collection[Kind]) -> Ob
     if all(_is_ours(obj, name) for obj in wanted):
         return wanted
     objects = tuple(obj if _is_ours(obj, name) else _taken(obj, root) for obj in wanted)
-    return ObjectGraph(objects, wanted.first, wanted.kept)
+    return replace(wanted, objects=objects)
 
 
 def _is_ours(obj: Json, name: str) -> bool:

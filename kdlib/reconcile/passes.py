@@ -23,6 +23,7 @@ from kdlib.reconcile.finalizer import add_finalizer, has_finalizer, is_going, re
 from kdlib.reconcile.members import works_of
 from kdlib.reconcile.ours import made_ours
 from kdlib.reconcile.recording import Recorder, Urgency, urgency_of
+from kdlib.reconcile.releasing import release_claims
 from kdlib.reconcile.telling import fields_of, tell_refusal, tell_step
 from kdlib.reconcile.view import View
 from kdlib.reconcile.work import Work
@@ -118,8 +119,9 @@ class Passes:
         """Take the finalizer off a root that is to be deleted; its children go after it (RC-07)."""
         if not has_finalizer(root):
             return Passed(gone=True)
-        # Nothing but the root is looked at, so that it goes however wrong it is.
+        # Nothing but the root and its claims is looked at, so that it goes however wrong it is.
         self.announcer.announce(report.farewell(Seen(now=self._settings.clock(), root=root)))
+        await release_claims(self._api, root)
         left = await remove_finalizer(self._api, ref, root)
         _log.info("let go", extra=fields_of(self._api, root))
         return Passed(gone=True, facts=(written(ref, left),) if left else ())

@@ -23,11 +23,13 @@ def claim_owner_patch(request: Request, facts: Facts) -> Iterator[Json]:
     """PVC-M-01: a claim with the label of a cluster that is there gets exactly one owner, the cluster.
 
     W-11: the operation follows from the claim itself. PVC-M-02: every other claim passes as it is, and none is refused.
+    CL-X-46: so does one that is to outlive its cluster.
     """
     ref = _cluster_of(request)
     cluster = facts.objects.get(ref) if ref else None
     uid = dig(cluster, "metadata", "uid")
-    if ref is None or request.new is None or not uid:
+    outlives = dig(cluster, "spec", "persistentVolumeClaimRetentionPolicy", "whenDeleted") == "Retain"
+    if ref is None or request.new is None or not uid or outlives:
         return
     owner = {"apiVersion": ref.kind.api_version, "kind": ref.kind.name, "name": ref.name, "uid": uid}
     wanted = [{**owner, "controller": True, "blockOwnerDeletion": False}]

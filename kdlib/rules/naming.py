@@ -13,16 +13,20 @@ from itertools import count as counting
 from kdlib.frozen import Json, dig, short_digest
 from kdlib.model import Cluster, Seen
 from kdlib.names import LABEL_CLUSTER, LABEL_ROLE, munged
-from kdlib.wire import CONTROLLER_REVISION, SERVICE, STATEFUL_SET, Kind, Ref
+from kdlib.wire import CONTROLLER_REVISION, PERSISTENT_VOLUME_CLAIM, SERVICE, STATEFUL_SET, Kind, Ref
 
 __all__ = ["Names", "candidates", "open_names"]
 
 _SCHEMES = ("UID", "CrNameRole")
 _LONGEST_PREFIX = 46
+_GOING = ("metadata", "deletionTimestamp")
 
 
 class Names:
-    """Chooses the names of one cluster's objects from what was seen."""
+    """Chooses the names of one cluster's objects from what was seen.
+
+    CL-X-47: claims that outlived their StatefulSet tell its name, so that it finds them again.
+    """
 
     def __init__(self, cluster: Cluster, seen: Seen, scheme: str) -> None:
         self._cluster = cluster
@@ -41,7 +45,8 @@ class Names:
         known = self._cluster.status.roles if self._cluster.status else ()
         stored = next((item.stateful_set for item in known if item.id == role), "")
         prefix = _set_prefix(self._scheme, self._cluster.name, role)
-        return stored or self._adopted(self._objects(STATEFUL_SET), role) or self._new(STATEFUL_SET, prefix, role)
+        adopted = stored or self._adopted(self._objects(STATEFUL_SET), role)
+        return adopted or self._of_claims(role) or self._new(STATEFUL_SET, prefix, role)
 
     def app_copy(self, app: str, *, replaced: bool = False) -> str:
         """Return the name of the ControllerRevision that holds the app; a further one where it is replaced."""
@@ -61,9 +66,23 @@ class Names:
         for item in items:
             labels = dig(item, "metadata", "labels", default={})
             ours = labels.get(LABEL_CLUSTER) == self._cluster.name and labels.get(LABEL_ROLE, "") == role
-            if ours and not self._held(item) and not dig(item, "metadata", "deletionTimestamp"):
+            if ours and not self._held(item) and not dig(item, *_GOING):
                 names.append((self._owner_uid(item) != self._cluster.uid, str(dig(item, "metadata", "name"))))
         return min(names)[1] if names else ""
+
+    def _of_claims(self, role: str) -> str:
+        """Return the name of the set that made claims of ours which outlived it.
+
+        Claims that a former self still owns are on their way out with it, and are not found.
+        """
+        names = []
+        for claim in self._objects(PERSISTENT_VOLUME_CLAIM):
+            labels = dig(claim, "metadata", "labels", default={})
+            ours = labels.get(LABEL_CLUSTER) == self._cluster.name and labels.get(LABEL_ROLE) == role
+            if ours and self._owner_uid(claim) in ("", self._cluster.uid) and not dig(claim, *_GOING):
+                names.append(_set_of_claim(str(dig(claim, "metadata", "name"))))
+        taken = {dig(item, "metadata", "name") for item in self._objects(STATEFUL_SET)}
+        return min((name for name in names if name and name not in taken), default="")
 
     def _new(self, kind: Kind, prefix: str, role: str) -> str:
         """Return the first name that no object seen has."""
@@ -116,6 +135,12 @@ def open_names(cluster: Json) -> Iterator[Ref]:
 def _role_ids(cluster: Json, part: str) -> list[str]:
     roles = dig(cluster, part, "roles")
     return [str(dig(role, "id", default="")) for role in roles] if isinstance(roles, list) else []
+
+
+def _set_of_claim(name: str) -> str:
+    """Return the set that made a claim of this name, which is `<template>-<set>-<ordinal>`; empty where none did."""
+    found, _, ordinal = name.partition("-")[2].rpartition("-")
+    return found if ordinal.isdecimal() else ""
 
 
 def _service_prefix(scheme: str, cluster: str) -> str:

@@ -51,3 +51,29 @@ def test_what_another_living_owner_controls_is_never_taken(owner, taken):
     answer = resolve(Cluster.of(ROOT), App.of("demo", APP), Seen(NOW, ROOT, children))
     assert (answer.roles[0].stateful_set == "kdss-there") is taken
     assert (answer.cluster_service == "kdhs-there") is taken
+
+
+def claim(name, owner=None, role="one"):
+    made = child("PersistentVolumeClaim", name, owner)
+    return {**made, "metadata": {**made["metadata"], "labels": {LABEL_CLUSTER: "db", LABEL_ROLE: role}}}
+
+
+ITSELF = {"apiVersion": OURS, "kind": "KubeDirectorCluster", "name": "db", "uid": "u-own"}
+
+
+@pytest.mark.parametrize(
+    ("found", "taken"),
+    [
+        (claim("p-kdss-old-3"), True),
+        (claim("b11-kdss-old-0", ITSELF), True),
+        (claim("p-kdss-old-0", {**ITSELF, "uid": "u-former"}), False),
+        (claim("p-kdss-old-0", {**ITSELF, "name": "other", "uid": "u-2"}), False),
+        (claim("p-kdss-old-0", role="two"), False),
+        (claim("data"), False),
+    ],
+    ids=["nobody's", "its own", "on its way out with its former self", "another's", "of another role", "of no set"],
+)
+def test_claims_that_outlived_their_set_lend_it_its_name(found, taken):
+    """CL-X-47, W-30."""
+    answer = resolve(Cluster.of(ROOT), App.of("demo", APP), Seen(NOW, ROOT, (found,)))
+    assert (answer.roles[0].stateful_set == "kdss-old") is taken

@@ -331,6 +331,13 @@ def test_a_members_claim_belongs_to_its_cluster_alone(world, make, owners):
     assert (owner["uid"], owner["controller"], owner["blockOwnerDeletion"]) == ("uid-c", True, False)
 
 
+@pytest.mark.parametrize(("when", "owned"), [("Retain", False), ("Delete", True)])
+def test_a_claim_that_outlives_its_cluster_gets_no_owner(world, make, when, owned):
+    """PVC-M-01, CL-X-46."""
+    kept = make.cluster(persistentVolumeClaimRetentionPolicy={"whenDeleted": when})
+    assert ("ownerReferences" in make.stored(labelled(), world.having(kept).create(labelled()))["metadata"]) is owned
+
+
 @pytest.mark.parametrize("claim", [CLAIM, labelled("nobody"), labelled(".."), labelled("")], ids=str)
 def test_any_other_claim_passes_as_it_is(world, make, claim):
     """PVC-M-02."""
