@@ -6,7 +6,7 @@ Layer: shell.
 from kdlib.guest.emulation import EmulatedRun, Emulation, emulated
 from kdlib.guest.programs import guest_script, programs
 from kdlib.guest.protocol import CanExec, Progress, notify, set_up
-from kdlib.guest.work import Limits, NotifyWork, SetUpWork, notify_work, set_up_work
+from kdlib.guest.work import Limits, NotifyWork, ScriptLimit, SetUpWork, notify_work, set_up_work
 
 __all__ = [
     "CanExec",
@@ -15,6 +15,7 @@ __all__ = [
     "Limits",
     "NotifyWork",
     "Progress",
+    "ScriptLimit",
     "SetUpWork",
     "emulated",
     "guest_script",

@@ -186,7 +186,7 @@ def _unexpected(answer: Answer | Stalled) -> str:
 
 
 def _words(work: NotifyWork) -> str:
-    return work.action.arguments[0].lstrip("-") if work.action.arguments else "writing configmeta.json"
+    return work.action.event or "writing configmeta.json"
 
 
 def _fact(work: Work, result: Finished | Stalled) -> GuestFact:

@@ -8,8 +8,19 @@ from dataclasses import dataclass
 
 from kdlib.guest.frames import Frame
 from kdlib.model import FileInjection, Notify, Resolved, ResolvedRole, SetUp
+from kdlib.rules import time_limit
 
-__all__ = ["Limits", "NotifyWork", "SetUpWork", "Work", "notify_frame", "notify_work", "set_up_frame", "set_up_work"]
+__all__ = [
+    "Limits",
+    "NotifyWork",
+    "ScriptLimit",
+    "SetUpWork",
+    "Work",
+    "notify_frame",
+    "notify_work",
+    "set_up_frame",
+    "set_up_work",
+]
 
 DEFAULT_LOG_LENGTH = 256
 BYTES_PER_CHARACTER = 4
@@ -19,10 +30,8 @@ BYTES_PER_CHARACTER = 4
 class Limits:
     """How long things inside a member may take, in seconds."""
 
-    script: int = 7200
-    """One run of the start script; then it is asked to stop, and has failed."""
     grace: int = 10
-    """From asking a start script to stop to killing it."""
+    """From asking a start script that took too long to stop to killing it."""
     fetch: int = 600
     """Fetching one file."""
     send: float = 60.0
@@ -31,6 +40,17 @@ class Limits:
     """One exec that waits for the end of an operation; then another one goes on."""
     answer: float = 10.0
     """A notification that did not end within this time delays nobody (soft gate)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptLimit:
+    """How many seconds one run of the start script may take; then it is asked to stop, and has failed.
+
+    `field` says where the limit comes from, for the words about the failure.
+    """
+
+    seconds: int = 7200
+    field: str = "the limit of every run"
 
 
 @dataclass(frozen=True)
@@ -54,6 +74,7 @@ class SetUpWork:
     epoch: str = ""
     file_injections: tuple[FileInjection, ...] = ()
     limits: Limits = Limits()
+    script_limit: ScriptLimit = ScriptLimit()
     max_log_size: int = DEFAULT_LOG_LENGTH
 
 
@@ -69,6 +90,7 @@ class NotifyWork:
     new_layout: bool = False
     epoch: str = ""
     limits: Limits = Limits()
+    script_limit: ScriptLimit = ScriptLimit()
     max_log_size: int = DEFAULT_LOG_LENGTH
 
 
@@ -93,6 +115,7 @@ def set_up_work(resolved: Resolved, action: SetUp, configmeta: bytes, *, limits:
         epoch=resolved.uid,
         file_injections=role.spec.file_injections if role.spec else (),
         limits=limits or Limits(),
+        script_limit=_script_limit(resolved, role, "configure"),
         max_log_size=_log_size(role.app.max_log_size_dump),
     )
 
@@ -110,6 +133,7 @@ def notify_work(resolved: Resolved, action: Notify, configmeta: bytes, *, limits
         new_layout=bool(package and package.use_new_setup_layout),
         epoch=resolved.uid,
         limits=limits or Limits(),
+        script_limit=_script_limit(resolved, role, action.event),
         max_log_size=_log_size(role.app.max_log_size_dump),
     )
 
@@ -117,7 +141,7 @@ def notify_work(resolved: Resolved, action: Notify, configmeta: bytes, *, limits
 def set_up_frame(work: SetUpWork, *, stamp: int, programs: Mapping[str, bytes]) -> Frame:
     """Put a set-up into a frame; `stamp` orders frames by when they were sent, in milliseconds."""
     variables = {
-        **_common(work, stamp, work.action.generation),
+        **_common(work, stamp),
         "attempt": str(work.action.attempt),
         "package_url": work.package_url or "",
         "run_configure": str(int(work.run_configure)),
@@ -138,7 +162,7 @@ def notify_frame(work: NotifyWork, *, stamp: int) -> Frame:
     """Put a notification into a frame."""
     arguments = " ".join(work.action.arguments)
     variables = {
-        **_common(work, stamp, work.action.generation),
+        **_common(work, stamp),
         "change": work.action.change,
         "arguments": arguments,
         "wait_seconds": str(work.limits.attach),
@@ -152,14 +176,15 @@ def tail_bytes(work: Work) -> int:
     return (work.max_log_size + 1) * BYTES_PER_CHARACTER if work.max_log_size else 0
 
 
-def _common(work: Work, stamp: int, generation: int) -> dict[str, str]:
+def _common(work: Work, stamp: int) -> dict[str, str]:
     return {
         "container": work.container,
-        "generation": str(generation),
+        "generation": str(work.action.generation),
         "stamp": str(stamp),
         "epoch": work.epoch,
         "layout": "new" if work.new_layout else "old",
-        "limit_seconds": str(work.limits.script),
+        "limit_seconds": str(work.script_limit.seconds),
+        "limit_field": work.script_limit.field,
         "grace_seconds": str(work.limits.grace),
     }
 
@@ -170,6 +195,11 @@ def _injection(item: FileInjection) -> dict[str, str]:
     mode = f"{asked.file_mode:o}" if asked and asked.file_mode is not None else ""
     owner, group = (asked.file_owner, asked.file_group) if asked else (None, None)
     return {"url": item.src_url, "dir": item.dest_dir, "mode": mode, "owner": owner or "", "group": group or ""}
+
+
+def _script_limit(resolved: Resolved, role: ResolvedRole, event: str) -> ScriptLimit:
+    """Return the limit of a run of the start script for an event; a refresh runs none."""
+    return ScriptLimit(*time_limit(role.app, resolved.reserved, event))
 
 
 def _log_size(size: int | None) -> int:

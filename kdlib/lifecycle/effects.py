@@ -177,11 +177,11 @@ def _marked(member: MemberStatus, around: Circumstances) -> StateDetail:
     """Keep the failed change at the head of the queue, so that later ones do not overtake it (W-25)."""
     detail = member.state_detail
     head, *rest = detail.pending_notify_cmds or ()
-    fact = around.finished_notify(member, change_name(head))
+    fact = around.finished_notify(member, change_name(head)) or Finished(1)
     changed: StateDetail = detail.changed(
-        pending_notify_cmds=(head.changed(exit_code=fact.exit_code if fact else 1), *rest),
+        pending_notify_cmds=(head.changed(exit_code=fact.exit_code, error=fact.detail or None), *rest),
         retry_handled=handled(around.annotations, member.pod, detail.retry_handled),
-        **_tails(fact or Finished(1), around),
+        **_tails(fact, around),
     )
     return changed
 
@@ -190,7 +190,7 @@ def _requeued(member: MemberStatus, around: Circumstances) -> StateDetail:
     detail = member.state_detail
     head, *rest = detail.pending_notify_cmds or ()
     changed: StateDetail = detail.changed(
-        pending_notify_cmds=(head.changed(exit_code=None, attempt=(head.attempt or 1) + 1), *rest),
+        pending_notify_cmds=(head.changed(exit_code=None, error=None, attempt=(head.attempt or 1) + 1), *rest),
         retry_handled=handled(around.annotations, member.pod, detail.retry_handled),
     )
     return changed

@@ -90,9 +90,7 @@ def _catching_up(member: MemberStatus, around: Circumstances) -> str:
         if not has_package(around.role) or detail.last_config_data_generation == around.generation:
             return ""
         return around.facts.stall(member.pod, container, f"notify-{around.generation}")
-    event = queue[0].arguments[0].lstrip("-")
     if queue[0].exit_code is not None:
         root = around.resolved.root
-        failed = f"the start script's {event} ended with exit status {queue[0].exit_code}"
-        return f"{failed}; mend it, then kdd retry {root.name} {member.pod} -n {root.namespace}"
+        return f"{queue[0].failure}; mend it, then kdd retry {root.name} {member.pod} -n {root.namespace}"
     return around.facts.stall(member.pod, container, f"notify-{change_name(queue[0])}")

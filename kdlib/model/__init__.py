@@ -23,6 +23,7 @@ from kdlib.model.cluster import Cluster, ClusterRole, ClusterSpec, Connections
 from kdlib.model.config import CONFIG_NAME, Config, ConfigSpec, ConfigStatus, StatusBackup, StatusBackupSpec
 from kdlib.model.crd import KINDS, cel_rules, crd, schemas
 from kdlib.model.editor import editor_schema, editor_schemas
+from kdlib.model.limits import TimeLimits
 from kdlib.model.mounts import MEMORY_DIRECTORIES, SHARED_MEMORY
 from kdlib.model.parse import parse_app, parse_cluster, parse_config
 from kdlib.model.part import SpecPart
@@ -129,6 +130,7 @@ __all__ = [
     "StatusBackup",
     "StatusBackupSpec",
     "Storage",
+    "TimeLimits",
     "VolumeProjection",
     "api_path",
     "cel_rules",

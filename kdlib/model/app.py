@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field
 
 from kdlib.frozen import Json
 from kdlib.model.celrule import CelRule, held
+from kdlib.model.limits import TimeLimits
 from kdlib.model.part import LoosePart, Nullable, SpecPart, keyed_by, told
 from kdlib.model.scalars import (
     Amounts,
@@ -232,6 +233,11 @@ class AppRole(SpecPart):
         description="Most characters of the start script's output that status keeps; 0 for none.",
         examples=[1024],
         json_schema_extra=told("APP-M-06", default="the app's defaultMaxLogSizeDump, else 256"),
+    )
+    time_limits: TimeLimits | None = Field(
+        None,
+        description="How long one run of the start script may take, by event; then it is stopped, and has failed.",
+        json_schema_extra=told("APP-X-40", default="the global config's defaultTimeLimits, else 7200 for each event"),
     )
 
 

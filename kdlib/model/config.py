@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from kdlib.model.celrule import CelRule, held
+from kdlib.model.limits import TimeLimits
 from kdlib.model.part import Nullable, SpecPart, told
 from kdlib.model.scalars import Flag, NamingScheme, NonEmpty, ServiceType, StringMap, Text
 from kdlib.model.status import ClusterStatus
@@ -118,6 +119,12 @@ class ConfigSpec(SpecPart):
         description="Allow sharedMemory: true always, false never, absent where the Kubernetes version has it.",
         examples=[False],
         json_schema_extra=told("CL-V-28", default="absent"),
+    )
+    default_time_limits: TimeLimits | None = Field(
+        None,
+        description="How long one run of a start script may take, by event, in clusters made from now on, where their"
+        " app sets no limit.",
+        json_schema_extra=told("CFG-X-40", default="7200 for each event"),
     )
 
 

@@ -14,6 +14,7 @@ from pydantic.alias_generators import to_camel
 from kdlib.frozen import Json
 from kdlib.model.accepted import Accepted
 from kdlib.model.condition import Condition, with_standard_conditions
+from kdlib.model.limits import TimeLimits
 from kdlib.model.part import keyed_by, pruned, without_nulls
 from kdlib.model.scalars import Flag, StringMap, Text, Whole
 
@@ -129,6 +130,21 @@ class PendingNotify(StatusPart):
     exit_code: Whole | None = Field(
         None, description="Exit status of a try that failed; it waits for a request to try again.", examples=[1]
     )
+    error: Text | None = Field(
+        None,
+        description="Why a try failed, in words, where more is known than the exit status.",
+        examples=["the start script's addnodes did not end within 300 s and was stopped"],
+    )
+
+    @property
+    def event(self) -> str:
+        """Return the event that the start script is called for."""
+        return self.arguments[0].lstrip("-") if self.arguments else ""
+
+    @property
+    def failure(self) -> str:
+        """Say in words how a try failed."""
+        return self.error or f"the start script's {self.event} ended with exit status {self.exit_code}"
 
 
 class StateDetail(StatusPart):
@@ -305,6 +321,9 @@ class Reserved(StatusPart):
     )
     service_annotations: StringMap | None = Field(
         None, description="Annotations of all member Services.", examples=[{"example.org/note": "x"}]
+    )
+    default_time_limits: TimeLimits | None = Field(
+        None, description="How long a run of the start script may take, by event, where the app sets no limit."
     )
 
 

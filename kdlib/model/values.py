@@ -100,6 +100,11 @@ class Notify:
         """Return the name of the operation, unique within the container's life."""
         return f"notify-{self.change}"
 
+    @property
+    def event(self) -> str:
+        """Return the event that the start script is called for; empty for a refresh."""
+        return self.arguments[0].lstrip("-") if self.arguments else ""
+
 
 Action: TypeAlias = SetUp | Notify
 

@@ -172,8 +172,7 @@ def _trouble_causes(seen: Seen, role: RoleStatus, was: MemberStatus, member: Mem
         yield _Cause(EventReason.MEMBER_STUCK, note, mark, member.pod)
     refused = failed_notify(member)
     if refused and refused != failed_notify(was):
-        event = " ".join(refused.arguments[:1])
-        note = f"{who}: start script with {event} ended with exit status {refused.exit_code}"
+        note = f"{who}: {refused.failure}"
         remedy = f"mend it, then {retry(seen, member.pod)}"
         mark = [refused.change, refused.attempt]
         yield _Cause(EventReason.MEMBER_NOTIFY_FAILED, f"{note}; {remedy}", mark, member.pod)

@@ -79,7 +79,7 @@ def _set_ups_failed(resolved: Resolved, life: Life, tally: Tally) -> Iterator[tu
 
 def _changes_refused(resolved: Resolved, tally: Tally) -> Iterator[tuple[Reason, str]]:
     named = [
-        f"{member.pod}: {' '.join(change.arguments[:1])} ended with exit status {change.exit_code}"
+        f"{member.pod}: {change.failure}"
         for member, change in ((member, failed_notify(member)) for member in tally.deaf)
         if change
     ]

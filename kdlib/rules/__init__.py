@@ -8,7 +8,7 @@ from kdlib.rules.app_use import use_needs, users_of
 from kdlib.rules.catalogue import Rule, catalogue, rule_titles, rules_page
 from kdlib.rules.changes import accepted_form
 from kdlib.rules.config import config_problems
-from kdlib.rules.defaults import app_defaults, cluster_defaults, least_members, reserved_values
+from kdlib.rules.defaults import app_defaults, cluster_defaults, least_members, reserved_values, time_limit
 from kdlib.rules.lookup import related
 from kdlib.rules.persistence import persistent_directories
 from kdlib.rules.request import Access, Facts, ListNeed, Needs, Operation, Request, User, Verdict
@@ -49,6 +49,7 @@ __all__ = [
     "review",
     "rule_titles",
     "rules_page",
+    "time_limit",
     "use_needs",
     "users_of",
 ]

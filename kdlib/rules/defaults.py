@@ -5,9 +5,10 @@ Layer: pure.
 
 from kdlib.model import AppRole, AppSpec, ClusterRole, ClusterSpec, Config, ConfigSpec, Reserved
 
-__all__ = ["app_defaults", "cluster_defaults", "least_members", "reserved_values"]
+__all__ = ["app_defaults", "cluster_defaults", "least_members", "reserved_values", "time_limit"]
 
 _LOG_CHARACTERS = 256
+_SCRIPT_SECONDS = 7200
 
 
 def least_members(role: AppRole) -> int:
@@ -50,6 +51,7 @@ def reserved_values(config: Config | None) -> Reserved:
     """Return what a new cluster takes from the global config, with built-in values where it says nothing (1.4).
 
     CFG-M-01 and CFG-M-03 to CFG-M-06: they are not written into the config. W-44: the domain may lack its first dot.
+    CFG-X-40: so a limit that is set later is for clusters that are made later.
     """
     spec = (config and config.spec) or ConfigSpec()
     base = spec.cluster_svc_domain_base or ".svc.cluster.local"
@@ -63,7 +65,28 @@ def reserved_values(config: Config | None) -> Reserved:
         pod_annotations=spec.pod_annotations,
         service_labels=spec.service_labels,
         service_annotations=spec.service_annotations,
+        default_time_limits=spec.default_time_limits,
     )
+
+
+def time_limit(role: AppRole, reserved: Reserved, event: str) -> tuple[int, str]:
+    """Return the seconds that a run of the start script for an event may take, and who says so.
+
+    APP-X-40: the app's role first. CFG-X-40: then the global config as it was when the cluster was made. Last comes
+    what is built in.
+    """
+    fields = (
+        (role.time_limits, f"spec.roles[{role.id}].timeLimits.{event} of the app"),
+        (
+            reserved.default_time_limits,
+            f"spec.defaultTimeLimits.{event} of the global config, when the cluster was made",
+        ),
+    )
+    for limits, field in fields:
+        seconds = limits.seconds(event) if limits else None
+        if seconds is not None:
+            return seconds, field
+    return _SCRIPT_SECONDS, f"the limit where spec.roles[{role.id}].timeLimits.{event} of the app sets none"
 
 
 def cluster_defaults(spec: ClusterSpec, app: AppSpec | None, reserved: Reserved) -> ClusterSpec:

@@ -2,6 +2,7 @@
 #
 #   set-up|notify FRAME OFFSET LENGTH UMASK   act on a frame that has arrived whole
 #   wait OPERATION SECONDS BYTES              tell how an operation ended, with the last BYTES of its output
+#   watch SECONDS GUARD PROCESS GRACE SESSION stop a run of the start script that takes too long
 #
 # Everything is kept in /etc/guestconfig/.kubedirector: `guest` is this script, `life.*` holds the guards of one life of
 # the container, `in.*` a frame at work. A guard is a directory, since making one succeeds for one process only.
@@ -18,7 +19,9 @@ self=$0
 
 # Print the fields of a process's stat from the third (state) on; its name may hold blanks and brackets.
 stat_fields() {
-    stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 1
+    stat=
+    while IFS= read -r part || [ -n "$part" ]; do stat=$stat$part; done 2>/dev/null <"/proc/$1/stat"
+    [ -n "$stat" ] || return 1
     printf '%s\n' "${stat##*) }"
 }
 
@@ -55,34 +58,66 @@ detach() {
 # Run a command in a session of its own, at most so many seconds; its exit status is `code`.
 # What it leaves behind when it ends in time goes on; when it does not, its whole session is stopped.
 run_limited() {
-    seconds=$1
-    shift
-    if command -v setsid >/dev/null 2>&1; then
-        setsid "$@" &
-        child=$!
-        setsid sh -c "$watch" watch "$seconds" "$guard" "-$child" "$grace_seconds" >/dev/null 2>&1 &
-        dog=$!
-        dogs=-$dog
-    else
-        "$@" &
-        child=$!
-        sh -c "$watch" watch "$seconds" "$guard" "$child" "$grace_seconds" >/dev/null 2>&1 &
-        dog=$!
-        dogs=$dog
-    fi
+    session=
+    ! command -v setsid >/dev/null 2>&1 || session=setsid
+    $session "$@" &
+    child=$!
+    $session sh "$self" watch "$limit_seconds" "$guard" "$child" "$grace_seconds" "$session" </dev/null >/dev/null 2>&1 &
+    dog=$!
     wait "$child"
     code=$?
-    # The watch is in its session once it says so; before that there is no group to be killed.
+    # The watch is in its session soon; before that there is no group to be killed.
     tries=0
-    until [ -e "$guard/watched" ] || [ "$tries" -ge 200 ]; do
+    until [ -e "$guard/expired" ] || kill -s 0 -- "${session:+-}$dog" 2>/dev/null || [ "$tries" -ge 200 ]; do
         nap 10
         tries=$((tries + 1))
     done
-    kill -s KILL -- "$dogs" 2>/dev/null
+    # One that is stopping the command goes on until nothing of it is left.
+    [ -e "$guard/expired" ] || kill -s KILL -- "${session:+-}$dog" 2>/dev/null
+    wait "$dog" 2>/dev/null
     [ ! -e "$guard/expired" ]
 }
 
-watch=': >"$2/watched"; sleep "$1"; : >"$2/expired"; kill -s TERM -- "$3"; sleep "$4"; kill -s KILL -- "$3"'
+# Wait, then stop a command: ask all of its session to end, and kill what is left of it after some more seconds.
+watch() {
+    sleep "$1"
+    mkdir -p "$2" && : >"$2/expired"
+    signal TERM "$3" "$5"
+    left=$(($4 * 10))
+    while [ "$left" -gt 0 ] && signal 0 "$3" "$5"; do
+        nap 200
+        left=$((left - slept / 100))
+    done
+    signal KILL "$3" "$5"
+}
+
+# Send a signal to a process, or to all of its session, whatever their process groups; fails where nobody is left.
+signal() {
+    if [ -z "$3" ]; then
+        kill -s "$1" "$2" 2>/dev/null
+        return
+    fi
+    reached=1
+    for process in /proc/[0-9]*; do
+        process=${process#/proc/}
+        [ "$(session_of "$process")" = "$2" ] && kill -s "$1" "$process" 2>/dev/null && reached=0
+    done
+    return "$reached"
+}
+
+# Print the session of a process; nothing for one that has ended.
+session_of() {
+    fields=$(stat_fields "$1") || return 1
+    set -f
+    set -- $fields
+    set +f
+    [ "$1" = Z ] || printf '%s\n' "$4"
+}
+
+# Say that a run for an event took too long.
+late() {
+    printf '%s' "the start script's $1 did not end within $limit_seconds s and was stopped ($limit_field)"
+}
 
 # --- the frame
 
@@ -229,9 +264,9 @@ configure() {
     script=$(start_script) || failed 75 "$script"
     rm -f "$package"/configure.*
     printf '%s=' "$container" >"$package/configure.status" || failed 75 "/opt/guestconfig cannot be written"
-    run_limited "$limit_seconds" "$script" --configure \
+    run_limited "$script" --configure \
         </dev/null >"$package/configure.stdout" 2>"$package/configure.stderr" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- ||
-        expired="the start script's configure did not end within $limit_seconds s and was stopped"
+        expired=$(late configure)
     printf '%s' "$code" >>"$package/configure.status"
     case $(cat "$package/configure.status") in
     *=*) ;;
@@ -442,9 +477,9 @@ run_notify() {
     take || { rm -rf "$spool"; exit 0; }
     script=$(start_script) || failed 75 "$script"
     set -f
-    run_limited "$limit_seconds" "$script" $arguments \
+    run_limited "$script" $arguments \
         </dev/null >"$guard/stdout" 2>"$guard/stderr" 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- ||
-        failed "$((code == 0 ? 124 : code))" "the start script's event did not end within $limit_seconds s and was stopped"
+        failed "$((code == 0 ? 124 : code))" "$(event=${arguments%% *} && late "${event#--}")"
     finish "$code" 0 ""
 }
 
@@ -542,6 +577,10 @@ run-set-up)
 run-notify)
     shift
     run_notify "$@"
+    ;;
+watch)
+    shift
+    watch "$@"
     ;;
 wait)
     find_life

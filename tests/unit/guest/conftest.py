@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from kdlib.errors import UnreachableError
-from kdlib.guest import Limits, NotifyWork, SetUpWork, guest_script
+from kdlib.guest import Limits, NotifyWork, ScriptLimit, SetUpWork, guest_script
 from kdlib.guest.answers import decode_answer
 from kdlib.guest.frames import Frame, begin_command, encode
 from kdlib.model import Notify, SetUp
@@ -245,7 +245,8 @@ def make_set_up() -> Callable[..., SetUpWork]:
             package_url="file:///opt/app.tgz",
             new_layout=True,
             install_configcli=False,
-            limits=Limits(script=30, attach=20, send=20.0, grace=1),
+            script_limit=ScriptLimit(30),
+            limits=Limits(attach=20, send=20.0, grace=1),
         )
         return replace(work, **values)
 
@@ -262,7 +263,8 @@ def make_notify() -> Callable[..., NotifyWork]:
             container="containerd://a",
             action=Notify("pod-0", "containerd://a", change, generation, arguments),
             configmeta=CONFIGMETA,
-            limits=Limits(script=30, attach=20, send=20.0, grace=1),
+            script_limit=ScriptLimit(30),
+            limits=Limits(attach=20, send=20.0, grace=1),
         )
         return replace(work, **values)
 

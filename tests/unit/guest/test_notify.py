@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from kdlib.errors import UnreachableError
-from kdlib.guest import Limits, notify, set_up
+from kdlib.guest import Limits, ScriptLimit, notify, set_up
 from kdlib.guest.work import notify_frame
 from kdlib.model import Finished, Stalled
 
@@ -138,6 +138,6 @@ async def test_an_event_that_takes_longer_than_an_exec_is_followed_by_others(mak
 
 async def test_an_event_that_hangs_is_stopped(make_member, make_notify):
     box = await make_member("sleep 60\n")
-    fact = await notify(box, make_notify("c", "--delnodes", limits=Limits(script=1, grace=1)))
+    fact = await notify(box, make_notify("c", "--delnodes", script_limit=ScriptLimit(1, "a field")))
     assert fact.result.exit_code == 143
-    assert fact.result.detail == "the start script's event did not end within 1 s and was stopped"
+    assert fact.result.detail == "the start script's delnodes did not end within 1 s and was stopped (a field)"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kdlib.errors import UnreachableError, api_error
-from kdlib.guest import Limits, guest_script, programs, set_up
+from kdlib.guest import Limits, ScriptLimit, guest_script, programs, set_up
 from kdlib.guest.answers import Accepted
 from kdlib.guest.frames import encode
 from kdlib.guest.protocol import _followed
@@ -189,9 +189,9 @@ async def test_a_script_that_hangs_is_stopped_with_all_it_started(
     box = make_container(shell)
     body = 'trap "" TERM; sleep 50 & echo $! >"$GUEST_ROOT/child"; echo started; wait; wait; sleep 50\n'
     make_package(box, body)
-    fact = await set_up(box, make_set_up(limits=Limits(script=1, grace=0)))
+    fact = await set_up(box, make_set_up(script_limit=ScriptLimit(1, "a field"), limits=Limits(grace=0)))
     assert fact.result.exit_code in (137, 143)
-    assert fact.result.detail == "the start script's configure did not end within 1 s and was stopped"
+    assert fact.result.detail == "the start script's configure did not end within 1 s and was stopped (a field)"
     assert fact.result.stdout_tail == "started\n"
     await until(lambda: not is_alive(int(box.text("child"))))
 

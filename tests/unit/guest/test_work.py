@@ -1,5 +1,6 @@
 """What is done inside a member follows from its role: package, layout, events, files (specification 5)."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from kdlib import rules
 from kdlib.guest import notify_work, set_up_work
 from kdlib.guest.work import notify_frame, set_up_frame, tail_bytes
-from kdlib.model import App, Cluster, Notify, Seen, SetUp
+from kdlib.model import App, Cluster, Notify, Seen, SetUp, TimeLimits
 
 ROOT = {
     "apiVersion": "kubedirector.hpe.com/v1beta1",
@@ -101,3 +102,37 @@ def test_a_pod_of_no_role_is_an_error(make_resolved):
     resolved = make_resolved({"configPackage": None})
     with pytest.raises(KeyError):
         set_up_work(resolved, SetUp("other-0", "containerd://a", 1), b"{}")
+
+
+LIMITS = {"configure": 60, "addnodes": 20}
+
+
+@pytest.mark.parametrize(
+    ("role", "config", "seconds", "field"),
+    [
+        ({"timeLimits": LIMITS}, {"configure": 90}, 60, "spec.roles[head].timeLimits.configure of the app"),
+        (
+            {"timeLimits": {"addnodes": 5}},
+            {"configure": 90},
+            90,
+            "spec.defaultTimeLimits.configure of the global config",
+        ),
+        ({}, {"addnodes": 5}, 7200, "spec.roles[head].timeLimits.configure of the app sets none"),
+    ],
+)
+def test_a_run_is_limited_by_the_app_else_by_the_config_else_to_two_hours(make_resolved, role, config, seconds, field):
+    """APP-X-40, CFG-X-40: and the words about a run that was stopped name the field."""
+    resolved = make_resolved({"configPackage": {"packageURL": "http://h/a.tgz"}, **role})
+    limits = TimeLimits.model_validate(config)
+    resolved = replace(resolved, reserved=resolved.reserved.changed(default_time_limits=limits))
+    frame = set_up_frame(set_up_work(resolved, action(resolved), b"{}"), stamp=5, programs={})
+    assert frame.variables["limit_seconds"] == str(seconds)
+    assert field in frame.variables["limit_field"]
+
+
+def test_each_event_has_a_limit_of_its_own(make_resolved):
+    resolved = make_resolved({"configPackage": {"packageURL": "http://h/a.tgz"}, "timeLimits": LIMITS})
+    pod = f"{resolved.roles[0].stateful_set}-0"
+    for event, seconds in (("addnodes", "20"), ("delnodes", "7200")):
+        work = notify_work(resolved, Notify(pod, "containerd://a", "x", 4, (f"--{event}", "--role", "x")), b"{}")
+        assert notify_frame(work, stamp=9).variables["limit_seconds"] == seconds

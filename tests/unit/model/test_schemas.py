@@ -136,3 +136,14 @@ def test_a_status_that_the_schema_accepts_can_be_read(status):
     spec = {"app": "a", "roles": []}
     read = parse_cluster({"metadata": {"name": "c"}, "spec": spec, "status": status})
     assert (read.status is None) == (status is None)
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [("KubeDirectorApp", "spec.roles[].timeLimits"), ("KubeDirectorConfig", "spec.defaultTimeLimits")],
+)
+def test_a_time_limit_is_one_second_to_seven_days(kind, path):
+    """APP-X-40, CFG-X-40."""
+    limits = dict(parts(schema_of(kind)))[path]["properties"]
+    assert {(item["minimum"], item["maximum"]) for item in limits.values()} == {(1, 604800)}
+    assert {"configure", "addnodes", "delnodes", "reconnect", "decommission"} <= set(limits)

@@ -121,7 +121,7 @@ def test_objects_scheduling_and_refused_changes_are_told(make, member) -> None:
     notes = {event["reason"]: event["note"] for event in report.events(seen, before, after, outcome)}
 
     assert notes == {
-        "MemberNotifyFailed": "member 's-a-0' of role 'a': start script with --delnodes ended with exit status 1; "
+        "MemberNotifyFailed": "member 's-a-0' of role 'a': the start script's delnodes ended with exit status 1; "
         "mend it, then kdd retry db1 s-a-0 -n team",
         "MemberUnschedulable": "member 's-a-1' of role 'a' cannot be scheduled: no room",
         "ObjectFailed": "Service team/s: quota",

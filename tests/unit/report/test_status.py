@@ -124,7 +124,7 @@ def test_a_start_script_that_refuses_a_change_stalls_the_cluster(make, member) -
 
     assert status["state"] == "updating"
     assert said(status)["Stalled"] == ("True", "NotifyFailed")
-    assert message(status, "Stalled").startswith("s-a-0: --addnodes ended with exit status 3; ")
+    assert message(status, "Stalled").startswith("s-a-0: the start script's addnodes ended with exit status 3; ")
 
 
 def test_a_member_that_is_down_makes_the_cluster_not_ready(make, member) -> None:
@@ -337,7 +337,9 @@ def test_all_that_waits_for_a_person_is_told_together(make, member) -> None:
     ]
     desired = make({"a": members})
     words = message(report.status(desired.seen, desired), "Stalled")
-    assert [part in words for part in ("s-a-0: no;", "s-a-1: no room;", "s-a-2: --addnodes ended")] == [True] * 3
+    assert [
+        part in words for part in ("s-a-0: no;", "s-a-1: no room;", "s-a-2: the start script's addnodes ended")
+    ] == [True] * 3
 
 
 def with_pods(desired, wanted="new", observed=1, **revisions):

@@ -500,3 +500,14 @@ def test_the_order_of_children_and_related_objects_decides_nothing():
     first, second = (resolve(Cluster.of(item.root), None, item) for item in (forth, back))
     assert names(first) == names(second)
     assert first.reserved == second.reserved
+
+
+def test_a_later_time_limit_of_the_config_is_for_later_clusters():
+    """CFG-X-40."""
+    first = resolved(config=config(defaultTimeLimits={"configure": 60}))
+    status = {"reserved": first.reserved.dumped()}
+    assert status["reserved"]["defaultTimeLimits"] == {"configure": 60}
+    later = resolved(root(status=status), config=config(defaultTimeLimits={"configure": 5}))
+    assert later.reserved.default_time_limits.configure == 60
+    old = resolved(root(status=RESERVED), config=config(defaultTimeLimits={"configure": 5}))
+    assert old.reserved.default_time_limits is None
