@@ -19,7 +19,7 @@ help:
 	@echo "make demo            the main job: a Dask cluster on the embedded cluster (KEEP=1 leaves it running)"
 	@echo "make test            all tests that need nothing but this machine"
 	@echo "make api             conformance and scenarios on a real API server (after make control-plane)"
-	@echo "make bench           what the embedded API server costs, and what a review of the webhook costs"
+	@echo "make bench           what the embedded API server, a review of the webhook, and the daemon cost"
 	@echo "make fuzz            100,000 mutated manifests through every step (CASES=N for fewer)"
 	@echo "make check           format, lint, types, import contracts, limits, generated files"
 	@echo "make format          format the code"
@@ -58,6 +58,7 @@ api: $(VENV)/.dev
 bench: $(VENV)/.dev
 	@$(BIN)/python tests/bench/bench_sandbox.py
 	@$(BIN)/python tests/bench/bench_admission.py
+	@$(BIN)/python tests/bench/bench_daemon.py
 
 fuzz: $(VENV)/.dev
 	@$(BIN)/python tests/fuzz/campaign.py --cases $(CASES) --log tests/fuzz/campaigns.jsonl
