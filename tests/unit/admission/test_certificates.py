@@ -66,7 +66,7 @@ def test_a_new_authority_is_added_before_anything_is_signed_by_it():
     assert certificate_of(signed).not_valid_after_utc <= authorities_of(signed)[0].not_valid_after_utc
 
 
-def test_over_years_the_certificate_in_use_is_always_valid_and_trusted_by_the_bundle_before():
+def test_w12_over_years_the_certificate_in_use_is_always_valid_and_trusted_by_the_bundle_before():
     lifetimes = Lifetimes(server=timedelta(days=90), authority=timedelta(days=400))
     found, moment = renewed(None, HOSTS, NOW, lifetimes), NOW
     while moment < NOW + timedelta(days=1500):

@@ -112,7 +112,7 @@ async def test_caches_spare_a_good_cluster_every_read_of_what_they_hold(reviewin
     assert [request.path for request in transport.sent] == []
 
 
-async def test_whether_an_app_is_in_use_is_read_from_the_storage_alone(reviewing, registry):
+async def test_w15_whether_an_app_is_in_use_is_read_from_the_storage_alone(reviewing, registry):
     registry.create(app())
     stale = {KD_APP: Cache(), KD_CONFIG: Cache()}
     stale[KD_APP].replace((), "1")

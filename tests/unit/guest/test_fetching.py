@@ -76,7 +76,7 @@ async def test_a_package_is_fetched_by_http_following_redirects(make_container, 
 
 
 @pytest.mark.parametrize(("fetcher", "code"), [("curl", 404), ("wget", 404), ("curl", 500)])
-async def test_an_error_page_is_no_package(make_container, make_set_up, only, fetcher, code):
+async def test_w52_an_error_page_is_no_package(make_container, make_set_up, only, fetcher, code):
     box = make_container()
     box.path = only(fetcher, *TOOLS)
     async with web_server({"/a.tgz": (code, b"sorry")}) as (url, _):
@@ -176,7 +176,9 @@ async def test_files_are_injected_with_mode_and_owner(make_container, make_packa
         ("/f", {"fileGroup": "no-such-group"}, "chgrp no-such-group failed"),
     ],
 )
-async def test_a_failing_injection_ends_the_set_up(make_container, make_package, make_set_up, path, permissions, why):
+async def test_w51_a_failing_injection_ends_the_set_up(
+    make_container, make_package, make_set_up, path, permissions, why
+):
     box = make_container()
     make_package(box)
     async with web_server({"/f": (200, b"one"), "/g": (200, b"two")}) as (url, asked):

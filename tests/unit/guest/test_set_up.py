@@ -41,7 +41,9 @@ async def test_a_member_is_set_up(make_container, make_package, make_set_up, she
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-async def test_one_attempt_runs_once_however_often_it_is_asked_for(make_container, make_package, make_set_up, shell):
+async def test_w16_one_attempt_runs_once_however_often_it_is_asked_for(
+    make_container, make_package, make_set_up, shell
+):
     box = make_container(shell)
     make_package(box, "sleep 0.3; exit 5\n")
     facts = await asyncio.gather(*(set_up(box, make_set_up()) for _ in range(3)))
@@ -183,7 +185,7 @@ async def test_no_output_is_told_where_status_keeps_none(make_container, make_pa
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-async def test_a_script_that_hangs_is_stopped_with_all_it_started(
+async def test_w26_a_script_that_hangs_is_stopped_with_all_it_started(
     make_container, make_package, make_set_up, until, shell
 ):
     box = make_container(shell)
@@ -207,7 +209,7 @@ def descriptors(pid):
     return [Path(f"/proc/{pid}/fd/{number}").readlink() for number in (0, 1)]
 
 
-async def test_a_service_that_the_script_leaves_behind_goes_on(make_container, make_package, make_set_up):
+async def test_w27_a_service_that_the_script_leaves_behind_goes_on(make_container, make_package, make_set_up):
     box = make_container()
     make_package(box, 'sleep 30 & echo $! >"$GUEST_ROOT/child"\n')
     fact = await set_up(box, make_set_up())

@@ -118,7 +118,7 @@ def test_new_members_wait_until_configured_ones_hold_the_configmeta_that_lists_t
     assert world.states()["set-head-1"] == "creating"
 
 
-def test_a_member_that_cannot_be_reached_delays_nobody_and_catches_up_later(make_world):
+def test_w06_a_member_that_cannot_be_reached_delays_nobody_and_catches_up_later(make_world):
     world = make_world({"head": 2}).settle()
     world.unreachable = {"set-head-0"}
     world.wanted["head"] = 3

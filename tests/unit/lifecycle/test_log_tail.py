@@ -24,7 +24,7 @@ def test_the_tail_starts_at_a_line_where_it_can(text, limit, kept):
 
 
 @given(st.text(alphabet="ab\n"), st.integers(0, 10))
-def test_the_tail_ends_the_text_and_keeps_the_limit(text, limit):
+def test_w46_the_tail_ends_the_text_and_keeps_the_limit(text, limit):
     tail = lifecycle.log_tail(text, limit)
     assert text.endswith(tail)
     assert len(tail) <= limit

@@ -171,7 +171,7 @@ def test_a_member_reads_its_own_token_and_others_that_of_the_last(desire) -> Non
 
 
 @pytest.mark.parametrize("state", list(MemberState))
-def test_the_lists_do_not_depend_on_what_members_do(desire, state) -> None:
+def test_w31_the_lists_do_not_depend_on_what_members_do(desire, state) -> None:
     before = desire()
     after = desire(change=put("kdss-data-0", state))
     leaving = state in (MemberState.DELETE_PENDING, MemberState.DELETING)

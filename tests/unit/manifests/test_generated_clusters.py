@@ -181,7 +181,7 @@ def test_volumes_and_mounts_fit_together(make, roles, reserved, app) -> None:
 
 
 @pytest.mark.parametrize("kind", ["ClusterIP", "NodePort", "LoadBalancer"])
-def test_a_change_of_service_type_is_applied_in_place(make, kind) -> None:
+def test_w50_a_change_of_service_type_is_applied_in_place(make, kind) -> None:
     resolved, life = make(spec={"serviceType": "NodePort"})
     live = [served(obj) for obj in manifests.graph_of(resolved, life)]
     for service in live:

@@ -103,7 +103,7 @@ def test_an_image_with_none_of_the_directories_is_no_failure(shell, places, tmp_
     assert marked(volume)
 
 
-def test_a_copy_that_fails_leaves_no_mark_and_is_repeated(plain_shell, places, tmp_path) -> None:
+def test_w40_a_copy_that_fails_leaves_no_mark_and_is_repeated(plain_shell, places, tmp_path) -> None:
     image, volume = places
     programs = program(
         no_rsync(tmp_path), "cp", 'for last; do :; done; [ "${last%/.kubedirector-init/b}" != "$last" ] || exit 1'
@@ -220,5 +220,5 @@ def test_an_empty_file_is_waited_for_but_not_for_ever(plain_shell, tmp_path) -> 
     assert len(turns.read_text().splitlines()) == 60
 
 
-def test_the_hook_needs_no_program_but_the_shell(started, tmp_path) -> None:
+def test_w33_the_hook_needs_no_program_but_the_shell(started, tmp_path) -> None:
     assert started("search a.b\n", path=str(tmp_path / "nothing")) == "search kdhs-x.a.b a.b\n"

@@ -101,6 +101,12 @@ def test_affinity_is_taken_as_it_is(pod_of) -> None:
     assert "affinity" not in pod_of()
 
 
+def test_w39_newer_parts_of_affinity_are_kept(pod_of) -> None:
+    term = {"topologyKey": "zone", "namespaceSelector": {}, "labelSelector": {}, "matchLabelKeys": ["version"]}
+    affinity = {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+    assert pod_of(affinity=affinity)["affinity"] == affinity
+
+
 def test_capabilities_are_there_only_if_the_app_has_some(app_of) -> None:
     assert "securityContext" not in app_of()
     assert app_of(app={"capabilities": ["SYS_ADMIN"]})["securityContext"] == {"capabilities": {"add": ["SYS_ADMIN"]}}

@@ -42,7 +42,7 @@ async def test_a_status_that_is_stored_is_not_written():
     assert server.bodies == []
 
 
-async def test_what_is_applied_is_the_status_alone_and_to_the_very_state_that_was_seen():
+async def test_w47_what_is_applied_is_the_status_alone_and_to_the_very_state_that_was_seen():
     server = Server()
     recording = await made(server).record(root({"state": "x"}), {"state": "y"})
     assert recording == Recording(fact=Written(REF, "u", "101"))
@@ -52,7 +52,7 @@ async def test_what_is_applied_is_the_status_alone_and_to_the_very_state_that_wa
     ]
 
 
-async def test_the_first_write_after_a_pause_goes_at_once_and_further_ones_wait():
+async def test_w35_the_first_write_after_a_pause_goes_at_once_and_further_ones_wait():
     server = Server()
     recorder = made(server)
     await recorder.record(root({"state": "1"}), {"state": "2"})

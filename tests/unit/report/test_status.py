@@ -90,7 +90,7 @@ def test_members_that_are_wanted_and_not_there_yet_are_work_to_do(make, member) 
     assert (status["members"], said(status)["Ready"]) == ("1/2", ("False", "MembersChanging"))
 
 
-def test_a_failed_member_makes_the_cluster_not_ready_and_stalled_though_configured(make, member) -> None:
+def test_w37_a_failed_member_makes_the_cluster_not_ready_and_stalled_though_configured(make, member) -> None:
     failed = member("s-a-1", "config error", config_error_detail="configure ended with exit status 3")
     desired = make({"a": [member("s-a-0"), failed]}, stored={"state": "creating"})
 

@@ -222,10 +222,12 @@ def test_a_role_that_was_accepted_is_not_refused_after_an_edit_of_the_global_con
     assert resolve(parse_cluster(root), None, seen(root, config=config)).status.roles[0].id == "one"
 
 
-def test_a_limit_counts_as_request_where_none_is_given():
+def test_w34_a_limit_counts_as_request_where_none_is_given():
     """CL-V-20, W-34: amounts are compared exactly, not rounded up, and a pod's request defaults to its limit."""
     exact = cluster(role("one", resources={"limits": {"cpu": "0.5", "memory": "1Gi"}}))
     assert resolve(parse_cluster(exact), None, seen(exact)).spec.roles[0].id == "one"
+    short = cluster(role("one", resources={"limits": {"cpu": "0.1", "memory": "1Gi"}}))
+    assert [problem.rule for problem in found(short)] == ["CL-V-20"]
 
 
 def test_the_order_of_roles_decides_nothing():

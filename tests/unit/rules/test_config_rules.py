@@ -33,7 +33,7 @@ def test_an_empty_configuration_is_good():
 
 
 @pytest.mark.parametrize("domain", [".svc.cluster.local", "svc.example.org", "", ".a"])
-def test_the_domain_is_one(domain):
+def test_w44_the_domain_is_one(domain):
     """CFG-X-01: its first dot may be left out."""
     assert problems(clusterSvcDomainBase=domain) == []
     (problem,) = problems(clusterSvcDomainBase=f"{domain}..x y")

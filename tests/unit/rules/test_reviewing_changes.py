@@ -111,7 +111,7 @@ def test_what_means_the_same_is_no_change(world, make, new, old):
     assert world.update(make.cluster(make.role(**new), make.role("back")), before).allowed
 
 
-def test_a_manifest_whose_default_secret_was_filled_in_is_applied_again(world, make):
+def test_w10_a_manifest_whose_default_secret_was_filled_in_is_applied_again(world, make):
     """W-10: another release wrote the default into each role."""
     old = make.cluster(make.role(secret=SECRET), defaultSecret=SECRET, status=STATUS)
     assert world.update(make.cluster(make.role(), make.role("back"), defaultSecret=SECRET), old).allowed
@@ -324,7 +324,7 @@ def labelled(value="c", **more):
 
 
 @pytest.mark.parametrize("owners", [None, [], [{"kind": "StatefulSet", "name": "x", "uid": "y"}]], ids=str)
-def test_a_members_claim_belongs_to_its_cluster_alone(world, make, owners):
+def test_w11_a_members_claim_belongs_to_its_cluster_alone(world, make, owners):
     """PVC-M-01, W-11."""
     wanted = labelled(**({} if owners is None else {"ownerReferences": owners}))
     (owner,) = make.stored(wanted, world.having(make.cluster()).create(wanted))["metadata"]["ownerReferences"]

@@ -83,7 +83,7 @@ def claim(make, name="data", modes=("ReadWriteOnce",), **spec):
     return make.named(PERSISTENT_VOLUME_CLAIM, name, spec={"accessModes": list(modes), **spec})
 
 
-def test_a_claim_of_one_node_is_for_one_member(world, make):
+def test_w53_a_claim_of_one_node_is_for_one_member(world, make):
     """CL-V-39 (c); W-53: one member may mount it twice."""
     twice = [{"pvcName": "data", "mountPath": "/a"}, {"pvcName": "data", "mountPath": "/b"}]
     once = [{"pvcName": "data", "mountPath": "/a"}]
@@ -101,7 +101,7 @@ def test_a_raw_claim_is_not_mounted(world, make):
     assert {rule for rule, _ in told(world.having(claim(make, volumeMode="Block")).create(wanted))} == {"CL-V-38"}
 
 
-def test_the_user_must_have_the_right_to_what_members_see(world, make):
+def test_w13_the_user_must_have_the_right_to_what_members_see(world, make):
     """CL-V-22, CL-V-33, CL-V-35, CL-V-38 and CL-X-13, by plural and by the object's own name (W-13)."""
     projection = [{"pvcName": "data", "mountPath": "/a"}]
     wanted = make.cluster(
@@ -349,7 +349,7 @@ def test_a_paused_cluster_is_deleted_by_one_who_says_so(world, make):
     assert world.delete(make.cluster()).allowed
 
 
-def test_the_status_is_written_by_the_operator_alone(world, make):
+def test_w08_w09_the_status_is_written_by_the_operator_alone(world, make):
     """CL-V-05 and CL-V-06; W-08: a stale copy in a write to the object is nobody's fault; W-09."""
     old = make.cluster(status=STATUS)
     forged = make.cluster(status={**STATUS, "state": "configured"})

@@ -244,7 +244,7 @@ FAULTS = ("lost", "unanswered", "refused", "throttled", "twice", "delayed")
 
 @pytest.mark.parametrize("takes_effect", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("call", range(1, CALLS, 9))
-def test_the_end_is_the_same_wherever_the_operator_died(play, made, undisturbed, call, takes_effect):
+def test_w29_the_end_is_the_same_wherever_the_operator_died(play, made, undisturbed, call, takes_effect):
     snapshots, _ = lived(play, made, lambda inner: Dying(inner, call, takes_effect=takes_effect))
     assert snapshots == undisturbed
 

@@ -206,7 +206,7 @@ async def test_begin_and_end_of_an_operation_are_one_line_each_whatever_it_stall
     assert ended.seconds >= 0
 
 
-async def test_work_is_bounded_in_each_cluster_and_in_all(member):
+async def test_w45_work_is_bounded_in_each_cluster_and_in_all(member):
     async with supervising(tasks=5, tasks_per_cluster=2) as (supervisor, _):
         works = {key: [member.work(pod=f"{key}-{index}") for index in range(4)] for key in "abc"}
         supervisor.want("a", works["a"], recorded=True)
