@@ -13,6 +13,7 @@ from fractions import Fraction
 from kdlib.frozen import Json
 from kdlib.manifests.member_service import container_ports
 from kdlib.manifests.metadata import merged, pretty_name, role_labels
+from kdlib.manifests.placement import placement
 from kdlib.manifests.scripts import init_script, post_start_script
 from kdlib.manifests.volumes import FILE_CLAIM, block_devices, volume_mounts, volumes
 from kdlib.model import ClusterRole, Resolved, ResolvedRole
@@ -38,6 +39,7 @@ def pod_template(resolved: Resolved, role: ResolvedRole, spec: ClusterRole) -> J
         pod["serviceAccountName"] = spec.service_account_name
     if spec.affinity and spec.affinity.dumped():
         pod["affinity"] = spec.affinity.dumped()
+    pod |= placement(resolved, role, spec)
     metadata = {
         "labels": merged(spec.pod_labels, reserved.pod_labels, role_labels(resolved, role.id)),
         "annotations": merged(pretty_name(resolved), spec.pod_annotations, reserved.pod_annotations),
@@ -63,6 +65,12 @@ def _app_container(resolved: Resolved, role: ResolvedRole, spec: ClusterRole) ->
     }
     if resolved.app.capabilities:
         container["securityContext"] = {"capabilities": {"add": list(resolved.app.capabilities)}}
+    probes = {
+        "livenessProbe": role.app.liveness_probe,
+        "readinessProbe": role.app.readiness_probe,
+        "startupProbe": role.app.startup_probe,
+    }
+    container |= {name: probe.dumped() for name, probe in probes.items() if probe}
     return {key: value for key, value in container.items() if value not in ([], False)}
 
 

@@ -3,7 +3,7 @@
 Layer: pure.
 """
 
-from kdlib.model.affinity import Affinity
+from kdlib.model.affinity import Affinity, LabelSelector
 from kdlib.model.app import (
     App,
     AppConfig,
@@ -11,13 +11,11 @@ from kdlib.model.app import (
     AppRole,
     AppService,
     AppSpec,
-    ConfigPackage,
-    ContainerSpec,
-    MinStorage,
     RoleServices,
     ServiceEndpoint,
     ServiceLabel,
 )
+from kdlib.model.app_parts import ConfigPackage, ContainerSpec, MinStorage
 from kdlib.model.celrule import CelRule
 from kdlib.model.cluster import Cluster, ClusterRole, ClusterSpec, Connections
 from kdlib.model.config import CONFIG_NAME, Config, ConfigSpec, ConfigStatus, StatusBackup, StatusBackupSpec
@@ -27,6 +25,7 @@ from kdlib.model.limits import TimeLimits
 from kdlib.model.mounts import MEMORY_DIRECTORIES, SHARED_MEMORY
 from kdlib.model.parse import parse_app, parse_cluster, parse_config
 from kdlib.model.part import SpecPart
+from kdlib.model.probes import ExecAction, GrpcAction, HttpGetAction, HttpHeader, Probe, TcpSocketAction
 from kdlib.model.reference import example, reference
 from kdlib.model.refusal import api_path, parsed, subject
 from kdlib.model.role_parts import (
@@ -41,6 +40,7 @@ from kdlib.model.role_parts import (
     Storage,
     VolumeProjection,
 )
+from kdlib.model.scheduling import ImagePullSecret, Toleration, TopologySpreadConstraint
 from kdlib.model.status import (
     ClusterState,
     ClusterStatus,
@@ -98,11 +98,17 @@ __all__ = [
     "ContainerSpec",
     "ContainerState",
     "EnvVar",
+    "ExecAction",
     "FileInjection",
     "FilePermissions",
     "Finished",
+    "GrpcAction",
     "GuestFact",
+    "HttpGetAction",
+    "HttpHeader",
+    "ImagePullSecret",
     "KdSecret",
+    "LabelSelector",
     "Life",
     "MemberRollup",
     "MemberState",
@@ -112,6 +118,7 @@ __all__ = [
     "Notify",
     "Outcome",
     "PendingNotify",
+    "Probe",
     "Reserved",
     "Resolved",
     "ResolvedRole",
@@ -130,7 +137,10 @@ __all__ = [
     "StatusBackup",
     "StatusBackupSpec",
     "Storage",
+    "TcpSocketAction",
     "TimeLimits",
+    "Toleration",
+    "TopologySpreadConstraint",
     "VolumeProjection",
     "api_path",
     "cel_rules",

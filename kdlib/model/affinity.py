@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field
 from kdlib.model.part import SpecPart
 from kdlib.model.scalars import NonEmpty, StringMap, Text, integral
 
-__all__ = ["Affinity"]
+__all__ = ["Affinity", "LabelSelector"]
 
 _Weight: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=100), BeforeValidator(integral)]
 _NodeOperator: TypeAlias = Literal["In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt"]
@@ -72,7 +72,7 @@ class _LabelRequirement(SpecPart):
     values: tuple[Text, ...] = Field((), description="Values that it is compared with.", examples=[["web"]])
 
 
-class _LabelSelector(SpecPart):
+class LabelSelector(SpecPart):
     """Requirements that all hold for the labels of a pod or namespace."""
 
     match_labels: StringMap | None = Field(
@@ -87,9 +87,9 @@ class _PodTerm(SpecPart):
     topology_key: NonEmpty = Field(
         description="Label of nodes; nodes with the same value are one place.", examples=["kubernetes.io/hostname"]
     )
-    label_selector: _LabelSelector | None = Field(None, description="Labels of the pods that are meant.")
+    label_selector: LabelSelector | None = Field(None, description="Labels of the pods that are meant.")
     namespaces: tuple[Text, ...] = Field((), description="Namespaces of the pods.", examples=[["team"]])
-    namespace_selector: _LabelSelector | None = Field(
+    namespace_selector: LabelSelector | None = Field(
         None,
         description="Labels of the namespaces of the pods; in addition to namespaces.",
         examples=[{"matchLabels": {"team": "blue"}}],

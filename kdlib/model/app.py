@@ -8,9 +8,11 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from kdlib.frozen import Json
+from kdlib.model.app_parts import ConfigPackage, ContainerSpec, MinStorage
 from kdlib.model.celrule import CelRule, held
 from kdlib.model.limits import TimeLimits
 from kdlib.model.part import LoosePart, Nullable, SpecPart, keyed_by, told
+from kdlib.model.probes import Probe
 from kdlib.model.scalars import (
     Amounts,
     CardinalityText,
@@ -21,9 +23,7 @@ from kdlib.model.scalars import (
     FormatVersion,
     LogoUrl,
     NonEmpty,
-    PackageUrl,
     Port,
-    QuantityText,
     RoleId,
     ServiceId,
     StringMap,
@@ -37,9 +37,6 @@ __all__ = [
     "AppRole",
     "AppService",
     "AppSpec",
-    "ConfigPackage",
-    "ContainerSpec",
-    "MinStorage",
     "RoleServices",
     "ServiceEndpoint",
     "ServiceLabel",
@@ -63,21 +60,6 @@ class ServiceLabel(SpecPart):
 
     name: NonEmpty = Field(description="Name for people; members see it in configmeta.", examples=["Dashboard"])
     description: Text | None = Field(None, description="What it is, in words.", examples=["Web page of the master"])
-
-
-class ConfigPackage(SpecPart):
-    """The setup package of a role: an archive with a start script, unpacked inside each member."""
-
-    package_url: PackageUrl = Field(
-        alias="packageURL",
-        description="URL of the package: file:// inside the image, or http(s):// as seen from the pod. Ends in .tgz.",
-        examples=["file:///opt/configscripts/appconfig.tgz"],
-    )
-    use_new_setup_layout: Flag = Field(
-        default=False,
-        description="Install the helper programs below /usr/local instead of /usr, so that less must be persisted.",
-        examples=[True],
-    )
 
 
 class ServiceEndpoint(SpecPart):
@@ -147,46 +129,6 @@ class AppService(LoosePart):
     )
 
 
-class MinStorage(SpecPart):
-    """Least persistent storage that a role can live with."""
-
-    size: QuantityText = Field(
-        description="Least size of a member's persistent volume.",
-        examples=["10Gi"],
-        json_schema_extra=told("APP-V-09", "CL-V-21"),
-    )
-    ephemeral_mode_supported: Flag = Field(
-        default=False,
-        description="True if the role also runs without a persistent volume.",
-        examples=[True],
-        json_schema_extra=told("CL-V-21"),
-    )
-
-
-class ContainerSpec(SpecPart):
-    """Flags of the member's container."""
-
-    model_config = ConfigDict(
-        json_schema_extra=held(
-            CelRule(
-                "APP-V-09",
-                "!has(self.tty) || !self.tty || (has(self.stdin) && self.stdin)",
-                "stdin must be true where tty is",
-                "set stdin: true",
-                field_path=".stdin",
-            )
-        )
-    )
-
-    stdin: Flag = Field(default=False, description="Keep the container's standard input open.", examples=[True])
-    tty: Flag = Field(
-        default=False,
-        description="Give the container a terminal; needs stdin.",
-        examples=[True],
-        json_schema_extra=told("APP-V-09"),
-    )
-
-
 class AppRole(SpecPart):
     """A role that members of a cluster play."""
 
@@ -228,6 +170,24 @@ class AppRole(SpecPart):
         None, description="Least persistent storage of a member.", json_schema_extra=told("CL-V-21")
     )
     container_spec: Nullable[ContainerSpec] = Field(None, description="Flags of the container.")
+    liveness_probe: Probe | None = Field(
+        None,
+        description="Probe of the container; one that fails gets the container killed, and the member set up again.",
+        examples=[{"tcpSocket": {"port": 7077}, "periodSeconds": 20}],
+        json_schema_extra=told("APP-X-30", "APP-X-31"),
+    )
+    readiness_probe: Probe | None = Field(
+        None,
+        description="Probe of the container; one that fails makes the member count as down.",
+        examples=[{"httpGet": {"port": "dashboard", "path": "/healthy"}}],
+        json_schema_extra=told("APP-X-30", "APP-X-31"),
+    )
+    startup_probe: Probe | None = Field(
+        None,
+        description="Probe of a new container; the other two start when it succeeded. Set-up runs meanwhile.",
+        examples=[{"exec": {"command": ["/opt/app/started"]}, "failureThreshold": 60}],
+        json_schema_extra=told("APP-X-30", "APP-X-31"),
+    )
     max_log_size_dump: Count | None = Field(
         None,
         description="Most characters of the start script's output that status keeps; 0 for none.",

@@ -39,6 +39,7 @@ from kdlib.model.scalars import (
     StringMap,
     Text,
 )
+from kdlib.model.scheduling import ImagePullSecret, Toleration, TopologySpreadConstraint
 from kdlib.model.status import ClusterStatus
 from kdlib.wire import KD_CLUSTER, Kind, Ref
 
@@ -130,6 +131,29 @@ class ClusterRole(SpecPart):
         json_schema_extra=told("CL-V-19"),
     )
     affinity: Affinity | None = Field(None, description="Scheduling constraints of the pods.")
+    tolerations: tuple[Toleration, ...] = Field((), description="Taints of nodes that the pods put up with.")
+    node_selector: StringMap | None = Field(
+        None,
+        description="Labels of the nodes that the pods run on.",
+        examples=[{"disk": "ssd"}],
+        json_schema_extra=told("CL-X-31"),
+    )
+    topology_spread_constraints: tuple[TopologySpreadConstraint, ...] = Field(
+        (),
+        description="How evenly the pods are spread.",
+        json_schema_extra={**keyed_by("topologyKey", "whenUnsatisfiable"), **told("CL-X-32")},
+    )
+    priority_class_name: NonEmpty | None = Field(
+        None,
+        description="PriorityClass of the pods.",
+        examples=["analytics"],
+        json_schema_extra=told("CL-X-09", default="the platform's default"),
+    )
+    image_pull_secrets: tuple[ImagePullSecret, ...] = Field(
+        (),
+        description="Secrets with the credentials of container registries.",
+        json_schema_extra={**keyed_by("name"), **told("CL-X-33", default="those of the pods' ServiceAccount")},
+    )
     storage: Nullable[Storage] = Field(
         None, description="Persistent volume of each member.", json_schema_extra=told("CL-V-21", "CL-V-43")
     )

@@ -23,6 +23,7 @@ _COPIED = (
     "maxLength",
     "minimum",
     "maximum",
+    "minItems",
     "maxItems",
     "required",
     "default",
@@ -53,6 +54,8 @@ def _readable(schema: Json) -> Json:
     found |= {key: schema[key] for key in _COPIED if key in schema}
     if schema.get("nullable"):
         found["type"] = [schema["type"], "null"]
+    if schema.get("x-kubernetes-int-or-string"):
+        found["type"] = ["integer", "string"]
     return found | _inner(schema)
 
 

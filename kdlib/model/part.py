@@ -23,9 +23,9 @@ NOTE = "x-kubedirector-note"
 """What a generated schema knows for the documentation alone: `default` in words, and `rules` by their ids."""
 
 
-def keyed_by(key: str) -> dict[str, Any]:
-    """Return the schema extension of a list whose items have different values of this field, and merge by it."""
-    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [key]}
+def keyed_by(*keys: str) -> dict[str, Any]:
+    """Return the schema extension of a list whose items have different values of these fields, and merge by them."""
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": list(keys)}
 
 
 def told(*rules: str, default: str = "") -> dict[str, Any]:

@@ -60,7 +60,7 @@ def _example(schema: Json) -> Any:
     """Return a field's example, composed of those of the fields below it where it has none of its own."""
     if "examples" in schema:
         return schema["examples"][0]
-    if schema["type"] == "array":
+    if schema.get("type") == "array":
         return [_example(schema["items"])]
     return {name: _example(item) for name, item in schema["properties"].items()}
 
@@ -77,8 +77,8 @@ def _page(kind: str) -> str:
 
 def _sections(schema: Json, path: str, *, required: bool) -> Iterator[str]:
     """Yield a section for an object with fields, then those of the objects below it."""
-    inner = schema["items"] if schema["type"] == "array" else schema
-    where = f"{path}[]" if schema["type"] == "array" else path
+    inner = schema["items"] if schema.get("type") == "array" else schema
+    where = f"{path}[]" if schema.get("type") == "array" else path
     if not inner.get("properties"):
         return
     kept = " Fields that are not listed here are kept." if inner.get("x-kubernetes-preserve-unknown-fields") else ""
@@ -116,6 +116,8 @@ def _type(schema: Json) -> str:
 def _bare_type(schema: Json) -> str:
     if "enum" in schema:
         return "one of " + ", ".join(f"`{value}`" for value in schema["enum"])
+    if schema.get("x-kubernetes-int-or-string"):
+        return "integer or string"
     match schema["type"]:
         case "array":
             return f"list of {_plural(_bare_type(schema['items']))}"

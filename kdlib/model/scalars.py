@@ -39,6 +39,7 @@ __all__ = [
     "FileMode",
     "Flag",
     "FormatVersion",
+    "IntOrText",
     "LogoUrl",
     "MemberCount",
     "MountPath",
@@ -53,6 +54,8 @@ __all__ = [
     "RoleId",
     "ServiceId",
     "ServiceType",
+    "SmallCount",
+    "SmallPositive",
     "StringMap",
     "Text",
     "TimeText",
@@ -192,6 +195,8 @@ Count: TypeAlias = Annotated[int, Field(strict=True, ge=0), BeforeValidator(inte
 # A CEL rule reads it, and to those a server gives no 3.0 for 3.
 MemberCount: TypeAlias = Annotated[int, Field(strict=True, ge=0), BeforeValidator(_fitting)]
 Positive: TypeAlias = Annotated[int, Field(strict=True, ge=1), BeforeValidator(integral)]
+SmallCount: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1), BeforeValidator(integral)]
+SmallPositive: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), BeforeValidator(integral)]
 Port: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=65535), BeforeValidator(integral)]
 FileMode: TypeAlias = Annotated[int, Field(strict=True, le=511), BeforeValidator(integral)]
 FormatVersion: TypeAlias = Annotated[int, Field(strict=True, ge=7), BeforeValidator(integral)]
@@ -222,6 +227,10 @@ AbsolutePath: TypeAlias = Annotated[StrictStr, Field(pattern=ABSOLUTE)]
 TimeText: TypeAlias = Annotated[StrictStr, Field(pattern=TIME)]
 WebUrl: TypeAlias = Annotated[StrictStr, Field(pattern=WEB_URL)]
 StringMap: TypeAlias = Annotated[dict[StrictStr, StrictStr], BeforeValidator(_without_null_values)]
+
+IntOrText: TypeAlias = Annotated[
+    StrictInt | StrictStr, BeforeValidator(integral), WithJsonSchema({"x-kubernetes-int-or-string": True})
+]
 
 EventName: TypeAlias = Literal["configure", "addnodes", "delnodes"]
 AppCatalog: TypeAlias = Literal["local", "system"]

@@ -25,6 +25,7 @@ _KEPT = (
     "maxLength",
     "minimum",
     "maximum",
+    "minItems",
     "maxItems",
     "nullable",
     "required",

@@ -13,7 +13,7 @@ from kdlib.frozen import Json, dig
 from kdlib.names import is_dns_label
 from kdlib.rules.metadata import is_label_key, is_label_value
 
-__all__ = ["affinity_problems"]
+__all__ = ["affinity_problems", "selector_problems"]
 
 _RULE = "CL-X-16"
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -107,7 +107,7 @@ def _pod_term(term: Json, path: str) -> Iterator[Problem]:
     if not is_label_key(term.get("topologyKey") or ""):
         yield Problem(f"{path}.topologyKey", "is not the key of a label", "add it: kubernetes.io/hostname", _RULE)
     for name in ("labelSelector", "namespaceSelector"):
-        yield from _selector(term.get(name) or {}, f"{path}.{name}")
+        yield from selector_problems(term.get(name) or {}, f"{path}.{name}")
     for index, name in enumerate(term.get("namespaces") or ()):
         if not is_dns_label(name):
             yield Problem(f"{path}.namespaces[{index}]", f"{name!r} is no namespace", "correct the name", _RULE)
@@ -123,28 +123,31 @@ def _copied_keys(term: Json, field: str, path: str) -> Iterator[Problem]:
             yield Problem(f"{path}[{index}]", f"{key!r} is not the key of a label", "correct it", _RULE)
 
 
-def _selector(selector: Json, path: str) -> Iterator[Problem]:
+def selector_problems(selector: Json, path: str, *, rule: str = _RULE) -> Iterator[Problem]:
+    """Yield what is wrong with a selector of labels, under the rule that asks."""
     for key, value in sorted((selector.get("matchLabels") or {}).items()):
         if not (is_label_key(key) and is_label_value(value)):
-            yield Problem(f"{path}.matchLabels[{key}]", "is not a label", "write key: value as pods have it", _RULE)
+            yield Problem(f"{path}.matchLabels[{key}]", "is not a label", "write key: value as pods have it", rule)
     for index, item in enumerate(selector.get("matchExpressions") or ()):
-        yield from _expression(item, f"{path}.matchExpressions[{index}]", _VALUES)
+        yield from _expression(item, f"{path}.matchExpressions[{index}]", _VALUES, rule=rule)
         for value in item.get("values") or ():
             if not is_label_value(value):
                 where = f"{path}.matchExpressions[{index}].values"
-                yield Problem(where, f"{value!r} is not a label value", "correct it", _RULE)
+                yield Problem(where, f"{value!r} is not a label value", "correct it", rule)
 
 
-def _expression(item: Json, path: str, operators: dict[str, tuple[int, int | None]]) -> Iterator[Problem]:
+def _expression(
+    item: Json, path: str, operators: dict[str, tuple[int, int | None]], *, rule: str = _RULE
+) -> Iterator[Problem]:
     if not is_label_key(item.get("key") or ""):
-        yield Problem(f"{path}.key", f"{item.get('key')!r} is not the key of a label", "correct it", _RULE)
+        yield Problem(f"{path}.key", f"{item.get('key')!r} is not the key of a label", "correct it", rule)
     bounds = operators.get(item.get("operator") or "")
     if bounds is None:
         what = f"{item.get('operator')!r} is no operator"
-        yield Problem(f"{path}.operator", what, f"use one of {', '.join(operators)}", _RULE)
+        yield Problem(f"{path}.operator", what, f"use one of {', '.join(operators)}", rule)
         return
     least, most = bounds
     count = len(item.get("values") or ())
     if count < least or (most is not None and count > most):
         wanted = "no value" if most == 0 else "one value" if most == 1 else "at least one value"
-        yield Problem(f"{path}.values", f"has {count} values", f"{item['operator']} takes {wanted}", _RULE)
+        yield Problem(f"{path}.values", f"has {count} values", f"{item['operator']} takes {wanted}", rule)

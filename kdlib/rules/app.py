@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 
 from kdlib.errors import Problem
 from kdlib.model import AppRole, AppSpec
+from kdlib.rules.probes import probe_problems
 from kdlib.rules.quantities import amount
 
 __all__ = ["MOST_ROLES", "app_problems", "one_of"]
@@ -47,6 +48,7 @@ def app_problems(app: AppSpec) -> Iterator[Problem]:
         yield from images_have_no_blanks(role.image_repo_tag, f"{path}.imageRepoTag")
         yield from cardinalities_fit(role, path)
         yield from directories_are_sound(role.persist_dirs, f"{path}.persistDirs")
+        yield from probe_problems(app, role, path)
     yield from images_have_no_blanks(app.default_image_repo_tag, "spec.defaultImageRepoTag")
     yield from directories_are_sound(app.default_persist_dirs, "spec.defaultPersistDirs")
     yield from packages_have_sound_urls(app)

@@ -16,6 +16,7 @@ from kdlib.model import AppSpec, BlockStorage, ClusterRole, ClusterSpec, FileInj
 from kdlib.names import is_dns_subdomain
 from kdlib.rules.affinity import affinity_problems
 from kdlib.rules.metadata import MOST_ANNOTATION_BYTES, annotation_bytes, is_label_key
+from kdlib.rules.scheduling import scheduling_problems
 
 __all__ = [
     "MOST_BLOCK_DEVICES",
@@ -59,6 +60,7 @@ def fitness_problems(spec: ClusterSpec, app: AppSpec | None, reserved: Reserved)
             yield from settable_permissions(item, f"{path}.fileInjections[{number}]")
         affinity = role.model_dump(by_alias=True, exclude_unset=True, mode="json", include={"affinity"})
         yield from affinity_problems(affinity.get("affinity"), f"{path}.affinity")
+        yield from scheduling_problems(role, path)
         if app:
             yield from bounded_annotations(role, app, reserved, path)
 
@@ -81,7 +83,8 @@ def valid_names(role: ClusterRole, path: str, *, inherited: bool = False) -> Ite
 
     `inherited` says that the secret is the cluster's default, which is checked where it stands.
     """
-    names = [("serviceAccountName", role.service_account_name)]
+    names = [("serviceAccountName", role.service_account_name), ("priorityClassName", role.priority_class_name)]
+    names += [(f"imagePullSecrets[{index}].name", item.name) for index, item in enumerate(role.image_pull_secrets)]
     if role.secret and not inherited:
         names.append(("secret.name", role.secret.name))
     if role.storage:
@@ -89,7 +92,7 @@ def valid_names(role: ClusterRole, path: str, *, inherited: bool = False) -> Ite
     if role.block_storage:
         names.append(("blockStorage.storageClassName", role.block_storage.storage_class_name))
     names += [
-        (f"volumeProjections[{index}].pvcName", item.pvc_name) for index, item in enumerate(role.volume_projections)
+        (f"volumeProjections[{index}].pvcName", claim.pvc_name) for index, claim in enumerate(role.volume_projections)
     ]
     for field, name in names:
         if name is not None and not is_dns_subdomain(name):

@@ -19,11 +19,13 @@ _TEXTS = frozenset(
         "configMeta",
         "env",
         "label",
+        "nodeSelector",
         "podAnnotations",
         "podLabels",
         "secretKeys",
         "serviceAnnotations",
         "serviceLabels",
+        "topologySpreadConstraints",
     }
 )
 """Fields inside of which a text is a text, whatever it looks like."""

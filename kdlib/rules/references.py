@@ -87,14 +87,17 @@ def _of_role(role: ClusterRole, namespace: str) -> Iterator[Reference]:
         yield Reference(role.id, field, field, Ref(SERVICE_ACCOUNT, namespace, role.service_account_name), "CL-V-22")
     if role.secret:
         yield Reference(role.id, "secret", "secret.name", Ref(SECRET, namespace, role.secret.name), "CL-V-35")
+    for index, item in enumerate(role.image_pull_secrets):
+        field, path = "imagePullSecrets", f"imagePullSecrets[{index}].name"
+        yield Reference(role.id, field, path, Ref(SECRET, namespace, item.name), "CL-X-33", required=False)
     if role.storage and role.storage.storage_class_name:
         ref = Ref(STORAGE_CLASS, "", role.storage.storage_class_name)
         yield Reference(role.id, "storage", "storage.storageClassName", ref, "CL-V-25")
     if role.block_storage:
         ref = Ref(STORAGE_CLASS, "", role.block_storage.storage_class_name)
         yield Reference(role.id, "blockStorage", "blockStorage.storageClassName", ref, "CL-X-14")
-    for index, item in enumerate(role.volume_projections):
-        ref = Ref(PERSISTENT_VOLUME_CLAIM, namespace, item.pvc_name)
+    for index, claim in enumerate(role.volume_projections):
+        ref = Ref(PERSISTENT_VOLUME_CLAIM, namespace, claim.pvc_name)
         yield Reference(role.id, "volumeProjections", f"volumeProjections[{index}].pvcName", ref, "CL-V-38")
 
 
@@ -134,14 +137,14 @@ def existing_references(found: Iterable[Reference], facts: Facts) -> Iterator[Pr
 
 
 def missing_connections(found: Iterable[Reference], facts: Facts) -> Iterator[str]:
-    """CL-X-13 (ours): say which connected object is not there yet; members hear of it when it comes (W-34)."""
+    """CL-X-13 and CL-X-33 (ours): say which object is not there yet that can do its work when it comes (W-34)."""
     for item in found:
         if not item.required and item.ref in facts.objects and facts.objects[item.ref] is None:
             yield f"{item.path}: {item.ref.kind.name} {item.ref.name!r} does not exist yet{_where(item.ref)}"
 
 
 def allowed_references(found: Iterable[Reference], old: ClusterSpec | None, facts: Facts) -> Iterator[Problem]:
-    """CL-V-22, CL-V-33, CL-V-35, CL-V-38 and CL-X-13: the user who asks may read what members get to see.
+    """CL-V-22, CL-V-33, CL-V-35, CL-V-38, CL-X-13, CL-X-33: the user who asks may read what is used.
 
     W-13: resources are asked for by their plural, the object by its own name, and only a clear yes is one; what the
     original did not ask for at all is asked for: mounted and connected Secrets, ConfigMaps, clusters.

@@ -76,6 +76,7 @@ def _unheld(spec: ClusterSpec) -> Iterator[str]:
         path = f"spec.roles[{index}]"
         named = {
             "serviceAccountName": role.service_account_name,
+            "imagePullSecrets": ", ".join(item.name for item in role.image_pull_secrets) or None,
             "secret": role.secret.name if role.secret else None,
             "volumeProjections": ", ".join(item.pvc_name for item in role.volume_projections) or None,
         }

@@ -21,6 +21,8 @@ def objects(schema):
     """Return a strategy for values that the schema accepts."""
     if "enum" in schema:
         return st.sampled_from(schema["enum"])
+    if schema.get("x-kubernetes-int-or-string"):
+        return st.integers(-(2**31), 2**31 - 1) | _strings(schema)
     match schema["type"]:
         case "string":
             made = _strings(schema)
@@ -52,7 +54,7 @@ def _lists(schema):
     unique = (lambda item: tuple(item[key] for key in keys)) if keys else None
     if schema.get("x-kubernetes-list-type") == "set":
         unique = str
-    return st.lists(objects(schema["items"]), max_size=2, unique_by=unique)
+    return st.lists(objects(schema["items"]), min_size=schema.get("minItems", 0), max_size=2, unique_by=unique)
 
 
 def _maps(schema):

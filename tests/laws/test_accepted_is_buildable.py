@@ -111,6 +111,34 @@ RESOURCES = st.fixed_dictionaries(
     },
 )
 
+PORTS = some(80, "web", "ssh", "80", 0)
+ASKING = {
+    "exec": st.fixed_dictionaries({"command": some(["a"], ["a", "$(b)"])}),
+    "httpGet": st.fixed_dictionaries(
+        {"port": PORTS},
+        optional={
+            "path": some("/", "", "x y"),
+            "host": some("", "localhost"),
+            "scheme": some("HTTP", "HTTPS"),
+            "httpHeaders": st.lists(
+                st.fixed_dictionaries({"name": some("A-b", "a b"), "value": some("", "x")}), max_size=2
+            ),
+        },
+    ),
+    "tcpSocket": st.fixed_dictionaries({"port": PORTS}, optional={"host": some("", "x")}),
+    "grpc": st.fixed_dictionaries({"port": st.integers(1, 65535)}, optional={"service": some("", "s")}),
+}
+TIMES = {
+    "initialDelaySeconds": some(0, 9),
+    "periodSeconds": some(1),
+    "timeoutSeconds": some(1),
+    "successThreshold": some(1, 2),
+    "failureThreshold": some(1),
+    "terminationGracePeriodSeconds": some(1),
+}
+PROBES = mostly(
+    some(*ASKING).flatmap(lambda way: st.fixed_dictionaries({way: ASKING[way]}, optional=TIMES)), maps(**ASKING)
+)
 APP_ROLE = maps(
     configPackage=PACKAGES,
     imageRepoTag=some("own:1", "registry.example.org:5000/a/b@sha256:0f"),
@@ -121,6 +149,9 @@ APP_ROLE = maps(
     | st.fixed_dictionaries({"size": some("1Mi", "0")}, optional={"ephemeralModeSupported": st.just(True)}),
     containerSpec=st.none() | maps(stdin=st.just(True), tty=st.booleans()),
     maxLogSizeDump=some(0, 7),
+    livenessProbe=st.none() | PROBES,
+    readinessProbe=st.none() | PROBES,
+    startupProbe=st.none() | PROBES,
 )
 ENDPOINT = st.fixed_dictionaries(
     {"port": st.integers(1, 65535)},
@@ -149,6 +180,28 @@ AFFINITY = {
         "requiredDuringSchedulingIgnoredDuringExecution": [{**TERM, "namespaces": ["team"], "namespaceSelector": {}}],
     },
 }
+FINE_TOLERATIONS = some({"operator": "Exists"}, {"key": "a", "value": "b", "effect": "NoExecute"})
+TOLERATIONS = maps(
+    key=some("a", "example.org/a"),
+    operator=some("Exists", "Equal"),
+    value=some("", "v"),
+    effect=some("NoSchedule", "PreferNoSchedule", "NoExecute"),
+    tolerationSeconds=some(-1, 0, 300),
+)
+FINE_SPREAD = st.fixed_dictionaries(
+    {"maxSkew": some(1, 5), "topologyKey": some("zone", "host"), "whenUnsatisfiable": some("DoNotSchedule")},
+    optional={"labelSelector": some({}, {"matchLabels": {"a": "b"}}), "minDomains": some(1)},
+)
+SPREAD = st.fixed_dictionaries(
+    {"maxSkew": some(1), "topologyKey": some("zone"), "whenUnsatisfiable": some("DoNotSchedule", "ScheduleAnyway")},
+    optional={
+        "labelSelector": some({"matchExpressions": [{"key": "k", "operator": "In", "values": []}]}),
+        "minDomains": some(2),
+        "nodeAffinityPolicy": some("Honor", "Ignore"),
+        "nodeTaintsPolicy": some("Honor", "Ignore"),
+        "matchLabelKeys": st.lists(some("k", "pod-template-hash", "kubedirector.hpe.com/role"), max_size=2),
+    },
+)
 PERMISSIONS = maps(fileMode=some(0, 420, 511, 4096, -1), fileOwner=some("0", "root"), fileGroup=some("users", "a b"))
 
 CLUSTER_ROLE = st.fixed_dictionaries(
@@ -160,6 +213,11 @@ CLUSTER_ROLE = st.fixed_dictionaries(
         "serviceLabels": LABELS,
         "serviceAnnotations": LABELS,
         "affinity": some({}, {"podAntiAffinity": {}}, AFFINITY),
+        "tolerations": st.lists(mostly(FINE_TOLERATIONS, TOLERATIONS), max_size=2),
+        "nodeSelector": LABELS,
+        "topologySpreadConstraints": st.lists(mostly(FINE_SPREAD, SPREAD), max_size=2),
+        "priorityClassName": some("high", "a.b"),
+        "imagePullSecrets": st.lists(st.fixed_dictionaries({"name": some("login", "other")}), max_size=2),
         "storage": st.none() | st.fixed_dictionaries({"size": QUANTITIES}, optional={"storageClassName": some("fast")}),
         "blockStorage": st.none()
         | st.fixed_dictionaries(

@@ -39,6 +39,11 @@ ROLE = ("roles", 0)
 CLAIM = (*ROLE, "volumeProjections", 0)
 
 
+COMMAND = {"exec": {"command": ["true"]}}
+GRPC = {"grpc": {"port": 80}}
+SOCKET = {"tcpSocket": {"port": "dashboard"}}
+
+
 def members(*counts):
     role = example("KubeDirectorCluster")["spec"]["roles"][0]
     roles = [{**role, "id": str(index), "members": count} for index, count in enumerate(counts)]
@@ -58,6 +63,10 @@ WRITES = [
     ("APP-V-09", made(KD_APP, *APP_ROLE, imageRepoTag=None), ""),
     ("APP-V-09", made(KD_APP, defaultImageRepoTag=None), ""),
     ("APP-V-09", made(KD_APP, defaultImageRepoTag=None, roles=[{"id": "a", "cardinality": "1"}]), "spec.roles"),
+    ("APP-X-30", made(KD_APP, *APP_ROLE, livenessProbe={}), "spec.roles[0].livenessProbe"),
+    ("APP-X-30", made(KD_APP, *APP_ROLE, startupProbe={"periodSeconds": 3}), "spec.roles[0].startupProbe"),
+    ("APP-X-30", made(KD_APP, *APP_ROLE, readinessProbe={**COMMAND, **GRPC}), "spec.roles[0].readinessProbe"),
+    ("APP-X-30", made(KD_APP, *APP_ROLE, livenessProbe=COMMAND, readinessProbe=GRPC, startupProbe=SOCKET), ""),
     ("CL-V-18", members(1000), ""),
     ("CL-V-18", members(500, 500, None), ""),
     ("CL-V-18", members(500, 501), "spec.roles"),

@@ -10,6 +10,8 @@ from typing import Any
 
 from kdlib.frozen import Json
 from kdlib.sandbox.store.faults import FieldError, forbidden_field, invalid_value, required, unsupported
+from kdlib.sandbox.store.kinds.placement import placement_errors
+from kdlib.sandbox.store.kinds.probechecks import probe_errors
 from kdlib.sandbox.store.metadata import dns_label_problems, dns_subdomain_problems
 from kdlib.wire import Quantity, QuantityError
 
@@ -40,6 +42,7 @@ def pod_spec_errors(spec: Json, path: str) -> Iterator[FieldError]:
         yield required(f"{path}.containers")
     yield from _all_container_errors(spec, path, {volume.get("name", "") for volume in volumes})
     yield from _choice_errors(spec, path)
+    yield from placement_errors(spec, path)
     if (spec.get("terminationGracePeriodSeconds") or 0) < 0:
         yield invalid_value(f"{path}.terminationGracePeriodSeconds", spec["terminationGracePeriodSeconds"], _NEGATIVE)
 
@@ -126,7 +129,7 @@ def _container_errors(container: Json, where: str, volumes: set[str]) -> Iterato
     yield from _env_errors(container.get("env") or [], f"{where}.env")
     yield from _mount_errors(container.get("volumeMounts") or [], f"{where}.volumeMounts", volumes)
     yield from _resource_errors(container.get("resources") or {}, f"{where}.resources")
-    yield from _probe_errors(container, where)
+    yield from probe_errors(container, where, _port_name_problems)
 
 
 # Nearly nothing is wrong in nearly every object, so a place is written out only where something is.
@@ -230,14 +233,3 @@ def _number(amount: str) -> Any:
         return Quantity.parse(amount).value
     except QuantityError:
         return 0
-
-
-def _probe_errors(container: Json, where: str) -> Iterator[FieldError]:
-    for field in ("livenessProbe", "readinessProbe", "startupProbe"):
-        probe = container.get(field)
-        if probe is None:
-            continue
-        if not any(probe.get(kind) is not None for kind in ("exec", "httpGet", "tcpSocket", "grpc")):
-            yield required(f"{where}.{field}", "must specify a handler type")
-        if field != "readinessProbe" and probe.get("successThreshold", 1) != 1:
-            yield invalid_value(f"{where}.{field}.successThreshold", probe["successThreshold"], "must be 1")
