@@ -162,9 +162,10 @@ held() {
 
 # --- results
 
-# Record how an operation ended, as the last thing that is done.
+# Record how an operation ended, as the last thing that is done; a start script may have removed the guard.
 finish() {
     rm -rf "$spool"
+    mkdir -p "$guard"
     printf '%s %s\n%s\n' "$1" "$2" "$3" >"$guard/result.$$"
     mv -f "$guard/result.$$" "$guard/result"
     exit 0
@@ -178,7 +179,31 @@ failed() {
 take() {
     mkdir -p "$lived" && mkdir "$guard" 2>/dev/null || return 1
     printf '%s\n' "$container" >"$guard/container"
-    printf '%s %s\n' "$$" "$(start_time $$)" >"$guard/pid.$$" && mv -f "$guard/pid.$$" "$guard/pid"
+    doer=$$
+    case $guard in */setup-*)
+        doer=$(earlier run-set-up)
+        doer=${doer:-$$}
+        ;;
+    esac
+    printf '%s %s\n' "$doer" "$(start_time "$doer")" >"$guard/pid.$$" && mv -f "$guard/pid.$$" "$guard/pid"
+    [ "$doer" = "$$" ]
+}
+
+# Print a process that was begun before this one to do such an operation: it is there whatever a start script removed.
+earlier() {
+    command -v setsid >/dev/null 2>&1 || return 0
+    mine=$(start_time $$)
+    for process in /proc/[0-9]*; do
+        line=
+        { read -r line <"$process/cmdline"; } 2>/dev/null
+        case $line in *"$base/in."*"/guest$1"*) ;; *) continue ;; esac
+        process=${process#/proc/}
+        # Only the first process of a session is one that was detached; others are parts of it.
+        [ "$process" != "$$" ] && [ "$(session_of "$process")" = "$process" ] || continue
+        [ "$(start_time "$process")" -lt "$mine" ] 2>/dev/null || continue
+        printf '%s\n' "$process"
+        return
+    done
 }
 
 # Tell whether the process that took a guard is still at work.
@@ -475,6 +500,9 @@ run_notify() {
     find_life
     guard=$lived/notify-$change
     take || { rm -rf "$spool"; exit 0; }
+    # One after the other: an earlier one may run that nobody waits for any more, or that did this and lost its guard.
+    while [ -n "$(earlier run-notify)" ]; do nap 200; done
+    [ ! -e "$guard/result" ] || { rm -rf "$spool"; exit 0; }
     script=$(start_script) || failed 75 "$script"
     set -f
     run_limited "$script" $arguments \
@@ -483,9 +511,17 @@ run_notify() {
     finish "$code" 0 ""
 }
 
+# Tell whether this life of the container was set up, whatever has become of the package since.
+is_set_up() {
+    for done in "$lived"/setup-*/result; do
+        [ ! -e "$done" ] || return 0
+    done
+    start_script >/dev/null
+}
+
 notify() {
     started=$2
-    if [ -n "$arguments" ] && ! start_script >/dev/null; then
+    if [ -n "$arguments" ] && ! is_set_up; then
         rm -rf "$spool"
         echo "KD1 absent"
         exit 0
