@@ -3,6 +3,7 @@
 Layer: shell.
 """
 
+from kdlib.guest.copying import copy_progress, watch_copy
 from kdlib.guest.emulation import EmulatedRun, Emulation, emulated
 from kdlib.guest.programs import guest_script, programs
 from kdlib.guest.protocol import CanExec, Progress, notify, set_up
@@ -17,6 +18,7 @@ __all__ = [
     "Progress",
     "ScriptLimit",
     "SetUpWork",
+    "copy_progress",
     "emulated",
     "guest_script",
     "notify",
@@ -24,4 +26,5 @@ __all__ = [
     "programs",
     "set_up",
     "set_up_work",
+    "watch_copy",
 ]

@@ -1,8 +1,8 @@
 """What a member answers: one line, and after the line of a finished operation its detail and its output.
 
-`KD1 accepted`, `KD1 refused WHY`, `KD1 unwritable`, `KD1 absent`, `KD1 running`, or
-`KD1 finished EXIT GENERATION RESUMED`. After the last one come a line of detail and the end of the start script's
-stdout, while the end of its stderr is on stderr.
+`KD1 accepted`, `KD1 refused WHY`, `KD1 unwritable`, `KD1 absent`, `KD1 running SECONDS LINE`, or
+`KD1 finished EXIT GENERATION RESUMED`. While an operation runs its line is told again and again. After the one of its
+end come a line of detail and the end of the start script's stdout, while the end of its stderr is on stderr.
 
 Layer: pure.
 """
@@ -27,6 +27,10 @@ __all__ = [
 ]
 
 MAGIC = "KD1"
+RUNNING = b"KD1 running"
+"""How each line begins that is told of an operation before its end."""
+
+_LONGEST_LINE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,10 @@ class Absent:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """The operation has not ended yet."""
+    """The operation has not ended yet; it began so many seconds ago, and `line` is the last that it wrote."""
+
+    seconds: int = 0
+    line: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +70,11 @@ class Unreadable:
     why: str
 
 
-_PLAIN: Mapping[bytes, Accepted | Unwritable | Absent | Running] = MappingProxyType(
+_PLAIN: Mapping[bytes, Accepted | Unwritable | Absent] = MappingProxyType(
     {
         b"KD1 accepted": Accepted(),
         b"KD1 unwritable": Unwritable(),
         b"KD1 absent": Absent(),
-        b"KD1 running": Running(),
     }
 )
 
@@ -85,6 +91,8 @@ def decode_answer(stdout: bytes, stderr: bytes = b"") -> Answer:
     match words:
         case [magic, "refused", why] if magic == MAGIC:
             return Refused(why)
+        case [magic, "running", *fields] if magic == MAGIC:
+            return _running("".join(fields))
         case [magic, "finished", fields] if magic == MAGIC:
             return _finished(fields, rest, stderr)
         case _:
@@ -98,11 +106,21 @@ def encode_answer(answer: Answer) -> tuple[bytes, bytes]:
             return f"{MAGIC} refused {why}\n".encode(), b""
         case Unreadable(why):
             return why.encode(), b""
+        case Running(seconds, line):
+            return f"{MAGIC} running {seconds} {line}\n".encode(), b""
         case Finished() as end:
             line = f"{MAGIC} finished {end.exit_code} {end.generation} {int(end.resumed)}\n{end.detail}\n"
             return (line + end.stdout_tail).encode(), end.stderr_tail.encode()
         case plain:
             return next(line for line, known in _PLAIN.items() if known == plain) + b"\n", b""
+
+
+def _running(fields: str) -> Running:
+    """Read how long an operation has been running, and the last line that a terminal would show of its output."""
+    number, _, output = fields.partition(" ")
+    shown = [part.strip() for part in output.replace("\ufffd", "?").split("\r") if part.strip()] or [""]
+    line = "".join(character if character.isprintable() else "?" for character in shown[-1])
+    return Running(int(number) if number.isdecimal() else 0, line[-_LONGEST_LINE:])
 
 
 def _finished(fields: str, rest: bytes, stderr: bytes) -> Answer:

@@ -71,7 +71,7 @@ class Emulation:
         match request.command:
             case ("sh", "-c", script, _, mode) if script == BEGIN:
                 return await self._begun(request, mode, stdin)
-            case ("sh", "-c", script, _, operation, _, tail) if script == TELL:
+            case ("sh", "-c", script, _, operation, _, tail, _) if script == TELL:
                 return self._told(request, operation, int(tail))
             case _:
                 return b"", b"command not found\n", 127

@@ -52,7 +52,8 @@ echo "{MAGIC} absent"
 exit
 }}
 exec sh "$g" wait "$@\""""
-"""Asks how an operation ended: arguments are its name, seconds to wait, and bytes of output wanted."""
+"""Asks how an operation ended: arguments are its name, seconds to wait, bytes of output wanted, and seconds
+between two reports that it goes on."""
 
 
 class FrameError(ValueError):
@@ -72,9 +73,9 @@ def begin_command(mode: str) -> tuple[str, ...]:
     return ("sh", "-c", BEGIN, "kubedirector", mode)
 
 
-def tell_command(operation: str, *, wait_seconds: int, tail_bytes: int) -> tuple[str, ...]:
-    """Return the command that waits for the end of an operation."""
-    return ("sh", "-c", TELL, "kubedirector", operation, str(wait_seconds), str(tail_bytes))
+def tell_command(operation: str, *, wait_seconds: int, tail_bytes: int, report_seconds: int) -> tuple[str, ...]:
+    """Return the command that waits for the end of an operation, and tells each so many seconds that it goes on."""
+    return ("sh", "-c", TELL, "kubedirector", operation, str(wait_seconds), str(tail_bytes), str(report_seconds))
 
 
 def encode(frame: Frame, script: bytes) -> bytes:

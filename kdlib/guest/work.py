@@ -40,6 +40,8 @@ class Limits:
     """One exec that waits for the end of an operation; then another one goes on."""
     answer: float = 10.0
     """A notification that did not end within this time delays nobody (soft gate)."""
+    report: int = 30
+    """From one look at a start script that runs to the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +186,7 @@ def _common(work: Work, stamp: int) -> dict[str, str]:
         "epoch": work.epoch,
         "layout": "new" if work.new_layout else "old",
         "limit_seconds": str(work.script_limit.seconds),
+        "report_seconds": str(work.limits.report),
         "limit_field": work.script_limit.field,
         "grace_seconds": str(work.limits.grace),
     }

@@ -7,15 +7,19 @@ from collections.abc import Iterator
 
 from kdlib.lifecycle.causes import refresh
 from kdlib.lifecycle.circumstances import Circumstances, change_name, has_package, has_work
-from kdlib.model import Action, MemberState, MemberStatus, Notify, SetUp
+from kdlib.model import Action, MemberState, MemberStatus, Notify, SetUp, WatchCopy
 
 __all__ = ["actions"]
 
 
 def actions(member: MemberStatus, around: Circumstances) -> Iterator[Action]:
-    """Yield what is to be done inside the member now: nothing, its set-up, or one notification."""
+    """Yield what is to be done inside the member now: nothing, a look at the copy, its set-up, or one notification."""
     stored, sighting = around.stored.get(member.pod), around.sighting(member)
-    if stored is None or stored.state != member.state or not sighting.runs:
+    if stored is None or stored.state != member.state:
+        return
+    if member.state is MemberState.CREATE_PENDING and sighting.copying:
+        yield WatchCopy(member.pod, sighting.copying)
+    if not sighting.runs:
         return
     detail = member.state_detail
     match member.state:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kdlib.frozen import dig, short_digest
 from kdlib.lifecycle.sightings import Sighting, Surroundings, ordinal
-from kdlib.model import Finished, GuestFact, MemberStatus, PendingNotify, Resolved, ResolvedRole, Stalled
+from kdlib.model import Finished, GuestFact, MemberStatus, PendingNotify, Resolved, ResolvedRole, Stalled, UnderWay
 
 __all__ = ["Circumstances", "Facts", "change_name", "has_package", "has_work"]
 
@@ -17,7 +17,7 @@ __all__ = ["Circumstances", "Facts", "change_name", "has_package", "has_work"]
 class Facts:
     """What is known from inside of containers, by pod, container and operation."""
 
-    results: Mapping[tuple[str, str, str], Finished | Stalled]
+    results: Mapping[tuple[str, str, str], Finished | Stalled | UnderWay]
     stalled: frozenset[tuple[str, str]]
     """Pod and container of those that did not answer a notification in time."""
 
@@ -28,7 +28,7 @@ class Facts:
         stalled = frozenset(
             (pod, container)
             for (pod, container, operation), result in results.items()
-            if isinstance(result, Stalled) and operation.startswith("notify-")
+            if not isinstance(result, Finished) and operation.startswith("notify-")
         )
         return cls(results, stalled)
 
@@ -41,6 +41,11 @@ class Facts:
         """Return why the operation does not end, empty where nothing is known."""
         result = self.results.get((pod, container or "", operation))
         return result.message if isinstance(result, Stalled) else ""
+
+    def under_way(self, pod: str, container: str | None, operation: str) -> UnderWay | None:
+        """Return what was last heard of an operation that goes on."""
+        result = self.results.get((pod, container or "", operation))
+        return result if isinstance(result, UnderWay) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 Layer: pure.
 """
 
-from kdlib.lifecycle.circumstances import Circumstances, change_name, has_package
+from kdlib.lifecycle.circumstances import Circumstances, Facts, change_name, has_package
 from kdlib.lifecycle.membership import LEAVING
 from kdlib.lifecycle.sightings import Sighting
 from kdlib.lifecycle.troubles import Trouble
-from kdlib.model import ContainerState, MemberState, MemberStatus, StateDetail
+from kdlib.model import ContainerState, MemberState, MemberStatus, StateDetail, WatchCopy
 
 __all__ = ["observed"]
 
@@ -23,6 +23,7 @@ def observed(member: MemberStatus, around: Circumstances) -> MemberStatus:
         scheduling_error_message=error,
         trouble=trouble.kind if trouble else None,
         progress=progress,
+        storage_init_progress=_copied(member, sighting, around),
     )
     changed: MemberStatus = member.changed(state_detail=found)
     return member if found == detail else changed
@@ -60,8 +61,11 @@ def _progress(member: MemberStatus, sighting: Sighting, around: Circumstances) -
         case MemberState.CREATE_PENDING:
             return _waiting_for_container(sighting, f"{member.pod} -n {around.resolved.root.namespace}")
         case MemberState.CREATING:
-            stall = around.facts.stall(member.pod, detail.configuring_container, f"setup-{detail.attempt}")
-            return stall or f"set-up under way, attempt {detail.attempt}"
+            return _under_way(
+                around.facts,
+                (member.pod, detail.configuring_container, f"setup-{detail.attempt}"),
+                f"set-up under way, attempt {detail.attempt}",
+            )
         case MemberState.CONFIGURED:
             return _catching_up(member, around)
         case MemberState.DELETING:
@@ -93,4 +97,22 @@ def _catching_up(member: MemberStatus, around: Circumstances) -> str:
     if queue[0].exit_code is not None:
         root = around.resolved.root
         return f"{queue[0].failure}; mend it, then kdd retry {root.name} {member.pod} -n {root.namespace}"
-    return around.facts.stall(member.pod, container, f"notify-{change_name(queue[0])}")
+    operation = (member.pod, container, f"notify-{change_name(queue[0])}")
+    return _under_way(around.facts, operation, f"its start script's {queue[0].event} runs")
+
+
+def _under_way(facts: Facts, operation: tuple[str, str | None, str], words: str) -> str:
+    """Say of an operation that goes on for how long it has, and its last words; else why it does not."""
+    heard = facts.under_way(*operation)
+    if heard is None:
+        return facts.stall(*operation) or words
+    said = f": {heard.words}" if heard.words else ""
+    return f"{words}, for {heard.seconds} s{said}"
+
+
+def _copied(member: MemberStatus, sighting: Sighting, around: Circumstances) -> str | None:
+    """Return how far the first copy onto the member's volume has come, while it is made (3.7)."""
+    if not sighting.copying:
+        return None
+    heard = around.facts.under_way(member.pod, sighting.copying, WatchCopy(member.pod, sighting.copying).key)
+    return (heard.words or None) if heard else None

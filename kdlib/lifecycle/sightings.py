@@ -22,6 +22,7 @@ class Sighting:
 
     `container` is the ID of the member's container, empty while it has none, and `runs` tells that a command can be
     executed in it. `state` follows specification 3.6, without regard to what the member has to catch up with.
+    `copying` is the ID of the init container while it fills the member's volume.
     `waiting` is the runtime's reason and message for a container that does not run, `trouble` what keeps it from that.
     """
 
@@ -32,6 +33,7 @@ class Sighting:
     scheduling_error: str = ""
     waiting: str = ""
     trouble: Trouble | None = None
+    copying: str = ""
 
 
 _NOTHING = Sighting()
@@ -93,8 +95,9 @@ def has_service(member: MemberStatus) -> bool:
 def _sighting(pod: Json) -> Sighting:
     status = dig(pod, "status", default={})
     container = next((item for item in status.get("containerStatuses") or () if item.get("name") == CONTAINER), None)
+    trouble, copying = trouble_of(pod), _copying(status)
     if container is None:
-        return Sighting(there=True, scheduling_error=_scheduling_error(status), trouble=trouble_of(pod))
+        return Sighting(there=True, scheduling_error=_scheduling_error(status), trouble=trouble, copying=copying)
     state = dig(container, "state", default={})
     terminating = dig(pod, "metadata", "deletionTimestamp") is not None
     return Sighting(
@@ -103,8 +106,16 @@ def _sighting(pod: Json) -> Sighting:
         runs="running" in state and status.get("phase") == "Running" and not terminating,
         state=_container_state(status, state),
         waiting=_why_waiting(state),
-        trouble=trouble_of(pod),
+        trouble=trouble,
+        copying=copying,
     )
+
+
+def _copying(status: Json) -> str:
+    """Return the ID of the init container, while it runs."""
+    containers = status.get("initContainerStatuses") or ()
+    container: Json = next((item for item in containers if item.get("name") == "init"), {})
+    return str(container.get("containerID") or "") if dig(container, "state", "running") is not None else ""
 
 
 def _container_state(status: Json, state: Json) -> ContainerState:

@@ -67,6 +67,8 @@ from kdlib.model.values import (
     Seen,
     SetUp,
     Stalled,
+    UnderWay,
+    WatchCopy,
 )
 
 __all__ = [
@@ -141,7 +143,9 @@ __all__ = [
     "TimeLimits",
     "Toleration",
     "TopologySpreadConstraint",
+    "UnderWay",
     "VolumeProjection",
+    "WatchCopy",
     "api_path",
     "cel_rules",
     "crd",

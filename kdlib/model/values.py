@@ -28,6 +28,8 @@ __all__ = [
     "Seen",
     "SetUp",
     "Stalled",
+    "UnderWay",
+    "WatchCopy",
 ]
 
 
@@ -54,6 +56,14 @@ class Stalled:
 
 
 @dataclass(frozen=True, slots=True)
+class UnderWay:
+    """The operation goes on; `words` are the last that it said, `seconds` is for how long it has been running."""
+
+    seconds: int = 0
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GuestFact:
     """What is known of one operation inside one container life of one member.
 
@@ -63,7 +73,7 @@ class GuestFact:
     pod: str
     container: str
     operation: str
-    result: Finished | Stalled
+    result: Finished | Stalled | UnderWay
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +116,20 @@ class Notify:
         return self.arguments[0].lstrip("-") if self.arguments else ""
 
 
-Action: TypeAlias = SetUp | Notify
+@dataclass(frozen=True, slots=True)
+class WatchCopy:
+    """Look how far the init container, `container`, has come with the first copy onto the member's volume."""
+
+    pod: str
+    container: str
+
+    @property
+    def key(self) -> str:
+        """Return the name of the operation."""
+        return "storage-init"
+
+
+Action: TypeAlias = SetUp | Notify | WatchCopy
 
 
 @dataclass(frozen=True)

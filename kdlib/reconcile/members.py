@@ -9,7 +9,7 @@ from functools import partial
 from kdlib import guest
 from kdlib.kube import Api
 from kdlib.manifests import Desired, configmeta_bytes
-from kdlib.model import Action, GuestFact, Notify, SetUp
+from kdlib.model import Action, GuestFact, Notify, SetUp, WatchCopy
 from kdlib.reconcile.telling import fields_of
 from kdlib.reconcile.work import Progress, Work, WorkId
 
@@ -38,10 +38,15 @@ class _Inside:
 
     async def do(self, action: Action, progress: Progress) -> GuestFact:
         """Do one action."""
-        resolved, document = self.desired.resolved, configmeta_bytes(self.desired, action.pod)
+        resolved = self.desired.resolved
         match action:
+            case WatchCopy():
+                return await guest.watch_copy(self.api, resolved.root.namespace, action)
             case SetUp():
-                return await guest.set_up(self.api, guest.set_up_work(resolved, action, document, limits=self.limits))
+                document = configmeta_bytes(self.desired, action.pod)
+                work = guest.set_up_work(resolved, action, document, limits=self.limits)
+                return await guest.set_up(self.api, work, progress=progress)
             case Notify():
-                work = guest.notify_work(resolved, action, document, limits=self.limits)
-                return await guest.notify(self.api, work, progress=progress)
+                document = configmeta_bytes(self.desired, action.pod)
+                told = guest.notify_work(resolved, action, document, limits=self.limits)
+                return await guest.notify(self.api, told, progress=progress)

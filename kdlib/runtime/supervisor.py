@@ -15,7 +15,7 @@ from anyio.abc import TaskGroup
 
 from kdlib.errors import WorldError
 from kdlib.kube import Backoff
-from kdlib.model import Finished, GuestFact, Stalled
+from kdlib.model import Finished, GuestFact, Stalled, UnderWay
 from kdlib.reconcile import Progress, Work, WorkId
 from kdlib.runtime.containment import contained
 
@@ -28,11 +28,15 @@ K = TypeVar("K", bound=Hashable)
 
 @dataclass(frozen=True, slots=True)
 class SupervisorSettings:
-    """Bounds on the work inside members; a stalled operation is taken up again after `backoff`."""
+    """Bounds on the work inside members; a stalled operation is taken up again after `backoff`.
+
+    That operations go on is told of at most once per cluster in `progress_seconds`.
+    """
 
     tasks: int = 256
     tasks_per_cluster: int = 64
     limit_seconds: float = 24 * 3600.0
+    progress_seconds: float = 10.0
     backoff: Backoff = field(default_factory=lambda: Backoff(1.0, 30.0))
     dice: Callable[[], float] = random.random
 
@@ -47,6 +51,7 @@ class _Task:
 @dataclass(slots=True)
 class _Cluster:
     limiter: anyio.CapacityLimiter
+    tells: bool = False
     tasks: dict[WorkId, _Task] = field(default_factory=dict)
 
 
@@ -54,8 +59,8 @@ class TaskSupervisor(Generic[K]):
     """Runs what each cluster wants done inside its members, and keeps the results for its next pass.
 
     Guarantees: an operation runs at most once at a time; what is wanted no more is cancelled; a stalled operation is
-    taken up again, later and later, while it is wanted; `wake` is called with the cluster's key for each new result;
-    begin and end of each are one line in the log.
+    taken up again, later and later, while it is wanted; `wake` is called with the cluster's key for each new result,
+    and by and by where operations merely go on; begin and end of each are one line in the log.
     Cancellation: of the task group ends all work; what was begun inside containers can be read back from them.
     """
 
@@ -100,13 +105,13 @@ class TaskSupervisor(Generic[K]):
     def __len__(self) -> int:
         """Return the number of operations that run or wait."""
         tasks = [task for cluster in self._clusters.values() for task in cluster.tasks.values()]
-        return sum(1 for task in tasks if task.fact is None or isinstance(task.fact.result, Stalled))
+        return sum(1 for task in tasks if not _has_ended(task))
 
     def _cancel(self, cluster: _Cluster, unwanted: Iterable[WorkId], *, recorded: bool) -> None:
         """End operations; one whose result still has to be recorded stays."""
         for work_id in unwanted:
             task = cluster.tasks[work_id]
-            if recorded or task.fact is None or isinstance(task.fact.result, Stalled):
+            if recorded or not _has_ended(task):
                 task.scope.cancel()
                 del cluster.tasks[work_id]
 
@@ -135,8 +140,21 @@ class TaskSupervisor(Generic[K]):
                 await anyio.sleep(self._settings.backoff.delay_seconds(failures, self._settings.dice))
 
     def _learn(self, key: K, task: _Task, fact: GuestFact) -> None:
-        if fact != task.fact:
-            task.fact = fact
+        if fact == task.fact:
+            return
+        task.fact = fact
+        cluster = self._clusters.get(key)
+        if not isinstance(fact.result, UnderWay):
+            self._wake(key)
+        elif cluster is not None and not cluster.tells:
+            cluster.tells = True
+            self._group.start_soon(self._tell_by_and_by, key, cluster)
+
+    async def _tell_by_and_by(self, key: K, cluster: _Cluster) -> None:
+        """Wake once for all that goes on in a cluster."""
+        await anyio.sleep(self._settings.progress_seconds)
+        cluster.tells = False
+        if self._clusters.get(key) is cluster:
             self._wake(key)
 
     async def _attempt(self, work: Work, progress: Progress) -> GuestFact:
@@ -149,6 +167,10 @@ class TaskSupervisor(Generic[K]):
                 return result
             case WorldError():
                 return GuestFact(work.id.pod, work.id.container, work.id.operation, Stalled(str(result)))
+
+
+def _has_ended(task: _Task) -> bool:
+    return task.fact is not None and isinstance(task.fact.result, Finished)
 
 
 def _tell_end(end: Finished, fields: Mapping[str, object]) -> None:

@@ -1,7 +1,8 @@
 # Runs inside members, by any POSIX shell; see kdlib/guest/frames.py for how it gets there and what it answers.
 #
 #   set-up|notify FRAME OFFSET LENGTH UMASK   act on a frame that has arrived whole
-#   wait OPERATION SECONDS BYTES              tell how an operation ended, with the last BYTES of its output
+#   wait OPERATION SECONDS BYTES EVERY        tell how an operation ended, with the last BYTES of its output, and each
+#                                             EVERY seconds that it goes on
 #   watch SECONDS GUARD PROCESS GRACE SESSION stop a run of the start script that takes too long
 #
 # Everything is kept in /etc/guestconfig/.kubedirector: `guest` is this script, `life.*` holds the guards of one life of
@@ -534,7 +535,7 @@ notify() {
     fi
     operation=notify-$change seconds=$wait_seconds bytes=$tail_bytes
     detach "$self" run-notify "$spool" "$started"
-    await "$operation" "$seconds" "$bytes"
+    await "$operation" "$seconds" "$bytes" "${report_seconds-0}"
 }
 
 # --- waiting
@@ -548,6 +549,8 @@ nap() {
 # Answer with an operation's result, or after some seconds with what is known of it.
 await() {
     asked=$lived/$1 left=$(($2 * 1000)) bytes=$3 patience=10000 pause=30
+    every=$((${4:-0} * 1000))
+    quiet=$every
     while :; do
         while [ -r "$asked/follow" ]; do asked=$lived/$(cat "$asked/follow"); done
         [ ! -r "$asked/result" ] || answer
@@ -559,12 +562,40 @@ await() {
             [ -r "$asked/result" ] || interrupted
             continue
         fi
-        [ "$left" -gt 0 ] || { echo "KD1 running"; exit 0; }
+        [ "$left" -gt 0 ] || { tell_running; exit 0; }
         nap "$pause"
-        left=$((left - slept)) patience=$((patience - slept))
+        left=$((left - slept)) patience=$((patience - slept)) quiet=$((quiet - slept))
+        if [ "$quiet" -le 0 ] && [ "$every" -gt 0 ]; then
+            tell_running
+            quiet=$every
+        fi
         pause=$((pause + pause / 8 + 1))
         [ "$pause" -lt 1000 ] || pause=1000
     done
+}
+
+# Tell for how long an operation has been running, and the last line of its output if its end would be shown.
+tell_running() {
+    read -r worker began <"$asked/pid" || began=
+    read -r up idle </proc/uptime || up=0
+    line=
+    [ "$bytes" -eq 0 ] || { line=$(last_output_line); } 2>/dev/null
+    printf 'KD1 running %s %s\n' "$((${began:+${up%%.*} - began / 100}))" "$line"
+} 2>/dev/null
+
+last_output_line() {
+    find_output
+    latest=${output}out
+    [ ! "${output}err" -nt "$latest" ] || latest=${output}err
+    # An older one is of another run.
+    [ "$asked/container" -nt "$latest" ] || tail -c 400 "$latest" | tail -n 1
+}
+
+find_output() {
+    case $asked in
+    */setup-*) output=$package/configure.std ;;
+    *) output=$asked/std ;;
+    esac
 }
 
 interrupted() {
@@ -577,10 +608,7 @@ answer() {
     { read -r code resumed; read -r detail; } <"$asked/result"
     printf 'KD1 finished %s %s %s\n%s\n' "$code" "$(held)" "$resumed" "$detail"
     if [ "$code" != 0 ] && [ "$bytes" -gt 0 ]; then
-        case $asked in
-        */setup-*) output=$package/configure.std ;;
-        *) output=$asked/std ;;
-        esac
+        find_output
         [ ! -r "${output}out" ] || tail -c "$bytes" "${output}out"
         [ ! -r "${output}err" ] || tail -c "$bytes" "${output}err" >&2
     fi
@@ -620,6 +648,6 @@ watch)
     ;;
 wait)
     find_life
-    await "$2" "$3" "$4"
+    await "$2" "$3" "$4" "${5-0}"
     ;;
 esac

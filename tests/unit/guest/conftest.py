@@ -48,8 +48,7 @@ class Stream:
 
     async def __aiter__(self) -> AsyncIterator[tuple[int, bytes]]:
         for channel, pipe in ((1, self.process.stdout), (2, self.process.stderr)):
-            data = await pipe.read()
-            if data:
+            while data := await pipe.read(65536):
                 yield channel, data
 
     async def exit_code(self) -> int:

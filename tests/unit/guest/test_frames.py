@@ -43,7 +43,7 @@ def test_a_frame_that_was_cut_or_changed_is_refused(data):
         resumed=st.booleans(),
     )
     | st.builds(Refused, lines)
-    | st.sampled_from([Absent(), Accepted(), Running(), Unwritable()])
+    | st.sampled_from([Absent(), Accepted(), Running(), Running(95, "half done"), Unwritable()])
 )
 def test_an_answer_is_read_back_as_it_was_written(answer):
     assert decode_answer(*encode_answer(answer)) == answer
@@ -56,4 +56,5 @@ def test_what_is_no_answer_is_shown_as_such(output):
 
 def test_the_commands_fit_into_a_url():
     assert len(BEGIN) < 1000
-    assert tell_command("setup-1", wait_seconds=240, tail_bytes=1028)[-3:] == ("setup-1", "240", "1028")
+    command = tell_command("setup-1", wait_seconds=240, tail_bytes=1028, report_seconds=30)
+    assert command[-4:] == ("setup-1", "240", "1028", "30")

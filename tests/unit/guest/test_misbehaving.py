@@ -38,7 +38,7 @@ def children(until):
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-async def test_a_run_that_ignores_sigterm_is_killed_with_every_process_group_of_its_session(
+async def test_w26_a_run_that_ignores_sigterm_is_killed_with_every_process_group_of_its_session(
     make_container, make_package, make_set_up, children, until, shell
 ):
     """W-26: jobs of a shell have process groups of their own, which a signal to the script's group does not reach."""
@@ -74,7 +74,7 @@ async def test_a_run_that_ends_well_when_it_is_asked_to_stop_has_failed_all_the_
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-async def test_a_daemon_that_the_script_makes_keeps_nobody_waiting_and_lives_on(
+async def test_w27_a_daemon_that_the_script_makes_keeps_nobody_waiting_and_lives_on(
     make_container, make_package, make_set_up, children, shell
 ):
     """W-27: it holds the script's output open, and has a session of its own."""

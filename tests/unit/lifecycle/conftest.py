@@ -25,6 +25,8 @@ from kdlib.model import (
     Seen,
     SetUp,
     Stalled,
+    UnderWay,
+    WatchCopy,
 )
 from kdlib.wire import KD_CLUSTER, Ref
 
@@ -56,11 +58,12 @@ class World:
         self.memory: dict[str, set[str]] = {}
         self.lives: list[Container] = []
         self.facts: list[GuestFact] = []
-        self.tasks: list[SetUp | Notify] = []
+        self.tasks: list[SetUp | Notify | WatchCopy] = []
         self.life: Life | None = None
         self.exit_codes: dict[str, int] = {}
         self.unreachable: set[str] = set()
         self.slow: set[str] = set()
+        self.filling: dict[str, str] = {}
         self.writes = 0
         self.numbers = itertools.count()
         self.known_roles = dict.fromkeys(roles)
@@ -125,7 +128,7 @@ class World:
 
     def pod(self, name: str, container: Container | None) -> Json:
         if container is None:
-            return {"kind": "Pod", "metadata": {"name": name}, "status": {"phase": "Pending"}}
+            return {"kind": "Pod", "metadata": {"name": name}, "status": self.pending(name)}
         return {
             "kind": "Pod",
             "metadata": {"name": name},
@@ -134,6 +137,16 @@ class World:
                 "conditions": [{"type": "Ready", "status": "True"}],
                 "containerStatuses": [{"name": "app", "containerID": container.name, "state": {"running": {}}}],
             },
+        }
+
+    def pending(self, name: str) -> Json:
+        """Return the status of a pod that waits; its init container may be filling the volume."""
+        if name not in self.filling:
+            return {"phase": "Pending"}
+        return {
+            "phase": "Pending",
+            "initContainerStatuses": [{"name": "init", "containerID": self.filling[name], "state": {"running": {}}}],
+            "containerStatuses": [{"name": "app", "state": {"waiting": {"reason": "PodInitializing"}}}],
         }
 
     def resolved(self) -> Resolved:
@@ -223,7 +236,10 @@ class World:
         self.tasks = [task for task in self.tasks if task not in tasks]
         return bool(tasks)
 
-    def done(self, task: SetUp | Notify) -> None:
+    def done(self, task: SetUp | Notify | WatchCopy) -> None:
+        if isinstance(task, WatchCopy):
+            self.fact(task, UnderWay(words="7  42%"))
+            return
         container = self.pods.get(task.pod)
         if container is None or container.name != task.container or task.pod in self.unreachable:
             self.fact(task, Stalled("cannot be reached"))
@@ -252,7 +268,7 @@ class World:
         self.memory[task.pod] = container.knows
         return Finished(code, generation=container.held, **output)
 
-    def fact(self, task: SetUp | Notify, result: Finished | Stalled) -> None:
+    def fact(self, task: SetUp | Notify | WatchCopy, result: Finished | Stalled | UnderWay) -> None:
         self.facts = [
             f for f in self.facts if (f.pod, f.container, f.operation) != (task.pod, task.container, task.key)
         ]

@@ -4,13 +4,14 @@ import asyncio
 import logging
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 
 import anyio
 import pytest
 
 from kdlib.errors import UnreachableError
 from kdlib.kube import Backoff
-from kdlib.model import Finished, GuestFact, Stalled
+from kdlib.model import Finished, GuestFact, Stalled, UnderWay
 from kdlib.reconcile import Work, WorkId
 from kdlib.runtime import SupervisorSettings, TaskSupervisor
 
@@ -229,3 +230,34 @@ async def test_a_cluster_that_is_gone_leaves_nothing(member):
         await soon(lambda: not member.running)
         assert len(supervisor) == 0
         assert supervisor.facts("k") == ()
+
+
+async def test_what_merely_goes_on_wakes_its_cluster_once_for_all_of_it(member):
+    """A thousand scripts that run an hour cost one pass, and one status, each so many seconds."""
+    async with supervising(progress_seconds=0.05) as (supervisor, woken):
+        ids = [WorkId(f"p-{number}", "c1", "setup-1") for number in range(20)]
+
+        async def talk(progress, work_id):
+            for second in range(50):
+                progress(GuestFact(*work_id, UnderWay(second, "still here")))
+                await asyncio.sleep(0)
+            await anyio.sleep_forever()
+
+        works = [Work(work_id, partial(lambda work_id, progress: talk(progress, work_id), work_id)) for work_id in ids]
+        supervisor.want("a", works, recorded=True)
+        assert await asyncio.wait_for(woken.get(), 2) == "a"
+        assert [fact.result.seconds for fact in supervisor.facts("a")] == [49] * 20
+        assert len(supervisor) == 20
+        await asyncio.sleep(0.1)
+        assert woken.empty()
+
+
+async def test_what_goes_on_and_is_wanted_no_more_is_cancelled_though_nothing_is_recorded(member):
+    async with supervising(progress_seconds=0.01) as (supervisor, woken):
+        copy = member.work("storage-init")
+        member.results[copy.id] = [UnderWay(words="42%")] * 1000
+        supervisor.want("a", [copy], recorded=True)
+        await asyncio.wait_for(woken.get(), 2)
+        supervisor.want("a", [], recorded=False)
+        assert len(supervisor) == 0
+        assert supervisor.facts("a") == ()
