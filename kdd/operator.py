@@ -13,7 +13,7 @@ from kdd.data import relative, schemas
 from kdd.leftover import LeftoverRegistration
 from kdd.settings import Settings
 from kdlib import kube, rules, runtime
-from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, SERVICE, STATEFUL_SET
+from kdlib.wire import CONTROLLER_REVISION, KD_APP, KD_CLUSTER, KD_CONFIG, SERVICE, STATEFUL_SET
 
 __all__ = ["controller", "desired", "desired_as_admitted", "holder", "operate"]
 
@@ -31,8 +31,9 @@ def desired_as_admitted(seen: kdlib.Seen) -> kdlib.Desired:
 def controller(api: kube.Api, settings: Settings) -> runtime.Controller:
     """Return the controller of the KubeDirectorClusters of one Kubernetes cluster."""
     related = runtime.Related(
-        kinds=(KD_APP, KD_CONFIG, SERVICE, STATEFUL_SET),
+        kinds=(KD_APP, KD_CLUSTER, KD_CONFIG, CONTROLLER_REVISION, SERVICE, STATEFUL_SET),
         refs=partial(rules.related, system_namespace=settings.system_namespace),
+        singles=rules.TYPED,
     )
     limits = runtime.Settings(workers=settings.workers, watches=_watches())
     is_held = settings.webhook is not None and settings.webhook.check_access

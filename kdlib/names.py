@@ -10,13 +10,16 @@ import re
 from typing import NewType
 
 __all__ = [
+    "ANNOTATION_CONNECTION_VERSION",
     "ANNOTATION_PREFIX",
     "GROUP",
     "LABEL_APP",
     "LABEL_CATALOG",
     "LABEL_CLUSTER",
+    "LABEL_CONFIG_MAP_TYPE",
     "LABEL_HEADLESS",
     "LABEL_ROLE",
+    "LABEL_SECRET_TYPE",
     "DnsLabel",
     "dns_label",
     "is_dns_label",
@@ -34,6 +37,12 @@ LABEL_APP = f"{GROUP}/kdapp"
 LABEL_CATALOG = f"{GROUP}/appCatalog"
 LABEL_ROLE = f"{GROUP}/role"
 LABEL_HEADLESS = f"{GROUP}/headless"
+LABEL_CONFIG_MAP_TYPE = f"{GROUP}/cmType"
+"""Under which type members are told of a connected ConfigMap; set by users."""
+LABEL_SECRET_TYPE = f"{GROUP}/secretType"
+"""Under which type members are told of a connected Secret; set by users."""
+ANNOTATION_CONNECTION_VERSION = f"{GROUP}/hashChangeCounter"
+"""How often the connections of a cluster changed; on the cluster, absent before the first time."""
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")

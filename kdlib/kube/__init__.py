@@ -11,6 +11,7 @@ from kdlib.kube.connect import connect
 from kdlib.kube.http import HttpTransport
 from kdlib.kube.outages import Outages
 from kdlib.kube.reflector import Reflector, ReflectorSettings, Step, next_step
+from kdlib.kube.singles import Singles
 from kdlib.wire import ExecRequest, ExecStream, Kind, Ref
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Reflector",
     "ReflectorSettings",
     "Selection",
+    "Singles",
     "Step",
     "Subscriber",
     "connect",

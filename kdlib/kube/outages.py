@@ -50,14 +50,23 @@ class Outages:
 
     def end(self, subject: Hashable) -> None:
         """Take it that the subject is well: nothing keeps it from the server."""
+        over = self._without(subject)
+        if over and not self._sufferers:
+            _log.info("%s", self._told(f"works again, after: {over[-1]}"))
+
+    def forget(self, subject: Hashable) -> None:
+        """Take it that the subject asks the server no more."""
+        self._without(subject)
+
+    def _without(self, subject: Hashable) -> list[str]:
+        """Take the subject out; return the causes that nobody suffers from any more."""
         over = []
         for cause, sufferers in list(self._sufferers.items()):
             sufferers.discard(subject)
             if not sufferers:
                 del self._sufferers[cause]
                 over.append(cause.partition(";")[0])
-        if over and not self._sufferers:
-            _log.info("%s", self._told(f"works again, after: {over[-1]}"))
+        return over
 
     def _told(self, words: str) -> str:
         return f"{self._name}: {words}" if self._name else words

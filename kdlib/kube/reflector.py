@@ -71,6 +71,8 @@ class ReflectorSettings:
 class Reflector:
     """Follows one selection of objects into a Cache.
 
+    `told` is called after each list, with what went wrong or None, once the cache holds what it gave.
+
     Guarantees: after every failure it goes on from a state from which it recovers; failures in a row are waited for
     longer and longer; an object without a name is left out and stops nothing else; what keeps it from the server is
     logged once by all that follow the same one.
@@ -85,16 +87,25 @@ class Reflector:
         *,
         optional: bool = False,
         settings: ReflectorSettings | None = None,
+        told: Callable[[WorldError | None], None] | None = None,
     ) -> None:
         self._api = api
         self._selection = selection
         self._cache = cache
         self._optional = optional
         self._settings = settings or ReflectorSettings()
+        self._told = told
         self._barren = 0
 
     async def run(self) -> None:
         """Follow until cancelled."""
+        try:
+            await self._follow()
+        finally:
+            for step in Step:
+                self._api.outages.forget((id(self), step))
+
+    async def _follow(self) -> None:
         step, failures = Step.LIST, 0
         while True:
             error, fruitful = await self._try(step)
@@ -117,6 +128,8 @@ class Reflector:
         except WorldError as raised:
             error = raised
         self._complain(step, error)
+        if step is Step.LIST and self._told is not None:
+            self._told(error)
         lasted = asyncio.get_running_loop().time() - begun
         fruitful = step is Step.LIST or self._cache.resource_version != seen or lasted >= _SHORT_SECONDS
         if step is Step.WATCH:

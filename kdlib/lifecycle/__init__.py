@@ -3,8 +3,9 @@
 Layer: pure.
 """
 
-from kdlib.lifecycle.addresses import domain, fqdn, listed_members
+from kdlib.lifecycle.addresses import domain, fqdn, in_order, listed_members
 from kdlib.lifecycle.advance import advance, settled
+from kdlib.lifecycle.connections import connection_hash
 from kdlib.lifecycle.log_tail import log_tail
 from kdlib.lifecycle.outdated import outdated_members, renewable
 from kdlib.lifecycle.table import TABLE, Cause, Effect, Row, diagram
@@ -15,9 +16,11 @@ __all__ = [
     "Effect",
     "Row",
     "advance",
+    "connection_hash",
     "diagram",
     "domain",
     "fqdn",
+    "in_order",
     "listed_members",
     "log_tail",
     "outdated_members",

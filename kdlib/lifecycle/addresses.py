@@ -3,10 +3,12 @@
 Layer: pure.
 """
 
+from collections.abc import Iterable
+
 from kdlib.lifecycle.sightings import ordinal
 from kdlib.model import Life, MemberState, MemberStatus, Resolved
 
-__all__ = ["domain", "fqdn", "listed_members"]
+__all__ = ["domain", "fqdn", "in_order", "listed_members"]
 
 LISTED = frozenset({MemberState.CREATE_PENDING, MemberState.CREATING, MemberState.CONFIGURED, MemberState.CONFIG_ERROR})
 
@@ -21,6 +23,11 @@ def fqdn(resolved: Resolved, pod: str) -> str:
     return f"{pod}.{domain(resolved)}"
 
 
+def in_order(members: Iterable[MemberStatus]) -> list[MemberStatus]:
+    """Return the members of a role by their ordinals."""
+    return sorted(members, key=ordinal)
+
+
 def listed_members(life: Life) -> tuple[tuple[str, MemberStatus], ...]:
     """Return role id and status of each member that configmeta lists.
 
@@ -28,8 +35,5 @@ def listed_members(life: Life) -> tuple[tuple[str, MemberStatus], ...]:
     on what the members are doing, so all members read the same lists at all times.
     """
     return tuple(
-        (role.id, member)
-        for role in life.status.roles
-        for member in sorted(role.members, key=ordinal)
-        if member.state in LISTED
+        (role.id, member) for role in life.status.roles for member in in_order(role.members) if member.state in LISTED
     )

@@ -10,6 +10,7 @@ from kdlib.lifecycle.actions import actions
 from kdlib.lifecycle.announcements import ADD, DELETE, Announcement, announcement, told
 from kdlib.lifecycle.causes import cause, known_to_others
 from kdlib.lifecycle.circumstances import Circumstances, Facts, has_package
+from kdlib.lifecycle.connections import counted, with_reconnects
 from kdlib.lifecycle.effects import taken
 from kdlib.lifecycle.membership import LEAVING, grown, with_token
 from kdlib.lifecycle.progress import observed
@@ -18,6 +19,7 @@ from kdlib.lifecycle.table import TABLE
 from kdlib.model import (
     Action,
     ClusterStatus,
+    ConnectionStatus,
     KdSecret,
     Life,
     MemberState,
@@ -37,8 +39,10 @@ EVERYTHING = 2**62
 FINAL = frozenset({MemberState.CONFIGURED, MemberState.CONFIG_ERROR})
 
 
-def advance(resolved: Resolved) -> Life:
+def advance(resolved: Resolved, connections: tuple[ConnectionStatus, ...] = ()) -> Life:
     """Advance every member by what was seen, and say what is to be done inside them.
+
+    `connections` are those of `resolved`, each with the version of what members are told of it.
 
     Record before act: a reservation (name, node id, token, membership) makes `reservation_pending` true and holds
     back all actions; attempts and queued changes lead to actions only once the stored status holds them.
@@ -47,7 +51,8 @@ def advance(resolved: Resolved) -> Life:
     status = _with_names(resolved, surroundings)
     stored = {member.pod: member for role in resolved.status.roles for member in role.members}
     around = _around(resolved, stored, status, surroundings=surroundings)
-    if any(_shrinks(role, around) for role in status.roles):
+    status, reconnects = counted(status, resolved, connections)
+    if reconnects or any(_shrinks(role, around) for role in status.roles):
         status, around = _next_generation(status, around)
     status = _moved(status, around)
     if any(_grows(role, around) for role in status.roles):
@@ -56,6 +61,7 @@ def advance(resolved: Resolved) -> Life:
         status = _grown(status, around)
     status = _with_tokens(status, around)
     status = _with_announcements(status, resolved, around)
+    status = with_reconnects(status, around, changes=reconnects)
     status = _observed(_digested(status), around)
     pending = bool(_reservations(status) - _reservations(resolved.status))
     return Life(

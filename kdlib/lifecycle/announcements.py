@@ -11,7 +11,7 @@ from kdlib.lifecycle.addresses import fqdn
 from kdlib.lifecycle.circumstances import subscribed
 from kdlib.model import MemberState, MemberStatus, PendingNotify, Resolved, ResolvedRole, RoleStatus
 
-__all__ = ["ADD", "DELETE", "Announcement", "announcement", "told"]
+__all__ = ["ADD", "DELETE", "Announcement", "announcement", "known_generation", "told"]
 
 ADD = "addnodes"
 DELETE = "delnodes"
@@ -67,7 +67,7 @@ def told(
 
 
 def _queued(member: MemberStatus, item: Announcement) -> MemberStatus:
-    knows = _knows(member)
+    knows = known_generation(member)
     entry = None if knows is None else item.entry_for(member.pod, knows)
     if entry is None:
         return member
@@ -81,7 +81,7 @@ def _queued(member: MemberStatus, item: Announcement) -> MemberStatus:
     return changed
 
 
-def _knows(member: MemberStatus) -> int | None:
+def known_generation(member: MemberStatus) -> int | None:
     """Return the generation of the configmeta that the member was set up with; None where it need not be told.
 
     A member whose set-up is still to come, or starts anew, learns all from its configmeta.

@@ -8,7 +8,17 @@ from dataclasses import dataclass
 
 from kdlib.frozen import dig, short_digest
 from kdlib.lifecycle.sightings import Sighting, Surroundings, ordinal
-from kdlib.model import Finished, GuestFact, MemberStatus, PendingNotify, Resolved, ResolvedRole, Stalled, UnderWay
+from kdlib.model import (
+    AppSpec,
+    Finished,
+    GuestFact,
+    MemberStatus,
+    PendingNotify,
+    Resolved,
+    ResolvedRole,
+    Stalled,
+    UnderWay,
+)
 
 __all__ = ["Circumstances", "Facts", "change_name", "has_package", "has_work"]
 
@@ -104,6 +114,16 @@ def has_work(role: ResolvedRole) -> bool:
 def subscribed(role: ResolvedRole, event: str) -> bool:
     """Tell whether the role's start script is to be called for the event; without a list, for all."""
     return has_package(role) and (role.app.event_list is None or event in role.app.event_list)
+
+
+def reconnects(role: ResolvedRole, app: AppSpec) -> bool:
+    """Tell whether the role's start script is called for changes of connections.
+
+    Apps that list events were written when no list could name this one (W-17), and it was sent to all. So a list
+    without it excludes a role only where a role of the same app names it.
+    """
+    named = any("reconnect" in (item.event_list or ()) for item in app.roles)
+    return subscribed(role, "reconnect") if named else has_package(role)
 
 
 def change_name(entry: PendingNotify) -> str:

@@ -4,6 +4,7 @@ Layer: pure.
 """
 
 from kdlib.manifests.build import MANAGED, build, graph_of
+from kdlib.manifests.connections import connection_versions
 from kdlib.manifests.desired import Desired, configmeta, configmeta_bytes
 from kdlib.manifests.member_service import AUTH_TOKEN, NO_SERVICE
 from kdlib.manifests.metadata import PRETTY_NAME
@@ -18,6 +19,7 @@ __all__ = [
     "build",
     "configmeta",
     "configmeta_bytes",
+    "connection_versions",
     "graph_of",
     "persistent_directories",
 ]

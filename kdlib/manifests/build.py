@@ -10,6 +10,7 @@ from kdlib.frozen import Json, dig
 from kdlib.graph import ObjectGraph, owned, ref_of
 from kdlib.manifests.app_copy import app_copy
 from kdlib.manifests.claim import Claims, claims_of
+from kdlib.manifests.connections import connection_versions
 from kdlib.manifests.desired import Desired
 from kdlib.manifests.headless_service import headless_service
 from kdlib.manifests.member_service import NO_SERVICE, member_service
@@ -28,7 +29,7 @@ def build(resolved: Resolved) -> Desired:
 
     While `life.reservation_pending`, nothing of the graph may be applied: a name in it is not recorded yet.
     """
-    life = lifecycle.advance(resolved)
+    life = lifecycle.advance(resolved, connection_versions(resolved))
     return Desired(graph_of(resolved, life), life, resolved)
 
 

@@ -9,6 +9,7 @@ from functools import cached_property
 from kdlib import lifecycle
 from kdlib.frozen import Json, canonical
 from kdlib.graph import ObjectGraph
+from kdlib.manifests.connections import connections_part
 from kdlib.manifests.document import Listed, node_part, shared_part, with_own_token
 from kdlib.model import Life, MemberStatus, Resolved
 
@@ -36,7 +37,7 @@ class Desired:
     @cached_property
     def shared_document(self) -> Json:
         """Return what configmeta tells all members alike; computed once, not to be changed."""
-        return shared_part(self.resolved, self.listed)
+        return {**shared_part(self.resolved, self.listed), "connections": connections_part(self.resolved)}
 
 
 def configmeta(desired: Desired, pod: str) -> Json:

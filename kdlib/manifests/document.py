@@ -12,10 +12,13 @@ from kdlib.frozen import Json
 from kdlib.model import AppService, ClusterRole, MemberStatus, Resolved, ResolvedRole
 from kdlib.wire import Quantity, QuantityError
 
-__all__ = ["Listed", "node_part", "shared_part", "with_own_token"]
+__all__ = ["REFERENCE", "Listed", "node_part", "shared_part", "with_own_token"]
 
 Listed = tuple[tuple[str, MemberStatus], ...]
 """Role id and status of each member that the document lists."""
+
+REFERENCE = "bdvlibrefkey"
+"""Key of an object that stands for what lies at the path it holds, from the document's top."""
 
 _NODEGROUP = "1"
 _UNKNOWN = "n/a"
@@ -23,7 +26,10 @@ _MEBIBYTE = 1024 * 1024
 
 
 def shared_part(resolved: Resolved, listed: Listed) -> Json:
-    """Return everything but `node`; roles without listed members, or that left the spec, are absent (W-31)."""
+    """Return all but `node` and `connections`.
+
+    Roles without listed members, or that left the spec, are absent (W-31).
+    """
     app = resolved.app
     members: dict[str, list[MemberStatus]] = {}
     for role_id, member in listed:
@@ -46,7 +52,6 @@ def shared_part(resolved: Resolved, listed: Listed) -> Json:
             "id": resolved.uid,
             "config_metadata": {_NODEGROUP: _reference("nodegroups", _NODEGROUP, "config_metadata")},
         },
-        "connections": {"clusters": {}, "configmaps": {}, "secrets": {}},
     }
 
 
@@ -149,4 +154,4 @@ def _amount(text: str | None) -> Fraction:
 
 def _reference(*keys: str) -> Json:
     """Return a reference, which configcli follows from the document's top."""
-    return {"bdvlibrefkey": list(keys)}
+    return {REFERENCE: list(keys)}

@@ -19,6 +19,7 @@ from kdlib.model.app_parts import ConfigPackage, ContainerSpec, MinStorage
 from kdlib.model.celrule import CelRule
 from kdlib.model.cluster import Cluster, ClusterRole, ClusterSpec, Connections
 from kdlib.model.config import CONFIG_NAME, Config, ConfigSpec, ConfigStatus, StatusBackup, StatusBackupSpec
+from kdlib.model.connection_status import ConnectionStatus
 from kdlib.model.crd import KINDS, cel_rules, crd, schemas
 from kdlib.model.editor import editor_schema, editor_schemas
 from kdlib.model.limits import TimeLimits
@@ -57,6 +58,7 @@ from kdlib.model.status import (
 )
 from kdlib.model.values import (
     Action,
+    Connection,
     Finished,
     GuestFact,
     Life,
@@ -96,6 +98,8 @@ __all__ = [
     "ConfigPackage",
     "ConfigSpec",
     "ConfigStatus",
+    "Connection",
+    "ConnectionStatus",
     "Connections",
     "ContainerSpec",
     "ContainerState",

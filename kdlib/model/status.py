@@ -6,17 +6,17 @@ Layer: pure.
 """
 
 from enum import StrEnum
-from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from kdlib.frozen import Json
 from kdlib.model.accepted import Accepted
 from kdlib.model.condition import Condition, with_standard_conditions
+from kdlib.model.connection_status import ConnectionStatus
 from kdlib.model.limits import TimeLimits
-from kdlib.model.part import keyed_by, pruned, without_nulls
+from kdlib.model.part import keyed_by
 from kdlib.model.scalars import Flag, StringMap, Text, Whole
+from kdlib.model.status_part import StatusPart
 
 __all__ = [
     "ClusterState",
@@ -31,42 +31,7 @@ __all__ = [
     "RestoreProgress",
     "RoleStatus",
     "StateDetail",
-    "StatusPart",
 ]
-
-
-class StatusPart(BaseModel):
-    """A frozen part of a status, written in the API's field names; unknown fields are kept."""
-
-    # Fields of other operators' roots stay in memory; the API server prunes what the schema does not know.
-    model_config = ConfigDict(
-        frozen=True,
-        extra="allow",
-        alias_generator=to_camel,
-        populate_by_name=True,
-        json_schema_extra={"additionalProperties": False},
-    )
-
-    pruned_fields: ClassVar[frozenset[str]] = frozenset()
-    """Names of the fields that have no null: all of them."""
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **_: Any) -> None:
-        cls.pruned_fields = without_nulls(cls)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _nulls_pruned(cls, value: Any) -> Any:
-        """Drop nulls, as an API server does."""
-        return pruned(value, cls.pruned_fields)
-
-    def dumped(self) -> Json:
-        """Return the API form, without fields that are unset or None."""
-        return self.model_dump(by_alias=True, exclude_none=True, mode="json")
-
-    def changed(self, **values: Any) -> "Any":
-        """Return a copy with the values changed."""
-        return self.model_copy(update=values)
 
 
 class ClusterState(StrEnum):
@@ -363,6 +328,12 @@ class ClusterStatus(StatusPart):
     )
     last_connection_hash: Text | None = Field(
         None, description="Digest of what the cluster is connected to.", examples=["d41d8cd98f00b204e9800998ecf8427e"]
+    )
+    connection_version: Whole | None = Field(
+        None, description="How often the connections changed since the cluster was made.", examples=[0]
+    )
+    connections: tuple[ConnectionStatus, ...] | None = Field(
+        None, description="What the cluster is connected to, in the spec's order; absent where that is nothing."
     )
     roles: tuple[RoleStatus, ...] = Field((), description="Roles and their members.", max_length=MOST_STATUS_ROLES)
     members: Text | None = Field(

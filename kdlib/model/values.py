@@ -18,6 +18,7 @@ from kdlib.wire import Ref
 
 __all__ = [
     "Action",
+    "Connection",
     "Finished",
     "GuestFact",
     "Life",
@@ -144,13 +145,16 @@ class Seen:
     now: datetime
     root: Json
     children: tuple[Json, ...] = ()
-    related: tuple[tuple[Ref, Json | None], ...] = ()
+    # Connected Secrets are among them, and no value of theirs may reach a log.
+    related: tuple[tuple[Ref, Json | None], ...] = field(default=(), repr=False)
     facts: tuple[GuestFact, ...] = ()
     entropy: str = field(default="", repr=False)
     """Fresh random hex digits, at least 32, drawn for this pass alone: secrets reserved in it are derived from them.
 
     While it is empty no secret is reserved. It is left out of bug reports.
     """
+    unreadable: tuple[tuple[Ref, str], ...] = ()
+    """Objects that the root refers to and that nobody could look up yet, with the server's words."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +169,22 @@ class ResolvedRole:
     stateful_set: str
     """Reserved name; the pods are `<stateful_set>-<ordinal>`."""
     has_ports: bool = False
+
+
+@dataclass(frozen=True)
+class Connection:
+    """One object that the spec's connections name: as it was found, or why members are not told of it.
+
+    `found` is a ConfigMap or Secret, also one that members are not told of; `cluster` is a cluster, answered from
+    what it stored itself. `problem` says in words why members are told nothing, and is empty where they are.
+    """
+
+    ref: Ref
+    found: Json | None = field(default=None, repr=False)
+    cluster: "Resolved | None" = field(default=None, repr=False)
+    problem: str = ""
+    is_known: bool = True
+    """False where nobody could look: it may be there or not, and what was known of it before still counts."""
 
 
 @dataclass(frozen=True)
@@ -185,6 +205,8 @@ class Resolved:
     roles: tuple[ResolvedRole, ...]
     status: ClusterStatus
     """The status as stored, decoded; empty for a new cluster."""
+    connections: tuple[Connection, ...] = ()
+    """What the spec is connected to, in its order, each once."""
     unused_fields: tuple[str, ...] = ()
     """Paths of spec fields that are accepted but not acted upon yet."""
     unheld: tuple[str, ...] = ()

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 from kdlib.errors import Problem
 from kdlib.frozen import Json, dig
-from kdlib.names import GROUP
+from kdlib.names import GROUP, LABEL_CONFIG_MAP_TYPE, LABEL_SECRET_TYPE
 from kdlib.offline.subjects import Objects, Subject, text_at
 from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG
 
 __all__ = ["Reference", "duplicate_problems", "reference_problems", "references"]
 
-_TYPE_LABELS = {"ConfigMap": f"{GROUP}/cmType", "Secret": f"{GROUP}/secretType"}
+_TYPE_LABELS = {"ConfigMap": LABEL_CONFIG_MAP_TYPE, "Secret": LABEL_SECRET_TYPE}
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from kdlib.reconcile.announcing import Announcer
 from kdlib.reconcile.applying import Applied, carry_out
 from kdlib.reconcile.finalizer import add_finalizer, has_finalizer, is_going, remove_finalizer
 from kdlib.reconcile.members import works_of
+from kdlib.reconcile.mirror import is_mirrored, mirror_version
 from kdlib.reconcile.ours import made_ours
 from kdlib.reconcile.recording import Recorder, Urgency, urgency_of
 from kdlib.reconcile.releasing import release_claims
@@ -110,10 +111,22 @@ class Passes:
         if is_going(root):
             return await self._let_go(ref, root)
         if has_finalizer(root):
-            return await self._reconcile(root, guest_facts)
+            return await self._mirrored(ref, root, guest_facts)
         held = pruned(await add_finalizer(self._api, ref, root))
         passed = await self._reconcile(held, guest_facts)
         return replace(passed, facts=(written(ref, held), *passed.facts))
+
+    async def _mirrored(self, ref: Ref, root: Json, guest_facts: tuple[GuestFact, ...]) -> Passed:
+        """Pass over a root whose annotation first comes to say what its status says; the pass waits not for that."""
+        if is_mirrored(root):
+            return await self._reconcile(root, guest_facts)
+        try:
+            marked = pruned(await mirror_version(self._api, ref, root))
+        except WorldError as error:
+            passed = await self._reconcile(root, guest_facts)
+            return replace(passed, error=passed.error or error)
+        passed = await self._reconcile(marked, guest_facts)
+        return replace(passed, facts=(written(ref, marked), *passed.facts))
 
     async def _let_go(self, ref: Ref, root: Json) -> Passed:
         """Take the finalizer off a root that is to be deleted; its children go after it (RC-07)."""
@@ -127,6 +140,10 @@ class Passes:
         return Passed(gone=True, facts=(written(ref, left),) if left else ())
 
     async def _reconcile(self, root: Json, guest_facts: tuple[GuestFact, ...]) -> Passed:
+        awaited_seconds = self._view.awaited_seconds(root)
+        if awaited_seconds:
+            # What is not known yet is not absent: members would be told that it is gone.
+            return Passed(again_seconds=awaited_seconds)
         seen = self._seen(root, guest_facts)
         return replace(await self._fulfil(seen), objects=len(seen.children))
 

@@ -7,14 +7,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from typing import TypeAlias
 
 from kdlib.frozen import Json, dig
-from kdlib.kube import Cache
+from kdlib.kube import Cache, Singles
 from kdlib.model import GuestFact, Seen
 from kdlib.names import LABEL_CLUSTER
 from kdlib.wire import Kind, Ref
 
-__all__ = ["CLUSTER_INDEX", "OWNER_INDEX", "Related", "View", "cluster_terms", "owner_terms"]
+__all__ = ["CLUSTER_INDEX", "OWNER_INDEX", "LookUp", "Refs", "Related", "View", "cluster_terms", "owner_terms"]
 
 CLUSTER_INDEX = "cluster"
 OWNER_INDEX = "owner"
@@ -35,7 +36,14 @@ def owner_terms(obj: Json) -> Iterator[str]:
             yield uid
 
 
-def _no_refs(_: Json) -> Iterable[Ref]:
+LookUp: TypeAlias = Callable[[Ref], Json | None]
+"""Returns an object as it was last told, None where there is none, or nobody knows yet."""
+
+Refs: TypeAlias = Callable[[Json, LookUp], Iterable[Ref]]
+"""Lists what a root refers to, any JSON, however wrong; what that refers to in turn it may look up."""
+
+
+def _no_refs(_: Json, __: LookUp) -> Iterable[Ref]:
     return ()
 
 
@@ -43,12 +51,13 @@ def _no_refs(_: Json) -> Iterable[Ref]:
 class Related:
     """Objects that roots refer to, besides their children.
 
-    `refs` lists them for one root (any JSON, however wrong); only those of `kinds`, and of the kinds of children, are
-    looked up and followed.
+    `refs` lists them for one root, anew whenever one of them changes; only those of `kinds`, and of the kinds of
+    children, are looked up and followed. Of `singles` each object that is referred to is watched by itself.
     """
 
     kinds: tuple[Kind, ...] = ()
-    refs: Callable[[Json], Iterable[Ref]] = field(default=_no_refs)
+    refs: Refs = field(default=_no_refs)
+    singles: tuple[Kind, ...] = ()
 
 
 class View:
@@ -65,13 +74,15 @@ class View:
         children: Mapping[Kind, Cache],
         *,
         others: Mapping[Kind, Cache] | None = None,
-        refs: Callable[[Json], Iterable[Ref]] = _no_refs,
+        refs: Refs = _no_refs,
+        singles: Singles | None = None,
     ) -> None:
         self.kind = kind
         self._roots = roots
         self._children = dict(children)
         self._others = dict(others or {})
         self._refs = refs
+        self._singles = singles
 
     @property
     def children(self) -> Collection[Kind]:
@@ -89,15 +100,27 @@ class View:
 
     def refs(self, root: Json) -> tuple[Ref, ...]:
         """List what the root refers to and is followed here, each once."""
-        return tuple(dict.fromkeys(ref for ref in self._refs(root) if ref.kind in self.caches))
+        single = self._singles.kinds if self._singles else frozenset()
+        named = self._refs(root, self._get)
+        return tuple(dict.fromkeys(ref for ref in named if ref.kind in self.caches or ref.kind in single))
+
+    def awaited_seconds(self, root: Json) -> float:
+        """Return for how long to wait at most for what the root refers to and is not known yet; 0 where all is."""
+        singles = self._singles
+        waits = singles is not None and any(singles.is_awaited(ref) for ref in self.refs(root))
+        return singles.patience_seconds if singles is not None and waits else 0.0
 
     def seen(self, root: Json, facts: tuple[GuestFact, ...], *, now: datetime, entropy: str) -> Seen:
         """Gather all that may influence a pass over the root; the order of events leaves no trace in it."""
+        refs = self.refs(root)
+        unreadable = tuple((ref, words) for ref in refs if (words := self._trouble(ref)) is not None)
+        unknown = {ref for ref, _ in unreadable}
         return Seen(
             now=now,
             root=root,
             children=tuple(self._children_of(root)),
-            related=tuple((ref, self._get(ref)) for ref in self.refs(root)),
+            related=tuple((ref, self._get(ref)) for ref in refs if ref not in unknown),
+            unreadable=unreadable,
             facts=facts,
             entropy=entropy,
         )
@@ -113,4 +136,10 @@ class View:
             yield from (found[key] for key in sorted(found))
 
     def _get(self, ref: Ref) -> Json | None:
-        return self.caches[ref.kind].get(ref.namespace, ref.name)
+        cache = self.caches.get(ref.kind)
+        if cache is not None:
+            return cache.get(ref.namespace, ref.name)
+        return self._singles.get(ref) if self._singles else None
+
+    def _trouble(self, ref: Ref) -> str | None:
+        return self._singles.trouble(ref) if self._singles else None

@@ -20,6 +20,7 @@ CONDITION_TYPES = (
     "Reconciling",
     "Stalled",
     "SpecAccepted",
+    "ConnectionsMissing",
     "FieldsNotUsedYet",
     "MembersOutdated",
     "NotEnforced",

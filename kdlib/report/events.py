@@ -27,7 +27,7 @@ from kdlib.names import GROUP
 from kdlib.report.conditions import condition
 from kdlib.report.reasons import EVENT_REASONS, EventReason, Reason
 from kdlib.report.remedies import after_failure, against_trouble, retry
-from kdlib.report.tally import failed_notify, list_members
+from kdlib.report.tally import failed_notify, first_few, list_members
 from kdlib.wire import EVENT
 
 __all__ = ["events", "farewell"]
@@ -35,6 +35,7 @@ __all__ = ["events", "farewell"]
 _LONGEST_NOTE = 1024
 _LONGEST_NAME = 236
 _TOLD_HINTS = (
+    ("ConnectionsMissing", EventReason.CONNECTIONS_MISSING),
     ("FieldsNotUsedYet", EventReason.FIELDS_NOT_USED),
     ("MembersOutdated", EventReason.MEMBERS_OUTDATED),
 )
@@ -55,6 +56,7 @@ def events(seen: Seen, before: Json | None, after: Json, outcome: Outcome | None
     old, new = ClusterStatus.of(before), ClusterStatus.of(after)
     causes = [
         *_cluster_causes(old, new),
+        *_connection_causes(old, new),
         *_role_causes(old, new),
         *_verdict_causes(before, after),
         *_member_causes(seen, old, new),
@@ -87,6 +89,22 @@ def _configured(new: ClusterStatus) -> _Cause:
         return _Cause(EventReason.CLUSTER_CONFIGURED, f"members ready: {new.members}", _mark(new))
     note = f"members ready: {new.members}; set-up failed: {list_members(failed)}"
     return _Cause(EventReason.CLUSTER_CONFIGURED_IN_PART, note, _mark(new))
+
+
+def _connection_causes(old: ClusterStatus, new: ClusterStatus) -> Iterator[_Cause]:
+    version = new.connection_version or 0
+    if version <= (old.connection_version or 0):
+        return
+    before = {(item.kind, item.name): item.version for item in old.connections or ()}
+    after = {(item.kind, item.name): item.version for item in new.connections or ()}
+    named = [
+        f"{kind} {name!r}" for kind, name in {**before, **after} if before.get((kind, name)) != after.get((kind, name))
+    ]
+    yield _Cause(
+        EventReason.CONNECTIONS_CHANGED,
+        f"change {version} of what the cluster is connected to: {first_few(named)}",
+        version,
+    )
 
 
 def _role_causes(old: ClusterStatus, new: ClusterStatus) -> Iterator[_Cause]:

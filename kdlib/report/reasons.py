@@ -13,6 +13,9 @@ class Reason(StrEnum):
 
     CHANGE_NOT_ACCEPTED = "ChangeNotAccepted"
     CONFIGURED = "Configured"
+    CONNECTIONS_MISSING = "NotThereYet"
+    CONNECTIONS_UNLABELLED = "NotLabelled"
+    CONNECTIONS_UNREADABLE = "NotReadable"
     FIELDS_NOT_USED = "FieldsNotUsedYet"
     MEMBERS_CHANGING = "MembersChanging"
     MEMBERS_DOWN = "MembersDown"
@@ -31,6 +34,9 @@ class Reason(StrEnum):
 REASONS: dict[Reason, str] = {
     Reason.CHANGE_NOT_ACCEPTED: "the spec changed what a running cluster cannot change; it runs as accepted before",
     Reason.CONFIGURED: "every member is configured",
+    Reason.CONNECTIONS_MISSING: "an object that the cluster is connected to is not there yet; members hear of it then",
+    Reason.CONNECTIONS_UNLABELLED: "a connected ConfigMap or Secret lacks the label that says as what members see it",
+    Reason.CONNECTIONS_UNREADABLE: "an object that the cluster is connected to cannot be read; tried again",
     Reason.FIELDS_NOT_USED: "fields of the spec are accepted, and change nothing yet",
     Reason.MEMBERS_CHANGING: "members come, go, are set up, or are told of a change",
     Reason.MEMBERS_DOWN: "a configured member's container does not run, or is not ready",
@@ -58,6 +64,8 @@ class EventReason(StrEnum):
     CLUSTER_DELETING = "ClusterDeleting"
     CLUSTER_REFUSED = "ClusterRefused"
     CLUSTER_UPDATING = "ClusterUpdating"
+    CONNECTIONS_CHANGED = "ConnectionsChanged"
+    CONNECTIONS_MISSING = "ConnectionsMissing"
     FIELDS_NOT_USED = "FieldsNotUsedYet"
     MEMBER_CONFIGURED = "MemberConfigured"
     MEMBER_FAILED = "MemberFailed"
@@ -80,6 +88,8 @@ EVENT_REASONS: dict[EventReason, tuple[str, str]] = {
     EventReason.CLUSTER_DELETING: ("Normal", "the cluster is deleted, and with it all of its objects"),
     EventReason.CLUSTER_REFUSED: ("Warning", "the spec cannot be done; the note says what is wrong and what to do"),
     EventReason.CLUSTER_UPDATING: ("Normal", "a configured cluster has something to do again"),
+    EventReason.CONNECTIONS_CHANGED: ("Normal", "what the cluster is connected to changed; its members are told"),
+    EventReason.CONNECTIONS_MISSING: ("Warning", "members are not told of something that the cluster is connected to"),
     EventReason.FIELDS_NOT_USED: ("Warning", "fields of the spec are accepted, and change nothing yet"),
     EventReason.MEMBER_CONFIGURED: ("Normal", "a member was set up"),
     EventReason.MEMBER_FAILED: ("Warning", "a member could not be set up; the note says why and what to do"),

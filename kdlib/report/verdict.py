@@ -9,6 +9,7 @@ from kdlib.frozen import dig
 from kdlib.lifecycle import outdated_members, renewable
 from kdlib.model import Life, MemberStatus, MemberTrouble, Outcome, Resolved
 from kdlib.report.conditions import FALSE, TRUE, Claim
+from kdlib.report.connected import missing_connections
 from kdlib.report.reasons import Reason
 from kdlib.report.remedies import after_failure, against_trouble, retry
 from kdlib.report.tally import Tally, failed_notify, first_few, list_members
@@ -43,6 +44,9 @@ def _hints(resolved: Resolved, life: Life) -> Iterator[Claim]:
     late = [member.pod for member in outdated_members(resolved.seen, life.status) if not renewable(member)]
     if late:
         yield Claim("MembersOutdated", TRUE, Reason.MEMBERS_OUTDATED, _renewal(resolved, late))
+    missing = missing_connections(resolved)
+    if missing:
+        yield Claim("ConnectionsMissing", TRUE, *missing)
     if resolved.not_accepted:
         listed = "; ".join(resolved.not_accepted)
         yield Claim("SpecAccepted", FALSE, Reason.CHANGE_NOT_ACCEPTED, listed)

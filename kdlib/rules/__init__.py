@@ -8,9 +8,10 @@ from kdlib.rules.app_use import use_needs, users_of
 from kdlib.rules.catalogue import Rule, catalogue, rule_titles, rules_page
 from kdlib.rules.changes import accepted_form
 from kdlib.rules.config import config_problems
+from kdlib.rules.connections import TYPED, type_of
 from kdlib.rules.defaults import app_defaults, cluster_defaults, least_members, reserved_values, time_limit
-from kdlib.rules.lookup import related
 from kdlib.rules.persistence import persistent_directories
+from kdlib.rules.related import related
 from kdlib.rules.request import Access, Facts, ListNeed, Needs, Operation, Request, User, Verdict
 from kdlib.rules.resolve import cluster_problems, resolve
 from kdlib.rules.restoring import ALLOW_DELETE_LABEL, BACKUP_ANNOTATION, RESTORING_LABEL
@@ -21,6 +22,7 @@ __all__ = [
     "ALLOW_DELETE_LABEL",
     "BACKUP_ANNOTATION",
     "RESTORING_LABEL",
+    "TYPED",
     "Access",
     "Facts",
     "ListNeed",
@@ -50,6 +52,7 @@ __all__ = [
     "rule_titles",
     "rules_page",
     "time_limit",
+    "type_of",
     "use_needs",
     "users_of",
 ]

@@ -15,6 +15,7 @@ from kdlib.model import ClusterSpec, Config
 from kdlib.names import is_dns_subdomain
 from kdlib.rules.changes import accepted_roles, kept_app, kept_catalog, kept_roles, removed_roles_stay_away
 from kdlib.rules.cluster_write import ClusterWrite, read_write, unreadable
+from kdlib.rules.connections import redundant_connections
 from kdlib.rules.defaults import cluster_defaults, reserved_values
 from kdlib.rules.last_applied import copy_without_secrets
 from kdlib.rules.lookup import FoundApp, find_app, find_config
@@ -219,6 +220,7 @@ def _configured_class(write: ClusterWrite) -> tuple[Ref, ...]:
 
 def _warnings(write: ClusterWrite) -> Iterator[str]:
     yield from missing_connections(write.references, write.facts)
+    yield from redundant_connections(write.new.spec, write.namespace, write.new.name)
     yield from pending_notifications(write)
     for index, role in enumerate(write.new.spec.roles):
         yield from repeated_variables(role, f"spec.roles[{index}]")

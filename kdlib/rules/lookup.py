@@ -27,10 +27,9 @@ from kdlib.rules.config import used_config_problems
 from kdlib.rules.correction import with_roles_of
 from kdlib.rules.defaults import app_defaults
 from kdlib.rules.meaning import app_meaning
-from kdlib.rules.naming import open_names
 from kdlib.wire import CONTROLLER_REVISION, KD_APP, KD_CONFIG, Ref
 
-__all__ = ["FoundApp", "app_places", "changed_app", "find_app", "find_config", "own_copy", "related"]
+__all__ = ["FoundApp", "app_places", "changed_app", "find_app", "find_config", "live_app", "own_copy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +42,6 @@ class FoundApp:
     spec: AppSpec
     replaces_copy: bool = False
     """True where the cluster has a copy of an older form of the app, and no member ever ran from it."""
-
-
-def related(cluster: Json, system_namespace: str) -> tuple[Ref, ...]:
-    """List what *observe* looks up for a root, besides its children, and puts into `Seen.related`.
-
-    The app in the cluster's and in the operator's namespace (as `spec.appCatalog` says, rule CL-V-10), the global
-    configuration, and the objects that may hold the names that the cluster has not reserved yet. Works on any
-    object, however wrong; a name that no object can have is looked for nowhere.
-    """
-    config = Ref(KD_CONFIG, system_namespace, CONFIG_NAME)
-    return tuple(dict.fromkeys([*app_places(cluster, system_namespace), config, *open_names(cluster)]))
 
 
 def app_places(cluster: Json, system_namespace: str) -> tuple[Ref, ...]:
@@ -130,11 +118,11 @@ def find_app(cluster: Cluster, app: App | None, seen: Seen) -> FoundApp:
     """
     copy = own_copy(cluster, seen)
     if copy is None:
-        return _live_app(cluster, app, seen)
+        return live_app(cluster, app, seen)
     if _all_set_up(cluster) or list(changed_app(cluster, copy)):
         return copy
     try:
-        live = _live_app(cluster, app, seen)
+        live = live_app(cluster, app, seen)
     except RefusedError:
         return copy
     mended = _mended(cluster, copy, live)
@@ -158,7 +146,8 @@ def _mended(cluster: Cluster, copy: FoundApp, live: FoundApp) -> FoundApp:
     return replace(copy, spec=with_roles_of(copy.spec, live.spec, waiting))
 
 
-def _live_app(cluster: Cluster, app: App | None, seen: Seen) -> FoundApp:
+def live_app(cluster: Cluster, app: App | None, seen: Seen) -> FoundApp:
+    """Return the app given, else the one that the cluster names, with defaults; raises RefusedError if it is wrong."""
     live = app or _named_app(cluster, seen)
     problems = list(app_problems(live.spec))
     if problems:

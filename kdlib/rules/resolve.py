@@ -21,6 +21,7 @@ from kdlib.model import (
     Seen,
 )
 from kdlib.rules.changes import accepted_roles, corrected_roles, kept_roles, roles_in_force
+from kdlib.rules.connections import find_connections
 from kdlib.rules.defaults import cluster_defaults, reserved_values
 from kdlib.rules.fitness import fitness_problems
 from kdlib.rules.lookup import FoundApp, changed_app, find_app, find_config
@@ -111,6 +112,7 @@ def _resolved(cluster: Cluster, seen: Seen, found: FoundApp, *, spec: ClusterSpe
         cluster_service=names.cluster_service(),
         roles=tuple(_roles(spec, found.spec, status, names)),
         status=status,
+        connections=find_connections(cluster, spec, seen),
         unused_fields=unused_fields(cluster.spec, found.spec, find_config(cluster, seen)),
         unheld=unheld(spec),
     )

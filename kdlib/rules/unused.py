@@ -18,7 +18,7 @@ __all__ = [
     "unused_fields",
 ]
 
-UNUSED_SPEC_FIELDS: Mapping[str, str] = {"connections": "connections"}
+UNUSED_SPEC_FIELDS: Mapping[str, str] = {}
 """Fields of a cluster's spec, by their names in Python and in the API."""
 
 UNUSED_ROLE_FIELDS: Mapping[str, str] = {"secret_keys": "secretKeys"}

@@ -12,7 +12,7 @@ from functools import partial
 import anyio
 
 from kdlib.errors import ApiError, WorldError
-from kdlib.kube import Api, Backoff, Cache, Change, Identity, Reflector, ReflectorSettings, Selection, identity
+from kdlib.kube import Api, Backoff, Cache, Change, Identity, Reflector, ReflectorSettings, Selection, Singles, identity
 from kdlib.reconcile import (
     CLUSTER_INDEX,
     OWNER_INDEX,
@@ -90,7 +90,15 @@ class Controller:
         self._children = {item.kind: Cache(transform=item.transform, indexes=indexes) for item in children}
         self._others = {item: Cache() for item in self._related.kinds if item not in {kind, *self._children}}
         self._followed = tuple(children)
-        self._view = View(kind, self._roots, self._children, others=self._others, refs=self._related.refs)
+        self._singles = Singles(api, self._related.singles, self._referred_changed, settings=self._settings.watches)
+        self._view = View(
+            kind,
+            self._roots,
+            self._children,
+            others=self._others,
+            refs=self._related.refs,
+            singles=self._singles,
+        )
         self._passes = Passes(api, self._view, desired, settings=self._settings.passes)
         self._queue: WorkQueue[Identity] = WorkQueue(backoff=self._settings.backoff)
         self._references = References()
@@ -106,6 +114,7 @@ class Controller:
         async with anyio.create_task_group() as group:
             supervisor = TaskSupervisor(group, self._soon, settings=self._settings.members)
             group.start_soon(self._passes.announcer.run)
+            group.start_soon(self._singles.run)
             for reflector in self._reflectors():
                 group.start_soon(reflector.run)
             for cache in self._view.caches.values():
@@ -207,11 +216,21 @@ class Controller:
         key = identity(change.after or change.before or {})
         if key is None:
             return
-        root = change.after
+        self._refer(key)
+        self._soon(key)
+
+    def _refer(self, key: Identity) -> None:
+        """Take what the root refers to by now; what nobody refers to any more is watched no more."""
+        root = self._roots.get(*key)
         none: tuple[Ref, ...] = ()
         refs = contained_now(f"{self._kind.name} {key}", lambda: self._view.refs(root), none) if root else none
+        before = self._references.of(key)
         self._references.set(key, refs)
-        self._soon(key)
+        for ref in refs:
+            self._singles.follow(ref)
+        for ref in before:
+            if ref not in self._references:
+                self._singles.drop(ref)
 
     def _child_changed(self, change: Change) -> None:
         for obj in (change.before, change.after):
@@ -222,8 +241,12 @@ class Controller:
     def _related_changed(self, kind: Kind, change: Change) -> None:
         key = identity(change.after or change.before or {})
         if key is not None:
-            for source in self._references.to(Ref(kind, *key)):
-                self._soon(source)
+            self._referred_changed(Ref(kind, *key))
+
+    def _referred_changed(self, ref: Ref) -> None:
+        for source in self._references.to(ref):
+            self._refer(source)
+            self._soon(source)
 
     def _soon(self, key: Identity) -> None:
         self._queue.add_after(key, self._settings.gather_seconds)

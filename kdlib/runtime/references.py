@@ -20,12 +20,14 @@ class References:
 
     def set(self, source: Identity, targets: Iterable[Ref]) -> None:
         """Take what a root refers to now, instead of what it referred to."""
+        fresh = tuple(dict.fromkeys(targets))
+        if fresh == self._targets.get(source, ()):
+            return
         for ref in self._targets.pop(source, ()):
             holders = self._sources[ref]
             del holders[source]
             if not holders:
                 del self._sources[ref]
-        fresh = tuple(dict.fromkeys(targets))
         if fresh:
             self._targets[source] = fresh
         for ref in fresh:
@@ -34,3 +36,11 @@ class References:
     def to(self, target: Ref) -> tuple[Identity, ...]:
         """Return the roots that refer to an object."""
         return tuple(self._sources.get(target, ()))
+
+    def __contains__(self, target: Ref) -> bool:
+        """Tell whether any root refers to an object."""
+        return target in self._sources
+
+    def of(self, source: Identity) -> tuple[Ref, ...]:
+        """Return what a root refers to."""
+        return self._targets.get(source, ())

@@ -19,13 +19,13 @@ from kdlib.kube import Api
 from kdlib.manifests import Desired, build
 from kdlib.model import Cluster, Seen, crd
 from kdlib.reconcile import PassSettings
-from kdlib.rules import related, resolve
+from kdlib.rules import TYPED, related, resolve
 from kdlib.runtime import Controller, Related, Settings
 from kdlib.sandbox.controllers import Controllers
 from kdlib.sandbox.store import LocalTransport, Registry
 from kdlib.testing.hollow import Answer, ExecCall, HollowContainers, HollowNode, HollowSettings, echo
 from kdlib.testing.virtual_time import VirtualTime
-from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, ExecRequest, Request, Transport
+from kdlib.wire import CONTROLLER_REVISION, KD_APP, KD_CLUSTER, KD_CONFIG, ExecRequest, Request, Transport
 
 SYSTEM = "kd"
 SMALL = {"limits": {"memory": "16Mi", "cpu": "10m"}}
@@ -116,7 +116,8 @@ class World:
     ) -> Controller:
         passes = PassSettings(clock=self.time.now, entropy=lambda: "0123456789abcdef" * 4)
         settings = Settings(passes=passes, **options)
-        refs = refs or Related((KD_APP, KD_CONFIG), lambda root: related(root, SYSTEM))
+        kinds = (KD_APP, KD_CLUSTER, KD_CONFIG, CONTROLLER_REVISION)
+        refs = refs or Related(kinds, lambda root, look_up: related(root, look_up, SYSTEM), singles=TYPED)
         return Controller(Api(transport, name="here"), KD_CLUSTER, compute, related=refs, settings=settings)
 
     @asynccontextmanager

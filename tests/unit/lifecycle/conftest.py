@@ -13,6 +13,7 @@ from kdlib.model import (
     AppSpec,
     ClusterSpec,
     ClusterStatus,
+    ConnectionStatus,
     Finished,
     GuestFact,
     Life,
@@ -52,6 +53,7 @@ class World:
         self.options = options
         self.status = ClusterStatus()
         self.annotations: dict[str, str] = {}
+        self.connected: dict[str, str | None] = {}
         self.sets: dict[str, int] = {}
         self.pods: dict[str, Container | None] = {}
         self.volumes: dict[str, str] = {}
@@ -182,7 +184,8 @@ class World:
 
     def operate(self, *, lose_write: bool = False) -> bool:
         """Run one pass of the operator; tell whether it changed anything."""
-        self.life = lifecycle.advance(self.resolved())
+        versions = [ConnectionStatus(kind="Secret", name=name, version=it) for name, it in self.connected.items()]
+        self.life = lifecycle.advance(self.resolved(), tuple(versions))
         changed = self.life.status.dumped() != self.status.dumped()
         if not self.life.reservation_pending:
             changed |= self.apply(self.life)

@@ -109,7 +109,7 @@ def status_of(roles, scheme):
     return tuple(found)
 
 
-def answered(roles=None, *, app=None, reserved=None, children=(), gone=(), spec=None, change=None):
+def answered(roles=None, *, app=None, reserved=None, children=(), gone=(), spec=None, change=None, related=()):
     """Return a cluster with all questions answered, and its members, configured unless `change` moves them.
 
     `roles` are those of the spec, `gone` roles that left it; `app`, `reserved` and `spec` replace fields.
@@ -123,7 +123,7 @@ def answered(roles=None, *, app=None, reserved=None, children=(), gone=(), spec=
     )
     root = {**root_of({**(spec or {}), "roles": roles}), "status": status.dumped()}
     parsed = model.App.of("exampledb", {**APP, **(app or {})})
-    resolved = rules.resolve(model.Cluster.of(root), parsed, Seen(NOW, root, tuple(children)))
+    resolved = rules.resolve(model.Cluster.of(root), parsed, Seen(NOW, root, tuple(children), tuple(related)))
     advanced = change(resolved.status) if change else resolved.status
     counts = {role["id"]: role.get("members", 1) for role in roles if role.get("members", 1)}
     counts |= {role["id"]: 0 for role in gone}

@@ -38,7 +38,7 @@ CHILDREN = [
 EXPECTED = [("Service", "s"), ("Pod", "own"), ("Pod", "p-0"), ("Pod", "p-1")]
 
 
-def view(objects, apps=(), refs=lambda _: ()):
+def view(objects, apps=(), refs=lambda _, __: ()):
     indexes = {CLUSTER_INDEX: cluster_terms, OWNER_INDEX: owner_terms}
     children = {POD: Cache(indexes=indexes), SERVICE: Cache(indexes=indexes)}
     roots, others = Cache(), {KD_APP: Cache()}
@@ -61,6 +61,6 @@ def test_what_a_root_refers_to_is_there_or_known_to_be_missing():
     app = child(KD_APP, "app")
     wanted = (Ref(KD_APP, "ns", "app"), Ref(KD_APP, "kd", "app"), Ref(SERVICE, "ns", "s"), Ref(POOL, "ns", "a"))
     unknown = Ref(Kind("x/v1", "Unknown"), "ns", "y")
-    made = view(CHILDREN, [app], refs=lambda _: (*wanted, unknown, wanted[0]))
+    made = view(CHILDREN, [app], refs=lambda _, __: (*wanted, unknown, wanted[0]))
     seen = made.seen(ROOT, (), now=NOW, entropy="")
     assert seen.related == tuple(zip(wanted, (app, None, CHILDREN[3], ROOT), strict=True))

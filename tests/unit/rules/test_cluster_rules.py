@@ -168,7 +168,7 @@ def test_a_good_cluster_is_accepted():
 def test_the_app_must_exist():
     """CL-V-10: where the app is looked for follows the catalog."""
     root = cluster()
-    absent = Seen(NOW, root, related=tuple((ref, None) for ref in related(root, "kd")))
+    absent = Seen(NOW, root, related=tuple((ref, None) for ref in related(root, lambda _: None, "kd")))
     with pytest.raises(RefusedError) as caught:
         resolve(parse_cluster(root), None, absent)
     assert [str(problem) for problem in caught.value.problems] == [

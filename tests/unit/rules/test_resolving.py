@@ -44,6 +44,11 @@ def root(name="c", uid="u1", status=None, **spec):
     return {**made, "spec": {"app": "demo", "roles": roles, **spec}, **({"status": status} if status else {})}
 
 
+def nothing(_):
+    """Return what is known of an object that a root refers to: there is none."""
+    return
+
+
 def seen(cluster, *, apps=None, config=None, children=(), held=()):
     pairs = [(Ref(KD_APP, item["metadata"]["namespace"], "demo"), item) for item in (apps or [app()])]
     pairs.append((Ref(KD_CONFIG, "kd", "kd-global-config"), config))
@@ -166,13 +171,13 @@ def test_every_name_is_a_dns_label_with_room_for_a_thousand_members(name, scheme
 
 
 def test_what_may_hold_a_name_is_looked_up_until_the_name_is_reserved():
-    wanted = related(root(), "kd")
+    wanted = related(root(), nothing, "kd")
     service, _, front, back = names(resolved())
     assert {Ref(SERVICE, "team", service), Ref(STATEFUL_SET, "team", front), Ref(STATEFUL_SET, "team", back)} <= set(
         wanted
     )
     status = {"clusterService": "s", "roles": [{"id": "front", "statefulSet": "f"}, {"id": "back", "statefulSet": "b"}]}
-    assert [str(ref) for ref in related(root(status=status), "kd")] == [
+    assert [str(ref) for ref in related(root(status=status), nothing, "kd")] == [
         "KubeDirectorApp team/demo",
         "KubeDirectorApp kd/demo",
         "KubeDirectorConfig kd/kd-global-config",
@@ -194,7 +199,7 @@ def test_what_may_hold_a_name_is_looked_up_until_the_name_is_reserved():
     )
 )
 def test_any_object_can_be_asked_what_it_refers_to(value):
-    assert related(value if isinstance(value, dict) else {}, "kd")
+    assert related(value if isinstance(value, dict) else {}, nothing, "kd")
 
 
 # The app and its copy
@@ -350,7 +355,7 @@ def test_the_catalog_decides_where_the_app_comes_from(catalog, places, namespace
 
 def test_what_is_looked_up_follows_the_catalog():
     def places(**spec):
-        return [ref.namespace for ref in related(root(**spec), "kd") if ref.kind == KD_APP]
+        return [ref.namespace for ref in related(root(**spec), nothing, "kd") if ref.kind == KD_APP]
 
     assert (places(), places(appCatalog="local"), places(appCatalog="system")) == (["team", "kd"], ["team"], ["kd"])
 
@@ -461,11 +466,10 @@ def test_fields_that_change_nothing_yet_are_named():
     tables = (unused.UNUSED_SPEC_FIELDS, unused.UNUSED_ROLE_FIELDS, unused.UNUSED_APP_FIELDS)
     extra = {"secretKeys": [{"name": "k", "encryptedValue": "00ff"}]}
     roles = [{"id": "front", "resources": LIMITS, **extra}]
-    wanted = root(roles=roles, connections={"clusters": ["x"]})
+    wanted = root(roles=roles)
     answer = resolved(wanted, config=config(backupClusterStatus=True, defaultServiceType="NodePort"))
     known = {label for table in (*tables, unused.UNUSED_CONFIG_FIELDS) for label in table.values()}
     assert {path.rpartition(".")[2] for path in answer.unused_fields} == known & {
-        "connections",
         "secretKeys",
         "backupClusterStatus",
     }

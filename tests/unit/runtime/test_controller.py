@@ -176,7 +176,7 @@ def test_roots_may_refer_to_one_another_and_a_defect_in_that_stops_only_its_root
     """Each cluster refers to its neighbour `c2`; one cluster's references cannot be computed."""
     passes = []
 
-    def refs(root):
+    def refs(root, _):
         if root["metadata"]["name"] == "bad":
             raise ZeroDivisionError("a defect")
         yield Ref(KD_CLUSTER, "default", "c2")

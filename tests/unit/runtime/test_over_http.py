@@ -33,7 +33,7 @@ def controllers(api):
     def desired(seen):
         return build(resolve(Cluster.of(seen.root), None, seen))
 
-    refs = Related((KD_APP, KD_CONFIG), lambda root: related(root, "kd"))
+    refs = Related((KD_APP, KD_CONFIG), lambda root, look_up: related(root, look_up, "kd"))
     yield Controller(api, KD_CLUSTER, desired, related=refs, settings=Settings(grace_seconds=1.0))
 
 
