@@ -164,15 +164,20 @@ def sandbox(
 def retry(
     cluster: Annotated[str, typer.Argument(metavar="CLUSTER")],
     member: Annotated[str | None, typer.Argument(metavar="[MEMBER]", help="One pod; default: all that failed.")] = None,
+    give_up: Annotated[
+        bool,
+        typer.Option("--give-up", help="Let members go that are to go, though their decommission did not end well."),
+    ] = False,
     namespace: Namespace = "default",
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
-    """Ask for a further set-up attempt of the members of a cluster that failed."""
+    """Ask for a further attempt of what failed inside members of a cluster: set-up, a change, a decommission."""
     from kdd.retry import retry as command
 
     settings = read_settings()
-    _run(command(kubeconfig or settings.kubeconfig, context, namespace, cluster=cluster, member=member))
+    file = kubeconfig or settings.kubeconfig
+    _run(command(file, context, namespace, cluster=cluster, member=member, give_up=give_up))
 
 
 @app.command()

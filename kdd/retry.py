@@ -1,4 +1,4 @@
-"""`kdd retry`: ask for a further set-up attempt, by an annotation with a new value.
+"""`kdd retry`: ask for a further try of what failed inside members, or give it up, by an annotation with a new value.
 
 Layer: shell.
 """
@@ -18,7 +18,7 @@ __all__ = ["retry"]
 
 
 async def retry(
-    kubeconfig: str | None, context: str | None, namespace: str, *, cluster: str, member: str | None
+    kubeconfig: str | None, context: str | None, namespace: str, *, cluster: str, member: str | None, give_up: bool
 ) -> None:
     """Annotate the cluster; raises RefusedError for a member that it does not have."""
     ref = Ref(KD_CLUSTER, namespace, cluster)
@@ -28,17 +28,32 @@ async def retry(
         if member is not None and member not in pods:
             known = ", ".join(map(str, pods)) or "none yet"
             raise RefusedError(str(ref), [Problem("MEMBER", f"{member!r} is no member", f"its members are: {known}")])
-        if member is None and not any(map(_waits, dig(found, "status", "roles", default=[]))):
+        entries = [entry for role in dig(found, "status", "roles", default=[]) for entry in role.get("members", [])]
+        asked = [entry for entry in entries if member in (None, entry.get("pod"))]
+        if give_up and not any(map(_goes, asked)):
+            what, remedy = "no member of it waits for its decommission", "there is nothing to give up"
+            raise RefusedError(str(ref), [Problem("--give-up", what, remedy)])
+        if member is None and not give_up and not any(map(_waits, asked)):
             raise RefusedError(str(ref), [Problem("CLUSTER", "no member of it failed", "there is nothing to retry")])
-        key = f"{ANNOTATION_PREFIX}retry" + (f"-{member}" if member else "")
+        key = f"{ANNOTATION_PREFIX}{'give-up' if give_up else 'retry'}" + (f"-{member}" if member else "")
         await api.merge_patch(ref, {"metadata": {"annotations": {key: secrets.token_hex(4)}}})
-    typer.echo(f"{ref}: asked for a further attempt of {member or 'all members that failed'}")
+    if give_up:
+        typer.echo(f"{ref}: asked to let go, as it is, of {member or 'all members that are to go'}")
+    else:
+        typer.echo(f"{ref}: asked for a further attempt of {member or 'all members that failed'}")
 
 
-def _waits(role: Json) -> bool:
-    """Tell whether a member of the role failed in its set-up, or when it was told of a change."""
-    return any(
+def _waits(member: Json) -> bool:
+    """Tell whether the member failed in its set-up, when it was told of a change, or when it was to let go."""
+    changes = dig(member, "stateDetail", "pendingNotifyCmds", default=[])
+    return (
         member.get("state") == "config error"
-        or any(item.get("exitCode") is not None for item in dig(member, "stateDetail", "pendingNotifyCmds", default=[]))
-        for member in role.get("members", [])
+        or any(item.get("exitCode") is not None for item in changes)
+        or dig(member, "stateDetail", "decommission", "exitCode") is not None
     )
+
+
+def _goes(member: Json) -> bool:
+    """Tell whether the member was told to go, and is waited for."""
+    told = dig(member, "stateDetail", "decommission")
+    return told is not None and not told.get("over")

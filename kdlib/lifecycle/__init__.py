@@ -8,7 +8,7 @@ from kdlib.lifecycle.advance import advance, settled
 from kdlib.lifecycle.connections import connection_hash
 from kdlib.lifecycle.log_tail import log_tail
 from kdlib.lifecycle.outdated import outdated_members, renewable
-from kdlib.lifecycle.table import TABLE, Cause, Effect, Row, diagram
+from kdlib.lifecycle.table import TABLE, Cause, Effect, Row, diagram, life_page
 
 __all__ = [
     "TABLE",
@@ -21,6 +21,7 @@ __all__ = [
     "domain",
     "fqdn",
     "in_order",
+    "life_page",
     "listed_members",
     "log_tail",
     "outdated_members",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from kdlib.lifecycle.causes import refresh
 from kdlib.lifecycle.circumstances import Circumstances, change_name, has_package, has_work
-from kdlib.model import Action, MemberState, MemberStatus, Notify, SetUp, WatchCopy
+from kdlib.model import DECOMMISSION, Action, MemberState, MemberStatus, Notify, SetUp, WatchCopy
 
 __all__ = ["actions"]
 
@@ -19,16 +19,31 @@ def actions(member: MemberStatus, around: Circumstances) -> Iterator[Action]:
         return
     if member.state is MemberState.CREATE_PENDING and sighting.copying:
         yield WatchCopy(member.pod, sighting.copying)
-    if not sighting.runs:
-        return
-    detail = member.state_detail
+    if sighting.runs:
+        yield from _inside(member, stored, around)
+
+
+def _inside(member: MemberStatus, stored: MemberStatus, around: Circumstances) -> Iterator[Action]:
+    """Yield what is to be done in the container that runs, if it is the one that the status knows."""
+    detail, container = member.state_detail, around.sighting(member).container
     match member.state:
-        case MemberState.CREATING if sighting.container == detail.configuring_container and has_work(around.role):
+        case MemberState.CREATING if container == detail.configuring_container and has_work(around.role):
             if _is_recorded(member, stored):
                 yield _set_up(member, around)
-        case MemberState.CONFIGURED if sighting.container == detail.last_configured_container:
+        case MemberState.CONFIGURED if container == detail.last_configured_container:
             if has_package(around.role):
                 yield from _notifications(member, stored, around)
+        case MemberState.DELETE_PENDING if container == detail.last_configured_container and member.departs:
+            yield from _decommission(member, stored, around)
+
+
+def _decommission(member: MemberStatus, stored: MemberStatus, around: Circumstances) -> Iterator[Notify]:
+    """Yield the last run of the start script of a member that goes; one that failed waits for a person."""
+    detail = member.state_detail
+    told = detail.decommission
+    if told is not None and told.exit_code is None and told == stored.state_detail.decommission:
+        container = detail.last_configured_container or ""
+        yield Notify(member.pod, container, told.change, around.generation, (f"--{DECOMMISSION}",))
 
 
 def _is_recorded(member: MemberStatus, stored: MemberStatus) -> bool:

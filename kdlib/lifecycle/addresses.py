@@ -29,11 +29,14 @@ def in_order(members: Iterable[MemberStatus]) -> list[MemberStatus]:
 
 
 def listed_members(life: Life) -> tuple[tuple[str, MemberStatus], ...]:
-    """Return role id and status of each member that configmeta lists.
+    """Return role id and status of each member that configmeta lists; one that is decommissioned is there until then.
 
     In the order of the roles in the spec, ordinals ascending: unlike the original's order (W-31) it does not depend
     on what the members are doing, so all members read the same lists at all times.
     """
     return tuple(
-        (role.id, member) for role in life.status.roles for member in in_order(role.members) if member.state in LISTED
+        (role.id, member)
+        for role in life.status.roles
+        for member in in_order(role.members)
+        if member.state in LISTED or member.departs
     )

@@ -11,11 +11,12 @@ from kdlib.lifecycle.announcements import ADD, DELETE, Announcement, announcemen
 from kdlib.lifecycle.causes import cause, known_to_others
 from kdlib.lifecycle.circumstances import Circumstances, Facts, has_package
 from kdlib.lifecycle.connections import counted, with_reconnects
+from kdlib.lifecycle.departing import overdue_seconds
 from kdlib.lifecycle.effects import taken
 from kdlib.lifecycle.membership import LEAVING, grown, with_token
 from kdlib.lifecycle.progress import observed
 from kdlib.lifecycle.sightings import Surroundings, ordinal
-from kdlib.lifecycle.table import TABLE
+from kdlib.lifecycle.table import TABLE, Cause
 from kdlib.model import (
     Action,
     ClusterStatus,
@@ -35,6 +36,9 @@ __all__ = ["advance", "settled"]
 
 EVERYTHING = 2**62
 """More than any spec generation: nobody has to be waited for."""
+
+GOING = frozenset({Cause.UNWANTED, Cause.UNWANTED_KNOWN, Cause.DECOMMISSIONED, Cause.GIVEN_UP})
+"""Why a member is wanted, and listed, no more."""
 
 FINAL = frozenset({MemberState.CONFIGURED, MemberState.CONFIG_ERROR})
 
@@ -69,7 +73,7 @@ def advance(resolved: Resolved, connections: tuple[ConnectionStatus, ...] = ()) 
         actions=() if pending else tuple(_actions(status, around)),
         reservation_pending=pending,
         replicas=tuple(_replicas(status)),
-        again_seconds=_again_seconds(status, resolved, surroundings),
+        again_seconds=_again_seconds(status, around, surroundings),
     )
 
 
@@ -133,9 +137,8 @@ def _around(
 
 
 def _shrinks(role: RoleStatus, around: Mapping[str, Circumstances]) -> bool:
-    """Tell whether this pass takes members from the role."""
-    staying = (member for member in role.members if member.state not in LEAVING)
-    return role.id in around and any(not around[role.id].wanted(member) for member in staying)
+    """Tell whether this pass takes members from the role: one that is asked first is there until it let go."""
+    return role.id in around and any(cause(member, around[role.id], held=-1) in GOING for member in role.members)
 
 
 def _grows(role: RoleStatus, around: Mapping[str, Circumstances]) -> bool:
@@ -171,8 +174,8 @@ def _each(status: ClusterStatus, around: Mapping[str, Circumstances], *, held: i
 
 
 def _settled_member(member: MemberStatus, around: Circumstances, *, held: int) -> MemberStatus | None:
-    """Take transitions until none is left; the table has no cycle without a new fact, so four are enough."""
-    for _ in range(4):
+    """Take transitions until none is left; the table has no cycle without a new fact, so five are enough."""
+    for _ in range(5):
         reason = cause(member, around, held=held)
         if reason is None:
             return member
@@ -247,7 +250,8 @@ def _news(
 
 def _is_news(event: str, member: MemberStatus, stored: MemberStatus | None) -> bool:
     if event == DELETE:
-        return member.state == MemberState.DELETE_PENDING and (stored is None or stored.state not in LEAVING)
+        unknown = stored is None or stored.state not in LEAVING or stored.departs
+        return member.state == MemberState.DELETE_PENDING and not member.departs and unknown
     before = stored is not None and known_to_others(stored)
     return member.state == MemberState.CONFIGURED and bool(member.state_detail.announced) and not before
 
@@ -304,7 +308,7 @@ def _reservations(status: ClusterStatus) -> set[tuple[object, ...]]:
     for role in status.roles:
         found.add(("role", role.id, role.stateful_set))
         for member in role.members:
-            leaving = member.state in LEAVING
+            leaving = member.state in LEAVING and not member.departs
             found.add((member.pod, member.node_id, member.service, member.auth_token, member.pvc, leaving))
     return found
 
@@ -317,12 +321,26 @@ def _replicas(status: ClusterStatus) -> Iterator[tuple[str, int]]:
             yield role.id, max(running, default=0)
 
 
-def _again_seconds(status: ClusterStatus, resolved: Resolved, surroundings: Surroundings) -> float | None:
-    """Return when the first pod that waits will have waited for too long; None where none waits."""
-    now = resolved.seen.now
-    troubles = (surroundings.sighting(member.pod).trouble for role in status.roles for member in role.members)
-    lasting = (trouble.lasts_seconds(now) for trouble in troubles if trouble is not None)
-    return min((seconds for seconds in lasting if seconds > 0), default=None)
+def _again_seconds(
+    status: ClusterStatus, around: Mapping[str, Circumstances], surroundings: Surroundings
+) -> float | None:
+    """Return when the first pod that waits, or member that is to let go, will have had its time; None for none."""
+    times = (
+        seconds
+        for role in status.roles
+        if role.id in around
+        for member in role.members
+        for seconds in _times(member, around[role.id], surroundings)
+    )
+    return min((seconds for seconds in times if seconds > 0), default=None)
+
+
+def _times(member: MemberStatus, around: Circumstances, surroundings: Surroundings) -> Iterator[float]:
+    trouble, told = surroundings.sighting(member.pod).trouble, member.state_detail.decommission
+    if trouble is not None:
+        yield trouble.lasts_seconds(around.resolved.seen.now)
+    if told is not None and told.exit_code is None and not told.over:
+        yield overdue_seconds(member, around)
 
 
 def _actions(status: ClusterStatus, around: Mapping[str, Circumstances]) -> Iterator[Action]:

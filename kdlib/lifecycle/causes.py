@@ -4,6 +4,7 @@ Layer: pure.
 """
 
 from kdlib.lifecycle.circumstances import Circumstances, change_name, has_package, has_work
+from kdlib.lifecycle.departing import asks_first, given_up
 from kdlib.lifecycle.membership import LEAVING
 from kdlib.lifecycle.retries import asked
 from kdlib.lifecycle.table import Cause
@@ -19,8 +20,9 @@ def cause(member: MemberStatus, around: Circumstances, *, held: int) -> Cause | 
     """
     if member.state in LEAVING:
         return _leaving(member, around)
-    if not around.wanted(member):
-        return Cause.UNWANTED_KNOWN if known_to_others(member) else Cause.UNWANTED
+    unwanted = None if around.wanted(member) else _unwanted(member, around)
+    if unwanted is not None:
+        return unwanted
     match member.state:
         case MemberState.CREATE_PENDING:
             return _pending(member, around, held=held)
@@ -35,6 +37,8 @@ def cause(member: MemberStatus, around: Circumstances, *, held: int) -> Cause | 
 def known_to_others(member: MemberStatus) -> bool:
     """Tell whether other members were told of this one."""
     detail = member.state_detail
+    if detail.decommission is not None:
+        return True
     if detail.announced is not None:
         return detail.announced
     return detail.last_configured_container is not None and detail.config_error_detail is None
@@ -45,10 +49,44 @@ def refresh(member: MemberStatus, generation: int) -> str | None:
     return str(generation) if member.state_detail.last_config_data_generation != generation else None
 
 
+def _unwanted(member: MemberStatus, around: Circumstances) -> Cause | None:
+    """Return how a member goes that is not wanted; None for one that is to be asked, and cannot be yet."""
+    if not known_to_others(member):
+        return Cause.UNWANTED
+    detail = member.state_detail
+    if not asks_first(around.role) or given_up(member, around):
+        return Cause.UNWANTED_KNOWN
+    if member.state is MemberState.CONFIGURED:
+        same = around.sighting(member).container == detail.last_configured_container
+        return Cause.TOLD_TO_GO if same else None
+    return Cause.TOLD_TO_GO if detail.decommission is None else None
+
+
+def _departing(member: MemberStatus, around: Circumstances) -> Cause | None:
+    detail = member.state_detail
+    told = detail.decommission
+    if told is None:
+        return None
+    end = around.finished_notify(member, told.change) if told.exit_code is None else None
+    if end is not None and end.exit_code == 0:
+        return Cause.DECOMMISSIONED
+    if given_up(member, around):
+        return Cause.GIVEN_UP
+    if around.sighting(member).container != detail.last_configured_container:
+        return Cause.CONTAINER_GONE
+    if end is not None:
+        return Cause.DECOMMISSION_FAILED
+    again = told.exit_code is not None and asked(around.annotations, member.pod, detail.retry_handled)
+    return Cause.RETRY_ASKED if again else None
+
+
 def _leaving(member: MemberStatus, around: Circumstances) -> Cause | None:
+    if member.departs:
+        return _departing(member, around)
     if member.state == MemberState.DELETE_PENDING:
         stored = around.stored.get(member.pod)
-        return Cause.RENOUNCED if stored and stored.state == MemberState.DELETE_PENDING else None
+        known = stored and stored.state == MemberState.DELETE_PENDING and not stored.departs
+        return Cause.RENOUNCED if known else None
     ended = around.surroundings.ended(member, around.role.stateful_set)
     claims_stay = around.resolved.spec.claim_retention.when_scaled == "Retain"
     return Cause.CLEANED if ended and around.surroundings.cleaned(member, claims_stay=claims_stay) else None

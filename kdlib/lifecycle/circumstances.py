@@ -82,8 +82,8 @@ class Circumstances:
         return self.surroundings.sighting(member.pod)
 
     def wanted(self, member: MemberStatus) -> bool:
-        """Tell whether the spec asks for the member: the highest ordinals go first."""
-        return ordinal(member) < self.role.wanted
+        """Tell whether the spec asks for the member: the highest ordinals go first; one that was told to go goes."""
+        return ordinal(member) < self.role.wanted and member.state_detail.decommission is None
 
     def finished_set_up(self, member: MemberStatus) -> Finished | None:
         """Return how the member's present set-up attempt ended."""

@@ -7,10 +7,11 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from kdlib.lifecycle.circumstances import Circumstances, change_name, has_package, subscribed
+from kdlib.lifecycle.departing import written
 from kdlib.lifecycle.log_tail import log_tail
-from kdlib.lifecycle.retries import handled
+from kdlib.lifecycle.retries import GIVE_UP, handled
 from kdlib.lifecycle.table import Effect, Row
-from kdlib.model import Finished, MemberStatus, StateDetail
+from kdlib.model import Decommission, Finished, MemberStatus, StateDetail
 
 __all__ = ["taken"]
 
@@ -196,6 +197,56 @@ def _requeued(member: MemberStatus, around: Circumstances) -> StateDetail:
     return changed
 
 
+def _departing(member: MemberStatus, around: Circumstances) -> StateDetail:
+    """Record since when the member is to go; one that failed before its container was lost is asked afresh."""
+    detail = member.state_detail
+    told = detail.decommission
+    if told is not None and told.exit_code is None:
+        return detail
+    fresh = Decommission(
+        since=written(around.resolved.seen.now),
+        attempt=told.attempt + 1 if told else 1,
+        give_up_handled=handled(around.annotations, member.pod, told.give_up_handled if told else None, GIVE_UP),
+    )
+    changed: StateDetail = detail.changed(decommission=fresh)
+    return changed
+
+
+def _not_let_go(member: MemberStatus, around: Circumstances) -> StateDetail:
+    detail, told = member.state_detail, member.state_detail.decommission
+    if told is None:
+        return detail
+    fact = around.finished_notify(member, told.change) or Finished(1)
+    changed: StateDetail = detail.changed(
+        decommission=told.changed(exit_code=fact.exit_code, error=fact.detail or None),
+        retry_handled=handled(around.annotations, member.pod, detail.retry_handled),
+        **_tails(fact, around),
+    )
+    return changed
+
+
+def _asked_again(member: MemberStatus, around: Circumstances) -> StateDetail:
+    detail, told = member.state_detail, member.state_detail.decommission
+    if told is None:
+        return detail
+    now = written(around.resolved.seen.now)
+    changed: StateDetail = detail.changed(
+        decommission=told.changed(since=now, attempt=told.attempt + 1, exit_code=None, error=None),
+        retry_handled=handled(around.annotations, member.pod, detail.retry_handled),
+    )
+    return changed
+
+
+def _let_go(member: MemberStatus, around: Circumstances) -> StateDetail:
+    detail, told = member.state_detail, member.state_detail.decommission
+    if told is None:
+        return detail
+    fact = around.finished_notify(member, told.change) if told.exit_code is None else None
+    well = fact is not None and fact.exit_code == 0
+    changed: StateDetail = detail.changed(decommission=told.changed(over=True, given_up=None if well else True))
+    return changed
+
+
 _EFFECTS: Mapping[Effect, Callable[[MemberStatus, Circumstances], StateDetail]] = MappingProxyType(
     {
         Effect.FORGET: _forget,
@@ -206,6 +257,10 @@ _EFFECTS: Mapping[Effect, Callable[[MemberStatus, Circumstances], StateDetail]] 
         Effect.RECORD_FAILURE: _failure,
         Effect.FINISH: _finish,
         Effect.ANNOUNCE: _announced,
+        Effect.DEPART: _departing,
+        Effect.REFUSE: _not_let_go,
+        Effect.ASK_AGAIN: _asked_again,
+        Effect.LET_GO: _let_go,
         Effect.RENOUNCE: _unchanged,
         Effect.RECORD_REFRESH: _refreshed,
         Effect.RECORD_NOTIFIED: _notified,

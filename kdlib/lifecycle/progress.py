@@ -68,6 +68,8 @@ def _progress(member: MemberStatus, sighting: Sighting, around: Circumstances) -
             )
         case MemberState.CONFIGURED:
             return _catching_up(member, around)
+        case MemberState.DELETE_PENDING if member.departs:
+            return _letting_go(member, around)
         case MemberState.DELETING:
             return "waiting for its pod to end" if sighting.there else "waiting for its Service and claims to go"
         case _:
@@ -99,6 +101,17 @@ def _catching_up(member: MemberStatus, around: Circumstances) -> str:
         return f"{queue[0].failure}; mend it, then kdd retry {root.name} {member.pod} -n {root.namespace}"
     operation = (member.pod, container, f"notify-{change_name(queue[0])}")
     return _under_way(around.facts, operation, f"its start script's {queue[0].event} runs")
+
+
+def _letting_go(member: MemberStatus, around: Circumstances) -> str:
+    told, root = member.state_detail.decommission, around.resolved.root
+    if told is None:
+        return ""
+    if told.failure:
+        again = f"kdd retry {root.name} {member.pod} -n {root.namespace}"
+        return f"{told.failure}; mend it, then {again}; or let it go as it is: {again} --give-up"
+    operation = (member.pod, member.state_detail.last_configured_container, f"notify-{told.change}")
+    return _under_way(around.facts, operation, "it goes: its start script's decommission runs")
 
 
 def _under_way(facts: Facts, operation: tuple[str, str | None, str], words: str) -> str:

@@ -1,6 +1,7 @@
 """Requests to try again what failed inside a member, made by annotations on the cluster.
 
 `kubedirector.hpe.com/retry` asks all members, `kubedirector.hpe.com/retry-<pod>` one; each new value is one request.
+`kubedirector.hpe.com/give-up` and `kubedirector.hpe.com/give-up-<pod>` ask to let members go whose decommission failed.
 
 Layer: pure.
 """
@@ -9,22 +10,23 @@ from collections.abc import Mapping
 
 from kdlib.names import ANNOTATION_PREFIX
 
-__all__ = ["asked", "handled"]
+__all__ = ["GIVE_UP", "asked", "handled"]
 
 RETRY = f"{ANNOTATION_PREFIX}retry"
+GIVE_UP = f"{ANNOTATION_PREFIX}give-up"
 
 
-def handled(annotations: Mapping[str, str], pod: str, before: str | None) -> str | None:
+def handled(annotations: Mapping[str, str], pod: str, before: str | None, key: str = RETRY) -> str | None:
     """Return what to record as handled for the member: the values of now, or those of before where gone."""
     everyone, one = _values(before)
-    everyone = _plain(annotations.get(RETRY)) or everyone
-    one = _plain(annotations.get(f"{RETRY}-{pod}")) or one
+    everyone = _plain(annotations.get(key)) or everyone
+    one = _plain(annotations.get(f"{key}-{pod}")) or one
     return f"{everyone}|{one}" if one else everyone or None
 
 
-def asked(annotations: Mapping[str, str], pod: str, before: str | None) -> bool:
+def asked(annotations: Mapping[str, str], pod: str, before: str | None, key: str = RETRY) -> bool:
     """Tell whether there is a request for the member that was not handled yet."""
-    return handled(annotations, pod, before) != before
+    return handled(annotations, pod, before, key) != before
 
 
 def _values(recorded: str | None) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from kdlib.model import MemberState
 
-__all__ = ["TABLE", "Cause", "Effect", "Row", "diagram"]
+__all__ = ["TABLE", "Cause", "Effect", "Row", "diagram", "life_page"]
 
 
 class Cause(StrEnum):
@@ -30,6 +30,10 @@ class Cause(StrEnum):
     NOTIFY_FAILED = "its start script refused a change"
     UNWANTED = "not wanted, and nobody was told of it"
     UNWANTED_KNOWN = "not wanted, and others were told of it"
+    TOLD_TO_GO = "not wanted, and its role asks it first"
+    DECOMMISSIONED = "its start script let go"
+    DECOMMISSION_FAILED = "its start script did not let go"
+    GIVEN_UP = "nobody waits for it any more"
     RENOUNCED = "the others are being told"
     CLEANED = "pod, Service and claims are gone"
 
@@ -45,6 +49,10 @@ class Effect(StrEnum):
     RECORD_FAILURE = "record error and log tails"
     FINISH = "record the container as handled"
     ANNOUNCE = "queue addnodes for those that do not know"
+    DEPART = "record since when it is to go"
+    REFUSE = "record that it did not let go"
+    ASK_AGAIN = "reserve a further try of its decommission"
+    LET_GO = "end its decommission, if it was asked"
     RENOUNCE = "queue delnodes for the others"
     RECORD_REFRESH = "record the configmeta written"
     RECORD_NOTIFIED = "record the configmeta that came with the change"
@@ -62,21 +70,24 @@ class Row:
 
 
 _FINAL = (Effect.FINISH, Effect.ANNOUNCE)
+_GONE = (Effect.LET_GO, Effect.RENOUNCE)
 
 TABLE: Mapping[tuple[MemberState, Cause], Row] = MappingProxyType(
     {
         (MemberState.CREATE_PENDING, Cause.CONTAINER_RUNS): Row(MemberState.CREATING, (Effect.FORGET, Effect.RESERVE)),
         (MemberState.CREATE_PENDING, Cause.CAME_BACK): Row(MemberState.CONFIGURED),
         (MemberState.CREATE_PENDING, Cause.CAME_BACK_FAILED): Row(MemberState.CONFIG_ERROR),
+        (MemberState.CREATE_PENDING, Cause.TOLD_TO_GO): Row(MemberState.CREATE_PENDING, (Effect.DEPART,)),
         (MemberState.CREATE_PENDING, Cause.UNWANTED): Row(MemberState.DELETING),
-        (MemberState.CREATE_PENDING, Cause.UNWANTED_KNOWN): Row(MemberState.DELETE_PENDING, (Effect.RENOUNCE,)),
+        (MemberState.CREATE_PENDING, Cause.UNWANTED_KNOWN): Row(MemberState.DELETE_PENDING, _GONE),
         (MemberState.CREATING, Cause.CONTAINER_GONE): Row(MemberState.CREATE_PENDING),
         (MemberState.CREATING, Cause.NOTHING_TO_SET_UP): Row(MemberState.CONFIGURED, _FINAL),
         (MemberState.CREATING, Cause.SET_UP): Row(MemberState.CONFIGURED, (Effect.RECORD_SET_UP, *_FINAL)),
         (MemberState.CREATING, Cause.TAKEN_UP): Row(MemberState.CONFIGURED, (Effect.RECORD_TAKEN_UP, *_FINAL)),
         (MemberState.CREATING, Cause.FAILED): Row(MemberState.CONFIG_ERROR, (Effect.RECORD_FAILURE, Effect.FINISH)),
+        (MemberState.CREATING, Cause.TOLD_TO_GO): Row(MemberState.CREATING, (Effect.DEPART,)),
         (MemberState.CREATING, Cause.UNWANTED): Row(MemberState.DELETING),
-        (MemberState.CREATING, Cause.UNWANTED_KNOWN): Row(MemberState.DELETE_PENDING, (Effect.RENOUNCE,)),
+        (MemberState.CREATING, Cause.UNWANTED_KNOWN): Row(MemberState.DELETE_PENDING, _GONE),
         (MemberState.CONFIGURED, Cause.CONTAINER_GONE): Row(MemberState.CREATE_PENDING, (Effect.FORGET,)),
         (MemberState.CONFIGURED, Cause.REFRESHED): Row(MemberState.CONFIGURED, (Effect.RECORD_REFRESH,)),
         (MemberState.CONFIGURED, Cause.NOTIFIED): Row(MemberState.CONFIGURED, (Effect.RECORD_NOTIFIED, Effect.POP)),
@@ -84,12 +95,19 @@ TABLE: Mapping[tuple[MemberState, Cause], Row] = MappingProxyType(
             MemberState.CONFIGURED, (Effect.RECORD_NOTIFIED, Effect.MARK_FAILED)
         ),
         (MemberState.CONFIGURED, Cause.RETRY_ASKED): Row(MemberState.CONFIGURED, (Effect.REQUEUE,)),
+        (MemberState.CONFIGURED, Cause.TOLD_TO_GO): Row(MemberState.DELETE_PENDING, (Effect.DEPART,)),
         (MemberState.CONFIGURED, Cause.UNWANTED): Row(MemberState.DELETING),
-        (MemberState.CONFIGURED, Cause.UNWANTED_KNOWN): Row(MemberState.DELETE_PENDING, (Effect.RENOUNCE,)),
+        (MemberState.CONFIGURED, Cause.UNWANTED_KNOWN): Row(MemberState.DELETE_PENDING, _GONE),
         (MemberState.CONFIG_ERROR, Cause.CONTAINER_GONE): Row(MemberState.CREATE_PENDING, (Effect.FORGET,)),
         (MemberState.CONFIG_ERROR, Cause.RETRY_ASKED): Row(MemberState.CREATING, (Effect.RESERVE_FURTHER,)),
+        (MemberState.CONFIG_ERROR, Cause.TOLD_TO_GO): Row(MemberState.CONFIG_ERROR, (Effect.DEPART,)),
         (MemberState.CONFIG_ERROR, Cause.UNWANTED): Row(MemberState.DELETING),
-        (MemberState.CONFIG_ERROR, Cause.UNWANTED_KNOWN): Row(MemberState.DELETE_PENDING, (Effect.RENOUNCE,)),
+        (MemberState.CONFIG_ERROR, Cause.UNWANTED_KNOWN): Row(MemberState.DELETE_PENDING, _GONE),
+        (MemberState.DELETE_PENDING, Cause.CONTAINER_GONE): Row(MemberState.CREATE_PENDING, (Effect.FORGET,)),
+        (MemberState.DELETE_PENDING, Cause.DECOMMISSIONED): Row(MemberState.DELETE_PENDING, _GONE),
+        (MemberState.DELETE_PENDING, Cause.DECOMMISSION_FAILED): Row(MemberState.DELETE_PENDING, (Effect.REFUSE,)),
+        (MemberState.DELETE_PENDING, Cause.RETRY_ASKED): Row(MemberState.DELETE_PENDING, (Effect.ASK_AGAIN,)),
+        (MemberState.DELETE_PENDING, Cause.GIVEN_UP): Row(MemberState.DELETE_PENDING, _GONE),
         (MemberState.DELETE_PENDING, Cause.RENOUNCED): Row(MemberState.DELETING),
         (MemberState.DELETING, Cause.CLEANED): Row(None),
     }
@@ -107,6 +125,38 @@ def diagram() -> str:
         target = _node(row.state) if row.state else "[*]"
         lines.append(f"    {_node(state)} --> {target}: {cause}")
     return "\n".join(lines) + "\n"
+
+
+_PAGE = """\
+<!-- Generated from kdlib.lifecycle by schemas/generate.py. Do not edit. -->
+
+# The life of a member
+
+Each member is a small state machine of its own; the states are those of `status.roles[].members[].state`. A container
+that is restarted, a pod that is deleted, a request by annotation, the end of a start script: each is a cause, and leads
+along one row.
+
+```mermaid
+"""
+
+_ROWS_HEAD = """\
+```
+
+Of several causes that hold at a time one counts: first whether the member is wanted, then what its container shows,
+then how its start script ended. A row without another state changes what the status says of the member.
+
+| state | cause | next state | what is recorded |
+|---|---|---|---|
+"""
+
+
+def life_page() -> str:
+    """Return the page with the diagram and every row, in Markdown."""
+    rows = (
+        f"| {state} | {cause} | {row.state or 'gone'} | {'; '.join(row.effects) or '–'} |\n"
+        for (state, cause), row in TABLE.items()
+    )
+    return _PAGE + diagram() + _ROWS_HEAD + "".join(rows)
 
 
 def _node(state: MemberState) -> str:

@@ -10,6 +10,7 @@ from math import ceil
 from kdlib import lifecycle
 from kdlib.frozen import Json
 from kdlib.model import AppService, ClusterRole, MemberStatus, Resolved, ResolvedRole
+from kdlib.rules import accepted_roles
 from kdlib.wire import Quantity, QuantityError
 
 __all__ = ["REFERENCE", "Listed", "node_part", "shared_part", "with_own_token"]
@@ -28,13 +29,16 @@ _MEBIBYTE = 1024 * 1024
 def shared_part(resolved: Resolved, listed: Listed) -> Json:
     """Return all but `node` and `connections`.
 
-    Roles without listed members, or that left the spec, are absent (W-31).
+    Roles without listed members are absent (W-31). A role that left the spec is there, as it was accepted, while its
+    members let go of what they hold.
     """
     app = resolved.app
     members: dict[str, list[MemberStatus]] = {}
     for role_id, member in listed:
         members.setdefault(role_id, []).append(member)
-    roles = [(role, role.spec, members[role.id]) for role in resolved.roles if role.spec and role.id in members]
+    accepted = {key: item.role for key, item in accepted_roles(resolved.status).items()}
+    specs = ((role, role.spec or accepted.get(role.id)) for role in resolved.roles if role.id in members)
+    roles = [(role, spec, members[role.id]) for role, spec in specs if spec]
     group = {
         "roles": {role.id: _role(resolved, role, spec, found) for role, spec, found in roles},
         "distro_id": app.distro_id,

@@ -41,6 +41,7 @@ from kdlib.model.role_parts import (
     Storage,
     VolumeProjection,
 )
+from kdlib.model.runs import DECOMMISSION, Decommission, PendingNotify
 from kdlib.model.scheduling import ImagePullSecret, Toleration, TopologySpreadConstraint
 from kdlib.model.status import (
     ClusterState,
@@ -50,7 +51,6 @@ from kdlib.model.status import (
     MemberState,
     MemberStatus,
     MemberTrouble,
-    PendingNotify,
     Reserved,
     RestoreProgress,
     RoleStatus,
@@ -75,6 +75,7 @@ from kdlib.model.values import (
 
 __all__ = [
     "CONFIG_NAME",
+    "DECOMMISSION",
     "KINDS",
     "MEMORY_DIRECTORIES",
     "SHARED_MEMORY",
@@ -103,6 +104,7 @@ __all__ = [
     "Connections",
     "ContainerSpec",
     "ContainerState",
+    "Decommission",
     "EnvVar",
     "ExecAction",
     "FileInjection",

@@ -157,9 +157,12 @@ class AppRole(SpecPart):
     )
     event_list: tuple[EventName, ...] | None = Field(
         None,
-        description="Lifecycle events that the start script is called for; absent: all.",
+        description="Lifecycle events that the start script is called for; absent: all but decommission. One with"
+        " decommission makes members that go wait until their start script let go of what they hold.",
         examples=[["configure", "addnodes"]],
-        json_schema_extra=told("APP-M-05", default="the app's defaultEventList, else all events"),
+        json_schema_extra=told(
+            "APP-M-05", "APP-X-41", default="the app's defaultEventList, else all events but decommission"
+        ),
     )
     min_resources: Nullable[Amounts] = Field(
         None,

@@ -232,7 +232,7 @@ IntOrText: TypeAlias = Annotated[
     StrictInt | StrictStr, BeforeValidator(integral), WithJsonSchema({"x-kubernetes-int-or-string": True})
 ]
 
-EventName: TypeAlias = Literal["configure", "addnodes", "delnodes", "reconnect"]
+EventName: TypeAlias = Literal["configure", "addnodes", "delnodes", "reconnect", "decommission"]
 AppCatalog: TypeAlias = Literal["local", "system"]
 ServiceType: TypeAlias = Literal["ClusterIP", "NodePort", "LoadBalancer"]
 ClaimFate: TypeAlias = Literal["Delete", "Retain"]

@@ -15,6 +15,7 @@ from kdlib.model.condition import Condition, with_standard_conditions
 from kdlib.model.connection_status import ConnectionStatus
 from kdlib.model.limits import TimeLimits
 from kdlib.model.part import keyed_by
+from kdlib.model.runs import Decommission, PendingNotify
 from kdlib.model.scalars import Flag, StringMap, Text, Whole
 from kdlib.model.status_part import StatusPart
 
@@ -26,7 +27,6 @@ __all__ = [
     "MemberState",
     "MemberStatus",
     "MemberTrouble",
-    "PendingNotify",
     "Reserved",
     "RestoreProgress",
     "RoleStatus",
@@ -75,43 +75,6 @@ class MemberTrouble(StrEnum):
     CLAIM_UNBOUND = "claim unbound"
 
 
-class PendingNotify(StatusPart):
-    """A start script invocation still to do."""
-
-    arguments: tuple[Text, ...] = Field(
-        (),
-        description="Arguments of the start script.",
-        examples=[["--delnodes", "--role", "worker", "--fqdns", "kdss-9dnrk-1.kdhs-x7k2p.team.svc.cluster.local"]],
-    )
-    change: Text | None = Field(
-        None, description="Names the change in the guard inside the container.", examples=["addnodes-2"]
-    )
-    generation: Whole | None = Field(
-        None,
-        description="Spec generation that made the change; a set-up with this or a later configmeta makes it moot.",
-        examples=[2],
-    )
-    attempt: Whole | None = Field(None, description="Number of the try, from 2 on; absent for the first.", examples=[2])
-    exit_code: Whole | None = Field(
-        None, description="Exit status of a try that failed; it waits for a request to try again.", examples=[1]
-    )
-    error: Text | None = Field(
-        None,
-        description="Why a try failed, in words, where more is known than the exit status.",
-        examples=["the start script's addnodes did not end within 300 s and was stopped"],
-    )
-
-    @property
-    def event(self) -> str:
-        """Return the event that the start script is called for."""
-        return self.arguments[0].lstrip("-") if self.arguments else ""
-
-    @property
-    def failure(self) -> str:
-        """Say in words how a try failed."""
-        return self.error or f"the start script's {self.event} ended with exit status {self.exit_code}"
-
-
 class StateDetail(StatusPart):
     """How far a member has come; the fields after `storageInitProgress` are not in the original."""
 
@@ -137,6 +100,9 @@ class StateDetail(StatusPart):
     )
     pending_notify_cmds: tuple[PendingNotify, ...] | None = Field(
         None, description="Start script invocations still to do, in order."
+    )
+    decommission: Decommission | None = Field(
+        None, description="Only for a member that goes, and whose role wants to hear of it before."
     )
     last_connection_version: Whole | None = Field(
         None, description="Version of the connections that the member was told of.", examples=[0]
@@ -208,6 +174,12 @@ class MemberStatus(StatusPart):
     )
     state: MemberState = Field(MemberState.CREATE_PENDING, description="State of the member.", examples=["configured"])
     state_detail: StateDetail = Field(StateDetail(), description="How far the member has come.")
+
+    @property
+    def departs(self) -> bool:
+        """Tell whether the member is being decommissioned: the others still count on it."""
+        told = self.state_detail.decommission
+        return self.state is MemberState.DELETE_PENDING and told is not None and not told.over
 
     @property
     def was_set_up(self) -> bool:

@@ -14,7 +14,7 @@ from kdlib.packages.archive import SetupPackage
 
 __all__ = ["EVENTS", "Mention", "mentions", "names_event"]
 
-EVENTS = ("configure", "addnodes", "delnodes", "reconnect")
+EVENTS = ("configure", "addnodes", "delnodes", "reconnect", "decommission")
 """Events that a start script is called for, each as an option (specification 5.7)."""
 
 # No blank is tried twice (possessive quantifiers), so that no script can make a search long.

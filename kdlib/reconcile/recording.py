@@ -119,6 +119,7 @@ def _gist(status: Json) -> list[object]:
             dig(member, "stateDetail", "attempt"),
             dig(member, "stateDetail", "lastConfigDataGeneration"),
             dig(member, "stateDetail", "pendingNotifyCmds"),
+            dig(member, "stateDetail", "decommission"),
         ]
         for role in status.get("roles") or ()
         for member in role.get("members") or ()

@@ -27,7 +27,7 @@ from kdlib.names import GROUP
 from kdlib.report.conditions import condition
 from kdlib.report.reasons import EVENT_REASONS, EventReason, Reason
 from kdlib.report.remedies import after_failure, against_trouble, retry
-from kdlib.report.tally import failed_notify, first_few, list_members
+from kdlib.report.tally import failed_departure, failed_notify, first_few, list_members
 from kdlib.wire import EVENT
 
 __all__ = ["events", "farewell"]
@@ -157,6 +157,7 @@ def _member_causes(seen: Seen, old: ClusterStatus, new: ClusterStatus) -> Iterat
             was = before.get(member.pod) or MemberStatus(pod=member.pod)
             yield from _transition_causes(seen, role.id, was, member)
             yield from _trouble_causes(seen, role, was, member)
+            yield from _departure_causes(seen, role, was, member)
 
 
 def _transition_causes(seen: Seen, role: str, was: MemberStatus, member: MemberStatus) -> Iterator[_Cause]:
@@ -194,6 +195,21 @@ def _trouble_causes(seen: Seen, role: RoleStatus, was: MemberStatus, member: Mem
         remedy = f"mend it, then {retry(seen, member.pod)}"
         mark = [refused.change, refused.attempt]
         yield _Cause(EventReason.MEMBER_NOTIFY_FAILED, f"{note}; {remedy}", mark, member.pod)
+
+
+def _departure_causes(seen: Seen, role: RoleStatus, was: MemberStatus, member: MemberStatus) -> Iterator[_Cause]:
+    told, before = member.state_detail.decommission, was.state_detail.decommission
+    if told is None:
+        return
+    who, mark = f"member {member.pod!r} of role {role.id!r}", [told.since, told.attempt]
+    failure = failed_departure(member)
+    if failure and failure != failed_departure(was):
+        again = retry(seen, member.pod)
+        note = f"{who}: {failure}; mend it, then {again}; or let it go as it is: {again} --give-up"
+        yield _Cause(EventReason.MEMBER_DECOMMISSION_FAILED, note, mark, member.pod)
+    if told.over and not (before and before.over):
+        how = "goes without having let go" if told.given_up else "let go of what it held, and goes"
+        yield _Cause(EventReason.MEMBER_DECOMMISSIONED, f"{who} {how}", mark, member.pod)
 
 
 def _object_causes(status: ClusterStatus, outcome: Outcome) -> Iterator[_Cause]:

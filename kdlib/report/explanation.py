@@ -11,7 +11,7 @@ from kdlib.frozen import Json, dig
 from kdlib.lifecycle import TABLE, Cause
 from kdlib.model import ClusterStatus, ContainerState, MemberState, MemberStatus, RoleStatus
 from kdlib.report.lines import cluster_line
-from kdlib.report.tally import failed_notify, words
+from kdlib.report.tally import failed_departure, failed_notify, words
 
 __all__ = ["Explanation", "Wait", "explanation"]
 
@@ -102,7 +102,8 @@ def _plainly(member: MemberStatus) -> str:
 def _for_whom(member: MemberStatus, status: ClusterStatus) -> tuple[str, ...]:
     """Return the members that this one waits for, or who has to act; nobody where it waits for itself."""
     detail = member.state_detail
-    if detail.trouble is not None or member.state is MemberState.CONFIG_ERROR or failed_notify(member):
+    failed = failed_notify(member) or failed_departure(member)
+    if detail.trouble is not None or member.state is MemberState.CONFIG_ERROR or failed:
         return (_A_PERSON,)
     if member.state is MemberState.CREATE_PENDING and detail.last_known_container_state is ContainerState.RUNNING:
         return tuple(
@@ -124,7 +125,7 @@ def _next(member: MemberStatus) -> str:
     if member.state is MemberState.CONFIGURED:
         later = ", then ".join(_event(item.arguments) for item in queue[1:])
         return f"then it is told of {later}" if later else "then it is up to date" if queue else "it catches up"
-    cause = _USUAL[member.state]
+    cause = Cause.DECOMMISSIONED if member.departs else _USUAL[member.state]
     target = TABLE[member.state, cause].state
     return f"{target or 'gone'}, once {cause}"
 

@@ -16,6 +16,7 @@ class Reason(StrEnum):
     CONNECTIONS_MISSING = "NotThereYet"
     CONNECTIONS_UNLABELLED = "NotLabelled"
     CONNECTIONS_UNREADABLE = "NotReadable"
+    DECOMMISSION_FAILED = "DecommissionFailed"
     FIELDS_NOT_USED = "FieldsNotUsedYet"
     MEMBERS_CHANGING = "MembersChanging"
     MEMBERS_DOWN = "MembersDown"
@@ -37,6 +38,7 @@ REASONS: dict[Reason, str] = {
     Reason.CONNECTIONS_MISSING: "an object that the cluster is connected to is not there yet; members hear of it then",
     Reason.CONNECTIONS_UNLABELLED: "a connected ConfigMap or Secret lacks the label that says as what members see it",
     Reason.CONNECTIONS_UNREADABLE: "an object that the cluster is connected to cannot be read; tried again",
+    Reason.DECOMMISSION_FAILED: "the start script of a member that is to go failed to let go; it waits for a person",
     Reason.FIELDS_NOT_USED: "fields of the spec are accepted, and change nothing yet",
     Reason.MEMBERS_CHANGING: "members come, go, are set up, or are told of a change",
     Reason.MEMBERS_DOWN: "a configured member's container does not run, or is not ready",
@@ -68,6 +70,8 @@ class EventReason(StrEnum):
     CONNECTIONS_MISSING = "ConnectionsMissing"
     FIELDS_NOT_USED = "FieldsNotUsedYet"
     MEMBER_CONFIGURED = "MemberConfigured"
+    MEMBER_DECOMMISSIONED = "MemberDecommissioned"
+    MEMBER_DECOMMISSION_FAILED = "MemberDecommissionFailed"
     MEMBER_FAILED = "MemberFailed"
     MEMBER_NOTIFY_FAILED = "MemberNotifyFailed"
     MEMBER_RESTARTED = "MemberRestarted"
@@ -92,6 +96,8 @@ EVENT_REASONS: dict[EventReason, tuple[str, str]] = {
     EventReason.CONNECTIONS_MISSING: ("Warning", "members are not told of something that the cluster is connected to"),
     EventReason.FIELDS_NOT_USED: ("Warning", "fields of the spec are accepted, and change nothing yet"),
     EventReason.MEMBER_CONFIGURED: ("Normal", "a member was set up"),
+    EventReason.MEMBER_DECOMMISSIONED: ("Normal", "a member that goes is waited for no more; the note says why"),
+    EventReason.MEMBER_DECOMMISSION_FAILED: ("Warning", "the start script of a member that is to go failed to let go"),
     EventReason.MEMBER_FAILED: ("Warning", "a member could not be set up; the note says why and what to do"),
     EventReason.MEMBER_NOTIFY_FAILED: ("Warning", "the start script of a member failed when told of a change"),
     EventReason.MEMBER_RESTARTED: ("Warning", "a member lost its container, and is set up again"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kdlib.model import ClusterStatus, ContainerState, MemberState, MemberStatus, PendingNotify
 from kdlib.report.rollup import is_down
 
-__all__ = ["Tally", "failed_notify", "first_few", "list_members", "words"]
+__all__ = ["Tally", "failed_departure", "failed_notify", "first_few", "list_members", "words"]
 
 _LISTED = 3
 _FINAL = (MemberState.CONFIGURED, MemberState.CONFIG_ERROR)
@@ -30,6 +30,8 @@ class Tally:
     stuck: tuple[MemberStatus, ...]
     """The pod does not run, and will not before somebody acts."""
     down: tuple[MemberStatus, ...]
+    holding: tuple[MemberStatus, ...]
+    """The member is to go, and its start script did not let go of what it holds; a person has to act."""
 
     @classmethod
     def of(cls, status: ClusterStatus, wanted: int) -> "Tally":
@@ -48,6 +50,7 @@ class Tally:
             moving=those(lambda member: _moves(member, generation)),
             stuck=those(lambda member: member.state_detail.trouble is not None),
             down=those(_has_no_container),
+            holding=those(lambda member: bool(failed_departure(member))),
         )
 
     @property
@@ -63,6 +66,12 @@ def failed_notify(member: MemberStatus) -> PendingNotify | None:
     return next((item for item in member.state_detail.pending_notify_cmds or () if item.exit_code is not None), None)
 
 
+def failed_departure(member: MemberStatus) -> str:
+    """Say why the member that is to go does not; empty where nothing failed."""
+    told = member.state_detail.decommission
+    return told.failure if told is not None and member.departs else ""
+
+
 def _has_no_container(member: MemberStatus) -> bool:
     """Tell whether the member is down, or was configured and waits for its container to be started again."""
     waits = member.state_detail.last_known_container_state == ContainerState.WAITING
@@ -74,7 +83,7 @@ def _moves(member: MemberStatus, generation: int | None) -> bool:
     if member.state_detail.trouble is not None:
         return False
     if member.state not in _FINAL:
-        return True
+        return not failed_departure(member)
     if member.state == MemberState.CONFIG_ERROR or failed_notify(member):
         return False
     detail = member.state_detail

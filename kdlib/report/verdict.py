@@ -12,7 +12,7 @@ from kdlib.report.conditions import FALSE, TRUE, Claim
 from kdlib.report.connected import missing_connections
 from kdlib.report.reasons import Reason
 from kdlib.report.remedies import after_failure, against_trouble, retry
-from kdlib.report.tally import Tally, failed_notify, first_few, list_members
+from kdlib.report.tally import Tally, failed_departure, failed_notify, first_few, list_members
 
 __all__ = ["verdict"]
 
@@ -67,6 +67,7 @@ def _stuck(resolved: Resolved, life: Life, tally: Tally) -> tuple[Reason, str] |
     found = [
         *_set_ups_failed(resolved, life, tally),
         *_changes_refused(resolved, tally),
+        *_departures_failed(resolved, tally),
         *_pods_stuck(resolved, life, tally),
     ]
     return (found[0][0], "; ".join(words for _, words in found)) if found else None
@@ -94,6 +95,16 @@ def _changes_refused(resolved: Resolved, tally: Tally) -> Iterator[tuple[Reason,
         yield Reason.NOTIFY_FAILED, f"{first_few(named)}; {remedy}"
 
 
+def _departures_failed(resolved: Resolved, tally: Tally) -> Iterator[tuple[Reason, str]]:
+    if tally.holding:
+        named = first_few([f"{member.pod}: {failed_departure(member)}" for member in tally.holding])
+        again = retry(resolved.seen)
+        remedy = (
+            f"the role shrinks when they let go: mend it, then {again}; or let them go as they are: {again} --give-up"
+        )
+        yield Reason.DECOMMISSION_FAILED, f"{named}; {remedy}"
+
+
 def _pods_stuck(resolved: Resolved, life: Life, tally: Tally) -> Iterator[tuple[Reason, str]]:
     """Yield the members whose pods do not run, each kind of trouble in a role with the remedy for its first member."""
     stuck = {member.pod for member in tally.stuck}
@@ -117,7 +128,7 @@ def _down(tally: Tally) -> tuple[Reason, str] | None:
 
 
 def _moving(life: Life, tally: Tally) -> tuple[Reason, str] | None:
-    members = sum(len(role.members) for role in life.status.roles)
+    members = sum(len(role.members) for role in life.status.roles) - len(tally.holding)
     if tally.moving:
         return Reason.MEMBERS_CHANGING, f"{tally.fraction} members are ready; {list_members(tally.moving)}"
     if life.reservation_pending or members != tally.wanted:

@@ -6,7 +6,7 @@ Layer: pure.
 from kdlib.rules.app import app_problems
 from kdlib.rules.app_use import use_needs, users_of
 from kdlib.rules.catalogue import Rule, catalogue, rule_titles, rules_page
-from kdlib.rules.changes import accepted_form
+from kdlib.rules.changes import accepted_form, accepted_roles
 from kdlib.rules.config import config_problems
 from kdlib.rules.connections import TYPED, type_of
 from kdlib.rules.defaults import app_defaults, cluster_defaults, least_members, reserved_values, time_limit
@@ -33,6 +33,7 @@ __all__ = [
     "User",
     "Verdict",
     "accepted_form",
+    "accepted_roles",
     "app_defaults",
     "app_problems",
     "catalogue",

@@ -49,6 +49,7 @@ class World:
     """A cluster as the API server, the kubelet and the containers have it."""
 
     def __init__(self, roles: dict[str, int], **options: object) -> None:
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.wanted = dict(roles)
         self.options = options
         self.status = ClusterStatus()
@@ -96,6 +97,7 @@ class World:
         found: Json = {"id": role, "cardinality": "0+", "maxLogSizeDump": 20}
         found["configPackage"] = None if role in self.options.get("bare", ()) else PACKAGE
         events = self.options.get("events", {}).get(role)
+        found |= {"timeLimits": self.options["limits"]} if "limits" in self.options else {}
         return {**found, "eventList": events} if events is not None else found
 
     def spec(self) -> ClusterSpec:
@@ -107,7 +109,7 @@ class World:
     def seen(self) -> Seen:
         root = {"metadata": {"name": "c", "namespace": "ns", "uid": "u", "annotations": dict(self.annotations)}}
         return Seen(
-            now=datetime(2026, 1, 1, tzinfo=UTC),
+            now=self.now,
             root=root,
             children=tuple(self.children()),
             facts=tuple(self.facts),
@@ -264,10 +266,12 @@ class World:
             container.knows = {member.pod for _, member in lifecycle.listed_members(self.life)}
             if f"p-{task.pod}" in self.volumes:
                 self.volumes[f"p-{task.pod}"] = "" if code else "done"
-        elif task.arguments:
+        elif task.arguments[1:]:
             container.events.append(task.arguments)
             pods = {name.split(".")[0] for name in task.arguments[-1].split(",")}
             container.knows = container.knows | pods if task.arguments[0] == "--addnodes" else container.knows - pods
+        elif task.arguments:
+            container.events.append(task.arguments)
         self.memory[task.pod] = container.knows
         return Finished(code, generation=container.held, **output)
 

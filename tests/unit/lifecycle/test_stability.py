@@ -1,6 +1,7 @@
 """From any state that can be reached, a cluster whose spec stays comes to rest: all configured, all told, silent."""
 
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -17,10 +18,13 @@ class Walk(RuleBasedStateMachine):
 
     make_world = None
     storage = False
+    asks = False
 
     def __init__(self):
         super().__init__()
-        self.world = type(self).make_world(dict.fromkeys(ROLES, 1), bare=("bare",), storage=self.storage)
+        events = {"tail": ["configure", "addnodes", "delnodes", "decommission"]} if self.asks else {}
+        options = {"bare": ("bare",), "storage": self.storage, "events": events}
+        self.world = type(self).make_world(dict.fromkeys(ROLES, 1), **options)
         self.retries = 0
         self.node_ids: dict[int, str] = {}
         self.announced: dict[str, bool] = {}
@@ -87,6 +91,15 @@ class Walk(RuleBasedStateMachine):
         self.retries += 1
         self.world.annotations["kubedirector.hpe.com/retry"] = str(self.retries)
 
+    @rule()
+    def give_up_on_those_that_are_to_go(self):
+        self.retries += 1
+        self.world.annotations["kubedirector.hpe.com/give-up"] = str(self.retries)
+
+    @rule()
+    def wait_for_hours(self):
+        self.world.now += timedelta(hours=3)
+
     def note(self):
         for member in self.world.members():
             assert self.node_ids.setdefault(member.node_id, member.pod) == member.pod
@@ -98,8 +111,11 @@ class Walk(RuleBasedStateMachine):
         ids = [member.node_id for member in self.world.members()]
         assert len(set(ids)) == len(ids)
         for role in self.world.status.roles:
-            pods = [member.pod for member in role.members if member.state not in ("delete pending", "deleting")]
+            pods = [member.pod for member in role.members if self.stays(member)]
             assert pods == [f"{role.stateful_set}-{number}" for number in range(len(pods))]
+
+    def stays(self, member):
+        return member.state not in ("delete pending", "deleting") and member.state_detail.decommission is None
 
     @invariant()
     def nothing_is_started_twice_without_a_request(self):
@@ -130,9 +146,10 @@ class Walk(RuleBasedStateMachine):
                 assert not container.knows & left
 
 
+@pytest.mark.parametrize("asks", [False, True])
 @pytest.mark.parametrize("storage", [False, True])
-def test_a_random_walk_ends_in_the_wanted_state(make_world, storage):
-    machine = type("WalkHere", (Walk,), {"make_world": make_world, "storage": storage})
+def test_a_random_walk_ends_in_the_wanted_state(make_world, storage, asks):
+    machine = type("WalkHere", (Walk,), {"make_world": make_world, "storage": storage, "asks": asks})
     run_state_machine_as_test(
         machine,
         settings=settings(

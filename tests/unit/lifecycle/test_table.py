@@ -1,6 +1,8 @@
 """The state machine of a member is a table: complete, reachable, and drawn for the documentation."""
 
-from kdlib.lifecycle import TABLE, Cause, Effect, diagram
+from pathlib import Path
+
+from kdlib.lifecycle import TABLE, Cause, Effect, diagram, life_page
 from kdlib.model import MemberState
 
 
@@ -33,3 +35,11 @@ def test_the_diagram_shows_every_change_of_state():
     changes = [cause for (state, cause), row in TABLE.items() if row.state != state]
     assert all(f": {cause}\n" in drawn for cause in changes)
     assert drawn.count("-->") == len(changes) + 1
+
+
+def test_the_page_in_the_documentation_shows_the_diagram_and_every_row():
+    page = Path(__file__).parents[3] / "docs" / "reference" / "member-life.md"
+    text = page.read_text(encoding="utf-8")
+    assert text == life_page(), "member-life.md is outdated: run `make schemas`"
+    assert diagram() in text
+    assert text.count("\n| ") == len(TABLE) + 1

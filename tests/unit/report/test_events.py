@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from kdlib import errors, report, wire
-from kdlib.model import ClusterStatus, Outcome, PendingNotify, Seen
+from kdlib.model import ClusterStatus, Decommission, Outcome, PendingNotify, Seen
 
 
 def passed(make, members, stored=None, **options):
@@ -199,3 +199,19 @@ def test_a_container_that_ends_again_and_again_is_one_event(make, member) -> Non
         seen, after = passed(make, {"a": [ends]}, before)
         names |= {event["metadata"]["name"] for event in report.events(seen, before, after)}
     assert len(names) == 1
+
+
+def test_the_departure_of_a_member_is_told_once_for_each_end(make, member) -> None:
+    def goes(**told):
+        since = "2026-01-01T00:00:00Z"
+        return {"a": [member("s-a-0", "delete pending", decommission=Decommission(since=since, **told))]}
+
+    seen, asked = passed(make, goes(), {"state": "configured"})
+    seen, failed = passed(make, goes(exit_code=3), asked)
+    (event,) = [item for item in report.events(seen, asked, failed) if item["reason"] == "MemberDecommissionFailed"]
+    assert event["note"].endswith("let it go as it is: kdd retry db1 s-a-0 -n team --give-up")
+    for told, words in (({}, "let go of what it held, and goes"), ({"given_up": True}, "goes without having let go")):
+        seen, over = passed(make, goes(over=True, **told), failed)
+        (event,) = [item for item in report.events(seen, failed, over) if item["reason"] == "MemberDecommissioned"]
+        assert event["note"] == f"member 's-a-0' of role 'a' {words}"
+        assert report.events(seen, over, over) == ()

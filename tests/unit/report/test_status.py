@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from kdlib import errors, model, report, wire
-from kdlib.model import ClusterStatus, Outcome, PendingNotify, Seen
+from kdlib.model import ClusterStatus, Decommission, Outcome, PendingNotify, Seen
 
 SERVICE = wire.Ref(wire.SERVICE, "team", "s-x")
 FAILED = Outcome(failures=((SERVICE, "exceeded quota"),))
@@ -375,3 +375,28 @@ def test_a_role_that_needs_members_is_corrected_in_a_new_cluster(make, member) -
     desired = related(make({"a": [member("s-a-0"), stuck]}), roles=[{"id": "a", "cardinality": "1+"}])
     words = message(report.status(desired.seen, desired), "Stalled")
     assert words.endswith("or delete the cluster, and make it anew with its resources in spec.roles[0] corrected")
+
+
+def departing(member, **told):
+    since = "2026-01-01T00:00:00Z"
+    return member("s-a-1", "delete pending", decommission=Decommission(since=since, **told), progress="it goes")
+
+
+def test_a_member_that_does_not_let_go_stalls_the_cluster_with_both_remedies(make, member) -> None:
+    members = {"a": [member("s-a-0"), departing(member, exit_code=3)]}
+    desired = make(members, stored={"state": "configured"}, wanted={"a": 1})
+    status = report.status(desired.seen, desired)
+    assert said(status)["Stalled"] == ("True", "DecommissionFailed")
+    assert said(status)["Reconciling"] == ("False", "Settled")
+    words = message(status, "Stalled")
+    assert words.startswith("s-a-1: the start script's decommission ended with exit status 3; ")
+    assert words.count("kdd retry") == 2
+    assert words.endswith("--give-up")
+    assert status["state"] == "updating"
+
+
+def test_a_member_that_lets_go_is_under_way(make, member) -> None:
+    desired = make({"a": [member("s-a-0"), departing(member)]}, stored={"state": "configured"})
+    status = report.status(desired.seen, desired)
+    assert said(status)["Stalled"] == ("False", "NotStalled")
+    assert said(status)["Reconciling"] == ("True", "MembersChanging")
