@@ -3,10 +3,10 @@
 Layer: shell.
 """
 
-import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 import anyio
@@ -40,6 +40,13 @@ REATTACHMENTS = 4
 Progress = Callable[[GuestFact], None]
 """Told of what is known before the end: that an operation goes on, or takes longer than others should wait for it."""
 
+Clock = Callable[[], datetime]
+"""Tells the time, with its zone: of two documents for one member the one sent later counts."""
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
 
 class CanExec(Protocol):
     """Executes commands in containers: `kdlib.kube.Api`, or a Transport."""
@@ -48,7 +55,7 @@ class CanExec(Protocol):
         """Open an exec; leaving the context cuts the connection."""
 
 
-async def set_up(api: CanExec, work: SetUpWork, *, progress: Progress | None = None) -> GuestFact:
+async def set_up(api: CanExec, work: SetUpWork, *, progress: Progress | None = None, clock: Clock = _now) -> GuestFact:
     """Set the member up, or read back how its attempt ended; returns when it has ended, or cannot be followed.
 
     Two execs, one more for each 4 minutes that the start script runs, or when a connection is cut. `progress` is called
@@ -60,7 +67,7 @@ async def set_up(api: CanExec, work: SetUpWork, *, progress: Progress | None = N
     Cancellation: leaves what runs inside the member running.
     Raises: nothing of the world's errors; they make a `Stalled` fact.
     """
-    frame = set_up_frame(work, stamp=_stamp(), programs=programs())
+    frame = set_up_frame(work, stamp=_stamp(clock), programs=programs())
     sent = await _begin(api, work, frame, limit_seconds=work.limits.send, progress=progress)
     match sent:
         case Accepted():
@@ -73,7 +80,7 @@ async def set_up(api: CanExec, work: SetUpWork, *, progress: Progress | None = N
             return _fact(work, Stalled(_unexpected(sent)))
 
 
-async def notify(api: CanExec, work: NotifyWork, *, progress: Progress | None = None) -> GuestFact:
+async def notify(api: CanExec, work: NotifyWork, *, progress: Progress | None = None, clock: Clock = _now) -> GuestFact:
     """Bring configmeta to the member, and run its start script for the event; or read back how that ended.
 
     One exec, and one more for each 4 minutes that the event takes, or when a connection is cut. `progress` is called
@@ -88,7 +95,7 @@ async def notify(api: CanExec, work: NotifyWork, *, progress: Progress | None = 
     async with anyio.create_task_group() as tasks:
         if progress is not None:
             tasks.start_soon(_say_when_late, work, progress)
-        result = await _notified(api, work, progress)
+        result = await _notified(api, work, clock, progress)
         tasks.cancel_scope.cancel()
     return _fact(work, result)
 
@@ -98,8 +105,10 @@ async def _say_when_late(work: NotifyWork, progress: Progress) -> None:
     progress(_fact(work, Stalled(f"no end of {_words(work)} within {work.limits.answer:g} s")))
 
 
-async def _notified(api: CanExec, work: NotifyWork, progress: Progress | None = None) -> Finished | Stalled:
-    frame = notify_frame(work, stamp=_stamp())
+async def _notified(
+    api: CanExec, work: NotifyWork, clock: Clock, progress: Progress | None = None
+) -> Finished | Stalled:
+    frame = notify_frame(work, stamp=_stamp(clock))
     limit = work.limits.send + (work.limits.attach if work.action.arguments else 0)
     answer = await _begin(api, work, frame, limit_seconds=limit, progress=progress)
     match answer:
@@ -236,5 +245,5 @@ def _fact(work: Work, result: Finished | Stalled | UnderWay) -> GuestFact:
     return GuestFact(work.pod, work.container, work.action.key, result)
 
 
-def _stamp() -> int:
-    return time.time_ns() // 1_000_000
+def _stamp(clock: Clock) -> int:
+    return round(clock().timestamp() * 1000)

@@ -162,7 +162,8 @@ class Passes:
                 status = report.status(seen, wanted, applied.outcome)
                 passed = _with_applied(await self._record(seen, status, outcome=applied.outcome), applied)
                 passed = _looking_again(passed, wanted.life.again_seconds)
-                return replace(passed, works=works_of(self._api, wanted, self._settings.limits))
+                works = works_of(self._api, wanted, self._settings.limits, clock=self._settings.clock)
+                return replace(passed, works=works)
 
     async def _refuse(self, seen: Seen, error: RefusedError) -> Passed:
         """Record that the spec cannot be done; log it where that is news."""
