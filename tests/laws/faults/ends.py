@@ -1,0 +1,146 @@
+"""What there is in the end, without what differs from one run to another, and what must hold of it."""
+
+import difflib
+import json
+import shlex
+from collections import Counter
+
+from stage import MARKER
+
+from kdlib.names import LABEL_CLUSTER
+
+KINDS = ("StatefulSet", "Service", "Pod", "PersistentVolumeClaim", "ControllerRevision", "KubeDirectorCluster")
+HIDDEN = frozenset(
+    {
+        # Who made it when: the number of writes before it.
+        "uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "generationUID",
+        # When it happened.
+        "lastTransitionTime", "startTime", "startedAt", "finishedAt", "lastProbeTime",
+        # Made of the pod's UID, and addresses in the order in which pods and Services came.
+        "containerID", "lastConfiguredContainer", "configuringContainer", "podIP", "podIPs", "clusterIP", "clusterIPs",
+        "nodePort", "volumeName", "observedGeneration",
+    }
+)  # fmt: skip
+
+
+def plain(value):
+    """Return a value without what differs from run to run."""
+    match value:
+        case dict():
+            return {key: plain(item) for key, item in value.items() if key not in HIDDEN}
+        case list() | tuple():
+            return [plain(item) for item in value]
+    return value
+
+
+def objects(stage):
+    """Yield every object of the namespace that a cluster may own, and the cluster itself."""
+    for resource in stage.world.registry.resources:
+        if resource.kind.name in KINDS:
+            for obj in stage.world.registry.list(resource.kind, "default"):
+                if obj["metadata"]["name"] != "kubernetes":
+                    yield obj
+
+
+def lives(runs):
+    """Return what each member's start script was asked for, in each container life: the net changes, sorted.
+
+    How changes are put together into calls depends on when members became ready, and is left to the operator.
+    """
+    found = {}
+    for pod, container, arguments in runs:
+        of_pod = found.setdefault(pod, {})
+        of_pod.setdefault(container, []).extend(changes(arguments))
+    return {pod: [sorted(runs) for runs in of_pod.values()] for pod, of_pod in sorted(found.items())}
+
+
+def changes(arguments):
+    """Yield what one call of a start script tells: one line for each member that comes or goes."""
+    words = shlex.split(arguments)
+    if "--fqdns" not in words:
+        return [arguments]
+    at = words.index("--fqdns")
+    return [" ".join([*words[:at], name, *words[at + 2 :]]) for name in words[at + 1].split(",")]
+
+
+def snapshot(stage, first_run=0):
+    """Return what is there: objects, status, what members hold, and what was run in them since the step before."""
+    members = {pod for pod, _, _ in stage.members.runs}
+    there = {obj["metadata"]["name"] for obj in objects(stage) if obj["kind"] == "Pod"}
+    return {
+        "objects": {f"{obj['kind']} {obj['metadata']['name']}": plain(obj) for obj in objects(stage)},
+        "runs": lives(stage.members.runs[first_run:]),
+        "configmeta": {pod: plain(stage.members.configmeta(pod)) for pod in sorted(members & there)},
+        "came": dict(sorted(stage.came.items())),
+        "went": dict(sorted(stage.went.items())),
+    }
+
+
+def broken_laws(stage, *, attempts=1):
+    """Yield every law that what is there, and what was said on the way, breaks."""
+    yield from orphans(stage)
+    yield from leaks(stage)
+    for pod, of_pod in lives(stage.members.runs).items():
+        if stage.came[f"Pod {pod}"] == 0:
+            yield f"a start script ran in {pod}, which never was"
+        for runs in of_pod:
+            for change, count in Counter(runs).items():
+                if count > (attempts if change == "--configure" else 1):
+                    yield f"{pod} was told {count} times in one container life: {change}"
+    yield from (f"a defect was logged: {text}" for text in stage.log.defects)
+
+
+def orphans(stage):
+    """Yield objects with our label whose owner is not there."""
+    there = list(objects(stage))
+    owners = {obj["metadata"]["uid"] for obj in there}
+    for obj in there:
+        metadata = obj["metadata"]
+        if LABEL_CLUSTER in (metadata.get("labels") or {}) and not metadata.get("deletionTimestamp"):
+            named = {reference["uid"] for reference in metadata.get("ownerReferences") or ()}
+            if not named or not named <= owners:
+                yield f"{obj['kind']} {metadata['name']} is an orphan"
+
+
+def leaks(stage):
+    """Yield where a secret value stands that it must not reach: log, Events, conditions and words of the status."""
+    registry, secrets = stage.world.registry, {MARKER, *tokens(stage)}
+    events = [json.dumps(obj) for res in registry.resources if res.kind.name == "Event" for obj in registry.list(res.kind)]
+    words = [json.dumps(untold(obj.get("status"))) for obj in objects(stage) if obj["kind"] == "KubeDirectorCluster"]
+    for where, texts in (("the log", stage.log.lines), ("an Event", events), ("the status", words)):
+        for text in texts:
+            if any(secret in text for secret in secrets):
+                yield f"a secret value is in {where}: {text}"
+
+
+def tokens(stage):
+    """Yield the auth tokens of all members, of whatever step."""
+    return {token for obj in objects(stage) for token in found_under("authToken", obj.get("status"))}
+
+
+def untold(status):
+    """Return the status without auth tokens, which stand there by contract."""
+    match status:
+        case dict():
+            return {key: untold(item) for key, item in status.items() if key != "authToken"}
+        case list():
+            return [untold(item) for item in status]
+    return status
+
+
+def found_under(key, value):
+    """Yield every text that stands under a key, however deep."""
+    match value:
+        case dict():
+            for name, item in value.items():
+                yield from [item] if name == key else found_under(key, item)
+        case list():
+            for item in value:
+                yield from found_under(key, item)
+
+
+def difference(expected, found, lines=60):
+    """Return in lines how what was found differs from what was expected."""
+    texts = [json.dumps(value, indent=1, sort_keys=True, default=str).splitlines() for value in (expected, found)]
+    told = list(difflib.unified_diff(*texts, "without fault", "with it", n=2, lineterm=""))
+    return "\n".join(told[:lines] + (["..."] if len(told) > lines else []))
