@@ -13,13 +13,14 @@ KEEP ?=
 TESTS ?= tests
 CASES ?= 100000
 
-.PHONY: help demo test api bench fuzz check format schemas pins control-plane docs clean
+.PHONY: help demo test api bench laws fuzz check format schemas pins control-plane docs clean
 
 help:
 	@echo "make demo            the main job: a Dask cluster on the embedded cluster (KEEP=1 leaves it running)"
 	@echo "make test            all tests that need nothing but this machine"
 	@echo "make api             conformance and scenarios on a real API server (after make control-plane)"
 	@echo "make bench           what the embedded API server, a review of the webhook, and the daemon cost"
+	@echo "make laws            every single fault at every point of every scenario, and the same end (15 minutes)"
 	@echo "make fuzz            100,000 mutated manifests through every step (CASES=N for fewer)"
 	@echo "make check           format, lint, types, import contracts, limits, generated files"
 	@echo "make format          format the code"
@@ -59,6 +60,9 @@ bench: $(VENV)/.dev
 	@$(BIN)/python tests/bench/bench_sandbox.py
 	@$(BIN)/python tests/bench/bench_admission.py
 	@$(BIN)/python tests/bench/bench_daemon.py
+
+laws: $(VENV)/.dev
+	@$(BIN)/python tests/laws/faults/campaign.py
 
 fuzz: $(VENV)/.dev
 	@$(BIN)/python tests/fuzz/campaign.py --cases $(CASES) --log tests/fuzz/campaigns.jsonl

@@ -8,6 +8,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import orjson
@@ -213,6 +214,12 @@ def cluster(name: str = "c1", *, app: str = "plain", tails: int = 2) -> Json:
     return {"apiVersion": KD_CLUSTER.api_version, "kind": KD_CLUSTER.name, "metadata": metadata, "spec": spec}
 
 
+@cache
+def definitions() -> tuple[Json, ...]:
+    """Return the custom kinds of a world."""
+    return tuple(crd(kind.name) for kind in (KD_APP, KD_CLUSTER, KD_CONFIG))
+
+
 @asynccontextmanager
 async def world(time: VirtualTime, responder: Any = echo, **hollow: Any) -> AsyncIterator[World]:
     uids = itertools.count(1)
@@ -221,8 +228,8 @@ async def world(time: VirtualTime, responder: Any = echo, **hollow: Any) -> Asyn
         controllers = Controllers(registry)
         await controllers.start()
         stack.push_async_callback(controllers.close)
-        for kind in (KD_APP, KD_CLUSTER, KD_CONFIG):
-            registry.create(crd(kind.name))
+        for definition in definitions():
+            registry.create(definition)
         settings = HollowSettings(heartbeat_seconds=0, now=time.now, **hollow)
         containers = HollowContainers(responder)
         node = await stack.enter_async_context(HollowNode(LocalTransport(registry), containers, settings))

@@ -5,11 +5,10 @@ import json
 import shlex
 from collections import Counter
 
-from stage import MARKER
+from faults.stage import KINDS, MARKER
 
 from kdlib.names import LABEL_CLUSTER
 
-KINDS = ("StatefulSet", "Service", "Pod", "PersistentVolumeClaim", "ControllerRevision", "KubeDirectorCluster")
 HIDDEN = frozenset(
     {
         # Who made it when: the number of writes before it.
@@ -105,7 +104,9 @@ def orphans(stage):
 def leaks(stage):
     """Yield where a secret value stands that it must not reach: log, Events, conditions and words of the status."""
     registry, secrets = stage.world.registry, {MARKER, *tokens(stage)}
-    events = [json.dumps(obj) for res in registry.resources if res.kind.name == "Event" for obj in registry.list(res.kind)]
+    events = [
+        json.dumps(obj) for res in registry.resources if res.kind.name == "Event" for obj in registry.list(res.kind)
+    ]
     words = [json.dumps(untold(obj.get("status"))) for obj in objects(stage) if obj["kind"] == "KubeDirectorCluster"]
     for where, texts in (("the log", stage.log.lines), ("an Event", events), ("the status", words)):
         for text in texts:

@@ -1,20 +1,17 @@
 """The stage of a fault plan: a Kubernetes cluster in process, its user, its members, and operators that may die."""
 
 import asyncio
-import importlib.util
 import logging
 import random
-import sys
 from collections import Counter
 from contextlib import asynccontextmanager
-from pathlib import Path
-from types import ModuleType
+
+from world import Members, world
 
 from kdlib.testing import VirtualTime
 from kdlib.testing.faults import FaultyTransport, Replicas, Stragglers
-from kdlib.wire import KD_CLUSTER
+from kdlib.wire import KD_CLUSTER, POD
 
-HERE = Path(__file__).parent
 DOWN_SECONDS = 1.0
 """From an operator's death to the start of the next one."""
 
@@ -22,16 +19,8 @@ MARKER = "0123456789abcdef" * 4
 """The entropy of every pass: whatever is made of it may be told to members only."""
 
 
-def load(name: str, path: Path) -> ModuleType:
-    """Load a module of the tests by its path, once."""
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(name, path)
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
-    return sys.modules[name]
-
-
-runtime = load("runtime_world", HERE.parents[1] / "unit" / "runtime" / "conftest.py")
+KINDS = ("StatefulSet", "Service", "Pod", "PersistentVolumeClaim", "ControllerRevision", "KubeDirectorCluster")
+"""The kinds of which the objects of a cluster are, and its own."""
 
 
 class Log(logging.Handler):
@@ -67,7 +56,7 @@ class Stage:
 
     def _committed(self, event: str, obj) -> None:
         count = {"ADDED": self.came, "DELETED": self.went}.get(event)
-        if count is not None and obj["metadata"].get("namespace") == "default" and obj["kind"] != "Event":
+        if count is not None and obj["metadata"].get("namespace") == "default" and obj["kind"] in KINDS:
             count[f"{obj['kind']} {obj['metadata']['name']}"] += 1
 
     @property
@@ -75,9 +64,28 @@ class Stage:
         """Return how many requests and execs all operators sent, watches aside."""
         return sum(len(each.requests) + len(each.execs) for each in self.transports)
 
-    def snapshot_of_statuses(self):
+    def statuses(self):
         """Return the statuses of all clusters."""
         return [obj.get("status") for obj in self.world.registry.list(KD_CLUSTER, "default")]
+
+    def patch(self, patch) -> None:
+        """Patch the cluster, as a user does."""
+        self.world.registry.patch(KD_CLUSTER, "default", "c1", patch)
+
+    def pod(self, suffix: str) -> str:
+        """Return the name of the one pod whose name ends so."""
+        (name,) = (name for obj in self.world.registry.list(POD) if (name := obj["metadata"]["name"]).endswith(suffix))
+        return name
+
+    def is_set_up(self, pod: str) -> bool:
+        """Tell whether the present container of a member is the one that was configured last."""
+        status = self.world.registry.get(POD, "default", pod)["status"]
+        return any(
+            member["pod"] == pod
+            and member["stateDetail"].get("lastConfiguredContainer") == status["containerStatuses"][0]["containerID"]
+            for role in self.world.status()["roles"]
+            for member in role["members"]
+        )
 
     @asynccontextmanager
     async def operated(self):
@@ -129,11 +137,11 @@ def played(act, schedule):
     The dice of back-offs are those of one seed, so the same plan makes the same run.
     """
     random.seed(0)
-    time, members = VirtualTime(), runtime.Members()
+    time, members = VirtualTime(), Members()
 
     async def run():
-        async with runtime.world(time, members) as world:
-            stage = Stage(world, members, schedule)
+        async with world(time, members) as made:
+            stage = Stage(made, members, schedule)
             logger = logging.getLogger("kdlib")
             before = logger.level, logger.propagate
             logger.addHandler(stage.log)

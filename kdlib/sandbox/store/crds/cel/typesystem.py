@@ -8,6 +8,7 @@ Layer: pure.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from kdlib.wire import Schema
 
@@ -66,6 +67,7 @@ _OF_FORMAT = {"byte": "bytes", "duration": "duration", "date": "timestamp", "dat
 _METADATA = Type("metadata", fields={"name": STRING, "generateName": STRING}, is_object=True)
 
 
+@cache
 def escaped(name: str) -> str | None:
     """Return a property's name as rules write it; None for one that they cannot name."""
     if name in _RESERVED:
