@@ -14,7 +14,9 @@ from kdlib.lifecycle.connections import counted, with_reconnects
 from kdlib.lifecycle.departing import overdue_seconds
 from kdlib.lifecycle.effects import taken
 from kdlib.lifecycle.membership import LEAVING, grown, with_token
+from kdlib.lifecycle.ordering import awaited_role
 from kdlib.lifecycle.progress import observed
+from kdlib.lifecycle.repeating import seconds_until
 from kdlib.lifecycle.sightings import Surroundings, ordinal
 from kdlib.lifecycle.table import TABLE, Cause
 from kdlib.model import (
@@ -66,7 +68,7 @@ def advance(resolved: Resolved, connections: tuple[ConnectionStatus, ...] = ()) 
     status = _with_tokens(status, around)
     status = _with_announcements(status, resolved, around)
     status = with_reconnects(status, around, changes=reconnects)
-    status = _observed(_digested(status), around)
+    status = _observed(_digested(status), _ordered(status, around))
     pending = bool(_reservations(status) - _reservations(resolved.status))
     return Life(
         status=status,
@@ -158,7 +160,14 @@ def _next_generation(
 def _moved(status: ClusterStatus, around: Mapping[str, Circumstances]) -> ClusterStatus:
     """Take the transitions: first of members that others may wait for, then of those that wait."""
     first = _each(status, around, held=-1)
-    return _each(first, around, held=_held(first, around))
+    return _each(first, _ordered(first, around), held=_held(first, around))
+
+
+def _ordered(status: ClusterStatus, around: Mapping[str, Circumstances]) -> dict[str, Circumstances]:
+    """Say of each role which one it waits for, as the members stand now."""
+    return {
+        role_id: replace(item, awaited=awaited_role(status, item.resolved, role_id)) for role_id, item in around.items()
+    }
 
 
 def _each(status: ClusterStatus, around: Mapping[str, Circumstances], *, held: int) -> ClusterStatus:
@@ -341,6 +350,9 @@ def _times(member: MemberStatus, around: Circumstances, surroundings: Surroundin
         yield trouble.lasts_seconds(around.resolved.seen.now)
     if told is not None and told.exit_code is None and not told.over:
         yield overdue_seconds(member, around)
+    for entry in member.state_detail.pending_notify_cmds or ():
+        if entry.next_try:
+            yield seconds_until(entry.next_try, around.resolved.seen.now)
 
 
 def _actions(status: ClusterStatus, around: Mapping[str, Circumstances]) -> Iterator[Action]:

@@ -6,6 +6,7 @@ Layer: pure.
 from kdlib.lifecycle.circumstances import Circumstances, change_name, has_package, has_work
 from kdlib.lifecycle.departing import asks_first, given_up
 from kdlib.lifecycle.membership import LEAVING
+from kdlib.lifecycle.repeating import is_due
 from kdlib.lifecycle.retries import asked
 from kdlib.lifecycle.table import Cause
 from kdlib.model import Finished, MemberState, MemberStatus
@@ -99,7 +100,7 @@ def _pending(member: MemberStatus, around: Circumstances, *, held: int) -> Cause
     under_way = sighting.container == detail.configuring_container
     if sighting.container == detail.last_configured_container and not under_way:
         return Cause.CAME_BACK_FAILED if detail.config_error_detail is not None else Cause.CAME_BACK
-    return Cause.CONTAINER_RUNS if held >= (detail.listed_since or 0) else None
+    return Cause.CONTAINER_RUNS if held >= (detail.listed_since or 0) and not around.awaited else None
 
 
 def _creating(member: MemberStatus, around: Circumstances) -> Cause | None:
@@ -130,7 +131,9 @@ def _queue(member: MemberStatus, around: Circumstances) -> Cause | None:
     if not queue:
         return None
     if queue[0].exit_code is not None:
-        return Cause.RETRY_ASKED if asked(around.annotations, member.pod, detail.retry_handled) else None
+        if asked(around.annotations, member.pod, detail.retry_handled):
+            return Cause.RETRY_ASKED
+        return Cause.RETRY_DUE if is_due(queue[0], around.resolved.seen.now) else None
     match around.finished_notify(member, change_name(queue[0])):
         case Finished(exit_code=0):
             return Cause.NOTIFIED

@@ -70,6 +70,8 @@ class Circumstances:
     """Spec generation of this pass, with the membership changes of this pass counted."""
     stored: Mapping[str, MemberStatus]
     """Members as recorded, by pod."""
+    awaited: str = ""
+    """Role that has to be configured before this one is set up for the first time; empty for none."""
 
     @property
     def annotations(self) -> Mapping[str, str]:

@@ -5,14 +5,13 @@ A member that was told to go goes, whatever the spec says later: what it lets go
 Layer: pure.
 """
 
-from datetime import UTC, datetime
-
 from kdlib.lifecycle.circumstances import Circumstances, has_package
+from kdlib.lifecycle.repeating import seconds_until
 from kdlib.lifecycle.retries import GIVE_UP, asked
 from kdlib.model import DECOMMISSION, MemberState, MemberStatus, ResolvedRole, UnderWay
 from kdlib.rules import time_limit
 
-__all__ = ["asks_first", "given_up", "overdue_seconds", "written"]
+__all__ = ["asks_first", "given_up", "overdue_seconds"]
 
 GRACE_SECONDS = 60.0
 """How much longer than its time limit a departure is waited for: a script that is stopped has to be heard of."""
@@ -42,13 +41,7 @@ def overdue_seconds(member: MemberStatus, around: Circumstances) -> float:
     if told is None:
         return 0.0
     limit, _ = time_limit(around.role.app, around.resolved.reserved, DECOMMISSION)
-    begun = datetime.fromisoformat(told.since).astimezone(UTC)
-    return limit + GRACE_SECONDS - (around.resolved.seen.now - begun).total_seconds()
-
-
-def written(now: datetime) -> str:
-    """Write a time as the API does: UTC, whole seconds."""
-    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return limit + GRACE_SECONDS + seconds_until(told.since, around.resolved.seen.now)
 
 
 def _answers(member: MemberStatus, around: Circumstances) -> bool:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from kdlib.lifecycle.circumstances import Circumstances, change_name, has_package, subscribed
-from kdlib.lifecycle.departing import written
 from kdlib.lifecycle.log_tail import log_tail
+from kdlib.lifecycle.repeating import next_try, written
 from kdlib.lifecycle.retries import GIVE_UP, handled
 from kdlib.lifecycle.table import Effect, Row
-from kdlib.model import Decommission, Finished, MemberStatus, StateDetail
+from kdlib.model import Decommission, Finished, MemberStatus, PendingNotify, StateDetail
 
 __all__ = ["taken"]
 
@@ -180,21 +180,40 @@ def _marked(member: MemberStatus, around: Circumstances) -> StateDetail:
     head, *rest = detail.pending_notify_cmds or ()
     fact = around.finished_notify(member, change_name(head)) or Finished(1)
     changed: StateDetail = detail.changed(
-        pending_notify_cmds=(head.changed(exit_code=fact.exit_code, error=fact.detail or None), *rest),
+        pending_notify_cmds=(_failed_entry(head, fact, around), *rest),
         retry_handled=handled(around.annotations, member.pod, detail.retry_handled),
         **_tails(fact, around),
     )
     return changed
 
 
+def _failed_entry(entry: PendingNotify, fact: Finished, around: Circumstances) -> PendingNotify:
+    again = next_try(entry, around.role.app, around.resolved.seen.now)
+    changed: PendingNotify = entry.changed(exit_code=fact.exit_code, error=fact.detail or None, next_try=again)
+    return changed
+
+
 def _requeued(member: MemberStatus, around: Circumstances) -> StateDetail:
+    """Reserve a further try that a person asked for; those made by themselves are counted anew after it."""
     detail = member.state_detail
-    head, *rest = detail.pending_notify_cmds or ()
     changed: StateDetail = detail.changed(
-        pending_notify_cmds=(head.changed(exit_code=None, error=None, attempt=(head.attempt or 1) + 1), *rest),
+        pending_notify_cmds=_again(detail, retries=None),
         retry_handled=handled(around.annotations, member.pod, detail.retry_handled),
     )
     return changed
+
+
+def _repeated(member: MemberStatus, _: Circumstances) -> StateDetail:
+    detail = member.state_detail
+    head = (detail.pending_notify_cmds or ())[0]
+    changed: StateDetail = detail.changed(pending_notify_cmds=_again(detail, retries=(head.retries or 0) + 1))
+    return changed
+
+
+def _again(detail: StateDetail, *, retries: int | None) -> tuple[PendingNotify, ...]:
+    head, *rest = detail.pending_notify_cmds or ()
+    again = head.changed(exit_code=None, error=None, next_try=None, retries=retries, attempt=(head.attempt or 1) + 1)
+    return (again, *rest)
 
 
 def _departing(member: MemberStatus, around: Circumstances) -> StateDetail:
@@ -267,5 +286,6 @@ _EFFECTS: Mapping[Effect, Callable[[MemberStatus, Circumstances], StateDetail]] 
         Effect.POP: _popped,
         Effect.MARK_FAILED: _marked,
         Effect.REQUEUE: _requeued,
+        Effect.REPEAT: _repeated,
     }
 )

@@ -59,6 +59,8 @@ def _progress(member: MemberStatus, sighting: Sighting, around: Circumstances) -
     detail = member.state_detail
     match member.state:
         case MemberState.CREATE_PENDING:
+            if sighting.runs and around.awaited:
+                return f"waiting for role {around.awaited!r}, which is before its own in the app's startOrder"
             return _waiting_for_container(sighting, f"{member.pod} -n {around.resolved.root.namespace}")
         case MemberState.CREATING:
             return _under_way(
@@ -98,6 +100,9 @@ def _catching_up(member: MemberStatus, around: Circumstances) -> str:
         return around.facts.stall(member.pod, container, f"notify-{around.generation}")
     if queue[0].exit_code is not None:
         root = around.resolved.root
+        if queue[0].next_try:
+            which = f"{(queue[0].retries or 0) + 1} of {around.role.app.notify_retries}"
+            return f"{queue[0].failure}; it is run again by itself at {queue[0].next_try}, further try {which}"
         return f"{queue[0].failure}; mend it, then kdd retry {root.name} {member.pod} -n {root.namespace}"
     operation = (member.pod, container, f"notify-{change_name(queue[0])}")
     return _under_way(around.facts, operation, f"its start script's {queue[0].event} runs")

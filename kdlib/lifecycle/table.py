@@ -28,6 +28,7 @@ class Cause(StrEnum):
     REFRESHED = "it holds the present configmeta"
     NOTIFIED = "it was told of a change"
     NOTIFY_FAILED = "its start script refused a change"
+    RETRY_DUE = "it is time for a further try"
     UNWANTED = "not wanted, and nobody was told of it"
     UNWANTED_KNOWN = "not wanted, and others were told of it"
     TOLD_TO_GO = "not wanted, and its role asks it first"
@@ -59,6 +60,7 @@ class Effect(StrEnum):
     POP = "take the change off the queue"
     MARK_FAILED = "mark the change as failed"
     REQUEUE = "reserve a further try of the change"
+    REPEAT = "reserve a further try of the change, and count it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,7 @@ TABLE: Mapping[tuple[MemberState, Cause], Row] = MappingProxyType(
             MemberState.CONFIGURED, (Effect.RECORD_NOTIFIED, Effect.MARK_FAILED)
         ),
         (MemberState.CONFIGURED, Cause.RETRY_ASKED): Row(MemberState.CONFIGURED, (Effect.REQUEUE,)),
+        (MemberState.CONFIGURED, Cause.RETRY_DUE): Row(MemberState.CONFIGURED, (Effect.REPEAT,)),
         (MemberState.CONFIGURED, Cause.TOLD_TO_GO): Row(MemberState.DELETE_PENDING, (Effect.DEPART,)),
         (MemberState.CONFIGURED, Cause.UNWANTED): Row(MemberState.DELETING),
         (MemberState.CONFIGURED, Cause.UNWANTED_KNOWN): Row(MemberState.DELETE_PENDING, _GONE),

@@ -3,9 +3,9 @@
 Layer: pure.
 """
 
-from typing import Any
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from kdlib.frozen import Json
 from kdlib.model.app_parts import ConfigPackage, ContainerSpec, MinStorage
@@ -28,6 +28,7 @@ from kdlib.model.scalars import (
     ServiceId,
     StringMap,
     Text,
+    integral,
 )
 
 __all__ = [
@@ -41,6 +42,9 @@ __all__ = [
     "ServiceEndpoint",
     "ServiceLabel",
 ]
+
+
+_Tries: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=100), BeforeValidator(integral)]
 
 
 class AppLabel(LoosePart):
@@ -197,6 +201,13 @@ class AppRole(SpecPart):
         examples=[1024],
         json_schema_extra=told("APP-M-06", default="the app's defaultMaxLogSizeDump, else 256"),
     )
+    notify_retries: _Tries | None = Field(
+        None,
+        description="How often a start script that failed when told of a change is run again by itself, later and"
+        " later, before a person has to act.",
+        examples=[3],
+        json_schema_extra=told("APP-X-43", default="0"),
+    )
     time_limits: TimeLimits | None = Field(
         None,
         description="How long one run of the start script may take, by event; then it is stopped, and has failed.",
@@ -306,6 +317,13 @@ class AppSpec(LoosePart):
     config: AppConfig = Field(description="How roles and services belong together.")
     capabilities: tuple[NonEmpty, ...] = Field(
         (), description="Linux capabilities added to every member's container.", examples=[["SYS_PTRACE"]]
+    )
+    start_order: tuple[RoleId, ...] | None = Field(
+        None,
+        description="Roles in the order in which they are set up: members of a role that is made for the first time are"
+        " set up once all members of the roles before it are configured.",
+        examples=[["worker"]],
+        json_schema_extra=told("APP-X-42", default="all roles at the same time"),
     )
     systemd_required: Flag = Field(
         default=False, description="True if systemd runs as process 1 of the members.", examples=[True]

@@ -39,6 +39,12 @@ class PendingNotify(StatusPart):
         description="Why a try failed, in words, where more is known than the exit status.",
         examples=["the start script's addnodes did not end within 300 s and was stopped"],
     )
+    retries: Whole | None = Field(
+        None, description="Number of further tries that were made by themselves, as the app asks for.", examples=[1]
+    )
+    next_try: TimeText | None = Field(
+        None, description="When the change is tried again by itself.", examples=["2026-01-31T12:00:10Z"]
+    )
 
     @property
     def event(self) -> str:

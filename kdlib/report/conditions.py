@@ -24,6 +24,7 @@ CONDITION_TYPES = (
     "FieldsNotUsedYet",
     "MembersOutdated",
     "NotEnforced",
+    "NotifyFailed",
 )
 """The conditions of ours, in their order; those after the third are there only while they hold."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kdlib.model import ClusterStatus, ContainerState, MemberState, MemberStatus, PendingNotify
 from kdlib.report.rollup import is_down
 
-__all__ = ["Tally", "failed_departure", "failed_notify", "first_few", "list_members", "words"]
+__all__ = ["Tally", "failed_departure", "failed_notify", "first_few", "list_members", "refused_notify", "words"]
 
 _LISTED = 3
 _FINAL = (MemberState.CONFIGURED, MemberState.CONFIG_ERROR)
@@ -60,7 +60,13 @@ class Tally:
 
 
 def failed_notify(member: MemberStatus) -> PendingNotify | None:
-    """Return the change that the member's start script refused, or None."""
+    """Return the change that the member's start script refused, and that a person has to act upon, or None."""
+    refused = refused_notify(member)
+    return refused if refused and not refused.next_try else None
+
+
+def refused_notify(member: MemberStatus) -> PendingNotify | None:
+    """Return the change that the member's start script refused, whoever has it tried again, or None."""
     if member.state != MemberState.CONFIGURED:
         return None
     return next((item for item in member.state_detail.pending_notify_cmds or () if item.exit_code is not None), None)

@@ -12,7 +12,7 @@ from kdlib.report.conditions import FALSE, TRUE, Claim
 from kdlib.report.connected import missing_connections
 from kdlib.report.reasons import Reason
 from kdlib.report.remedies import after_failure, against_trouble, retry
-from kdlib.report.tally import Tally, failed_departure, failed_notify, first_few, list_members
+from kdlib.report.tally import Tally, failed_departure, failed_notify, first_few, list_members, refused_notify
 
 __all__ = ["verdict"]
 
@@ -47,11 +47,24 @@ def _hints(resolved: Resolved, life: Life) -> Iterator[Claim]:
     missing = missing_connections(resolved)
     if missing:
         yield Claim("ConnectionsMissing", TRUE, *missing)
+    repeated = list(_repeated(life))
+    if repeated:
+        yield Claim("NotifyFailed", TRUE, Reason.NOTIFY_FAILED, first_few(repeated))
     if resolved.not_accepted:
         listed = "; ".join(resolved.not_accepted)
         yield Claim("SpecAccepted", FALSE, Reason.CHANGE_NOT_ACCEPTED, listed)
     if resolved.unheld:
         yield Claim("NotEnforced", TRUE, Reason.NO_WEBHOOK, "; ".join(resolved.unheld))
+
+
+def _repeated(life: Life) -> Iterator[str]:
+    """Yield the changes that were refused, and are tried again by themselves, or were as often as the app asks for."""
+    for role in life.status.roles:
+        for member in role.members:
+            refused = refused_notify(member)
+            if refused and (refused.next_try or refused.retries):
+                then = f"it is run again at {refused.next_try}" if refused.next_try else "it waits for a person"
+                yield f"{member.pod}: {refused.failure}, after {refused.retries or 0} further tries; {then}"
 
 
 def _renewal(resolved: Resolved, pods: list[str]) -> str:

@@ -52,6 +52,7 @@ def app_problems(app: AppSpec) -> Iterator[Problem]:
     yield from images_have_no_blanks(app.default_image_repo_tag, "spec.defaultImageRepoTag")
     yield from directories_are_sound(app.default_persist_dirs, "spec.defaultPersistDirs")
     yield from packages_have_sound_urls(app)
+    yield from start_order_names_roles(app)
     yield from ports_are_distinct(app)
     yield from port_names_are_valid(app)
 
@@ -97,6 +98,15 @@ def known_selected_roles(app: AppSpec) -> Iterator[Problem]:
         if role not in roles:
             path = f"spec.config.selectedRoles[{index}]"
             yield Problem(path, f"there is no role {role!r}", one_of(roles), "APP-V-07")
+
+
+def start_order_names_roles(app: AppSpec) -> Iterator[Problem]:
+    """APP-X-42 (ours): the order of the first start names roles of the app, each once."""
+    yield from _repeated(app.start_order or (), "spec.startOrder[{}]", "role", "APP-X-42")
+    roles = dict.fromkeys(role.id for role in app.roles)
+    for index, role in enumerate(app.start_order or ()):
+        if role not in roles:
+            yield Problem(f"spec.startOrder[{index}]", f"there is no role {role!r}", one_of(roles), "APP-X-42")
 
 
 def dashboards_have_schemes(app: AppSpec) -> Iterator[Problem]:

@@ -43,6 +43,8 @@ class Container:
     operations: dict[str, Finished] = field(default_factory=dict)
     knows: set[str] = field(default_factory=set)
     held: int = 0
+    began: int = 0
+    """When its set-up ran, counted over all containers of the world."""
 
 
 class World:
@@ -83,6 +85,7 @@ class World:
                 "version": "1",
                 "configSchemaVersion": 8,
                 "services": [{"id": "web", "endpoint": endpoint}] if ports else [],
+                **({"startOrder": self.options["start_order"]} if "start_order" in self.options else {}),
                 "roles": [self.app_role(role) for role in self.known_roles],
                 "config": {
                     "selectedRoles": [],
@@ -97,6 +100,7 @@ class World:
         found: Json = {"id": role, "cardinality": "0+", "maxLogSizeDump": 20}
         found["configPackage"] = None if role in self.options.get("bare", ()) else PACKAGE
         events = self.options.get("events", {}).get(role)
+        found |= {"notifyRetries": self.options["retries"]} if "retries" in self.options else {}
         found |= {"timeLimits": self.options["limits"]} if "limits" in self.options else {}
         return {**found, "eventList": events} if events is not None else found
 
@@ -263,6 +267,7 @@ class World:
             if self.volumes.get(f"p-{task.pod}") == "done" and not task.from_scratch:
                 return Finished(0, generation=task.generation, resumed=True)
             container.events.append(("--configure",))
+            container.began = 1 + sum(1 for life in self.lives if life.began)
             container.knows = {member.pod for _, member in lifecycle.listed_members(self.life)}
             if f"p-{task.pod}" in self.volumes:
                 self.volumes[f"p-{task.pod}"] = "" if code else "done"

@@ -151,3 +151,9 @@ def test_a_time_limit_is_one_second_to_seven_days(kind, path):
     limits = dict(parts(schema_of(kind)))[path]["properties"]
     assert {(item["minimum"], item["maximum"]) for item in limits.values()} == {(1, 604800)}
     assert {"configure", "addnodes", "delnodes", "reconnect", "decommission"} <= set(limits)
+
+
+def test_further_tries_are_bounded():
+    """APP-X-43."""
+    tries = dict(parts(schema_of("KubeDirectorApp")))["spec.roles[].notifyRetries"]
+    assert (tries["minimum"], tries["maximum"]) == (0, 100)

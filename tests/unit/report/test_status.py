@@ -400,3 +400,25 @@ def test_a_member_that_lets_go_is_under_way(make, member) -> None:
     status = report.status(desired.seen, desired)
     assert said(status)["Stalled"] == ("False", "NotStalled")
     assert said(status)["Reconciling"] == ("True", "MembersChanging")
+
+
+def test_a_change_that_is_tried_again_by_itself_is_told_and_waits_for_nobody(make, member) -> None:
+    def pending(**more):
+        change = PendingNotify(arguments=("--addnodes",), change="c", exit_code=3, **more)
+        return make({"a": [member("s-a-0", pending_notify_cmds=(change,))]}, stored={"state": "configured"})
+
+    desired = pending(retries=1, next_try="2026-01-01T00:00:20Z")
+    status = report.status(desired.seen, desired)
+    assert said(status)["NotifyFailed"] == ("True", "NotifyFailed")
+    assert message(status, "NotifyFailed") == (
+        "s-a-0: the start script's addnodes ended with exit status 3, after 1 further tries; "
+        "it is run again at 2026-01-01T00:00:20Z"
+    )
+    assert said(status)["Stalled"] == ("False", "NotStalled")
+    assert said(status)["Reconciling"] == ("True", "MembersChanging")
+    desired = pending(retries=2)
+    status = report.status(desired.seen, desired)
+    assert message(status, "NotifyFailed").endswith("after 2 further tries; it waits for a person")
+    assert said(status)["Stalled"] == ("True", "NotifyFailed")
+    desired = pending()
+    assert "NotifyFailed" not in said(report.status(desired.seen, desired))

@@ -105,6 +105,10 @@ WRONG = {
     "APP-X-07": [
         (app(defaultConfigPackage={"packageURL": "http://x/\u0007.tgz"}), "spec.defaultConfigPackage.package")
     ],
+    "APP-X-42": [
+        (app(startOrder=["front", "side"]), "spec.startOrder[1]: there is no role 'side'; use one of 'front', 'back'"),
+        (app(startOrder=["back", "front", "back"]), "spec.startOrder[2]: role 'back' occurs twice"),
+    ],
 }
 
 

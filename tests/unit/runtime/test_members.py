@@ -113,6 +113,65 @@ def test_a_container_that_restarts_is_set_up_again(play_shell, members):
     play_shell(scenario)
 
 
+@pytest.fixture
+def play_asking(play, made, members):
+    """Play a scenario with a cluster whose tails let go of what they hold before they go."""
+
+    def played(scenario):
+        async def run(world):
+            app = made.app("shell", PACKAGE)
+            tail = next(role for role in app["spec"]["roles"] if role["id"] == "tail")
+            tail["eventList"] = ["configure", "addnodes", "delnodes", "decommission"]
+            async with world.operating() as transport:
+                world.create(app, made.cluster(app="shell", tails=3))
+                await world.until(world.configured(head=1, tail=3))
+                return await scenario(world, transport)
+
+        return play(run, members)
+
+    return played
+
+
+def test_w25_members_let_go_while_the_others_still_count_on_them_and_only_then_go(play_asking, members):
+    async def scenario(world, _):
+        before = pods(world)
+        stays, goes = [*before["head"], before["tail"][0]], before["tail"][1:]
+        world.change(tail=1)
+        await world.until(world.configured(head=1, tail=1))
+        assert [members.of(pod) for pod in goes] == [["--configure", "--decommission"]] * 2
+        order = [(pod, arguments.split()[0]) for pod, _, arguments in members.runs]
+        last = max(order.index((pod, "--decommission")) for pod in goes)
+        told = [order.index((pod, "--delnodes")) for pod in stays]
+        assert min(told) > order.index((goes[0], "--decommission"))
+        assert max(told) > last
+        roles = members.configmeta(goes[0])["nodegroups"]["1"]["roles"]
+        assert len(roles["tail"]["fqdns"]) == 3
+
+    play_asking(scenario)
+
+
+def test_w25_a_member_that_does_not_let_go_keeps_its_pod_until_a_person_acts(play_asking, members):
+    async def scenario(world, transport):
+        goes = pods(world)["tail"][2]
+        members.codes[goes] = 3
+        world.change(tail=2)
+        await world.until(lambda: world.states()["tail"][-1] == "delete pending")
+        await asyncio.sleep(3600 * 24)
+        assert members.of(goes) == ["--configure", "--decommission"]
+        assert pods(world)["tail"][2] == goes
+        stalled = next(item for item in world.status()["conditions"] if item["type"] == "Stalled")
+        assert (stalled["status"], stalled["reason"]) == ("True", "DecommissionFailed")
+        execs = len(transport.execs)
+        await asyncio.sleep(3600)
+        assert len(transport.execs) == execs
+        members.codes.clear()
+        world.retry("1")
+        await world.until(world.configured(head=1, tail=2))
+        assert members.of(goes) == ["--configure", "--decommission", "--decommission"]
+
+    play_asking(scenario)
+
+
 def test_a_deleted_cluster_leaves_nothing_and_nothing_is_done_inside_it_any_more(play_shell):
     async def scenario(world, transport):
         await world.until(world.configured(head=1, tail=2))

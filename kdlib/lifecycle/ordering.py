@@ -1,0 +1,28 @@
+"""Which roles wait for others when they are set up for the first time: `startOrder` of the app.
+
+Pods start at once: images are pulled, volumes made and names resolved meanwhile. What waits is the set-up.
+
+Layer: pure.
+"""
+
+from kdlib.model import ClusterStatus, MemberState, MemberStatus, Resolved
+
+__all__ = ["awaited_role"]
+
+
+def awaited_role(status: ClusterStatus, resolved: Resolved, role_id: str) -> str:
+    """Return the role that this one waits for, empty for none.
+
+    A role of which a member ever was set up waits for nobody: neither growth nor a restart is a first start.
+    """
+    order, entries = resolved.app.start_order or (), {role.id: role for role in status.roles}
+    if role_id not in order or (role_id in entries and entries[role_id].was_set_up):
+        return ""
+    earlier = order[: order.index(role_id)]
+    return next((other for other in earlier if other in entries and not all(map(_is_up, entries[other].members))), "")
+
+
+def _is_up(member: MemberStatus) -> bool:
+    """Tell whether nobody has to wait for the member: it is configured, or goes."""
+    leaves = member.state in (MemberState.DELETE_PENDING, MemberState.DELETING)
+    return leaves or member.state is MemberState.CONFIGURED
