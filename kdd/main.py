@@ -181,6 +181,47 @@ def retry(
 
 
 @app.command()
+def pause(
+    cluster: Annotated[str, typer.Argument(metavar="CLUSTER")],
+    namespace: Namespace = "default",
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+) -> None:
+    """Keep hands off a cluster: no object is written and nothing is started inside members until it is resumed."""
+    from kdd.pause import pause as command
+
+    _run(command(kubeconfig or read_settings().kubeconfig, context, namespace, cluster=cluster, paused=True))
+
+
+@app.command()
+def resume(
+    cluster: Annotated[str, typer.Argument(metavar="CLUSTER")],
+    namespace: Namespace = "default",
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+) -> None:
+    """Take a paused cluster up again, from where it is."""
+    from kdd.pause import pause as command
+
+    _run(command(kubeconfig or read_settings().kubeconfig, context, namespace, cluster=cluster, paused=False))
+
+
+@app.command()
+def scale(
+    cluster: Annotated[str, typer.Argument(metavar="CLUSTER")],
+    roles: Annotated[list[str], typer.Argument(metavar="ROLE=N...", help="Role and number of its members.")],
+    namespace: Namespace = "default",
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+) -> None:
+    """Ask for other numbers of members, and change nothing else of the cluster."""
+    from kdd.scale import scale as command
+
+    settings = read_settings()
+    _run(command(kubeconfig or settings.kubeconfig, context, namespace, cluster=cluster, roles=tuple(roles)))
+
+
+@app.command()
 def explain(
     cluster: Annotated[str, typer.Argument(metavar="CLUSTER")],
     namespace: Namespace = "default",

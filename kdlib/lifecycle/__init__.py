@@ -4,7 +4,7 @@ Layer: pure.
 """
 
 from kdlib.lifecycle.addresses import domain, fqdn, in_order, listed_members
-from kdlib.lifecycle.advance import advance, settled
+from kdlib.lifecycle.advance import advance, resting, settled
 from kdlib.lifecycle.connections import connection_hash
 from kdlib.lifecycle.log_tail import log_tail
 from kdlib.lifecycle.outdated import outdated_members, renewable
@@ -26,5 +26,6 @@ __all__ = [
     "log_tail",
     "outdated_members",
     "renewable",
+    "resting",
     "settled",
 ]

@@ -34,7 +34,7 @@ from kdlib.model import (
 from kdlib.rules import accepted_form
 from kdlib.wire import STATEFUL_SET
 
-__all__ = ["advance", "settled"]
+__all__ = ["advance", "resting", "settled"]
 
 EVERYTHING = 2**62
 """More than any spec generation: nobody has to be waited for."""
@@ -77,6 +77,15 @@ def advance(resolved: Resolved, connections: tuple[ConnectionStatus, ...] = ()) 
         replicas=tuple(_replicas(status)),
         again_seconds=_again_seconds(status, around, surroundings),
     )
+
+
+def resting(resolved: Resolved) -> Life:
+    """Return the members of a paused cluster as they are recorded: what is seen of them is told, nothing is decided."""
+    surroundings, status = Surroundings.of(resolved.seen), resolved.status
+    stored = {member.pod: member for role in status.roles for member in role.members}
+    around = _around(resolved, stored, status, surroundings=surroundings)
+    status = _observed(status, around)
+    return Life(status=status, paused=True, again_seconds=_again_seconds(status, around, surroundings))
 
 
 def settled(status: ClusterStatus) -> bool:

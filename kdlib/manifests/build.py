@@ -14,21 +14,35 @@ from kdlib.manifests.connections import connection_versions
 from kdlib.manifests.desired import Desired
 from kdlib.manifests.headless_service import headless_service
 from kdlib.manifests.member_service import NO_SERVICE, member_service
+from kdlib.manifests.pod_disruption_budget import pod_disruption_budget
 from kdlib.manifests.stateful_set import stateful_set
 from kdlib.model import Life, MemberState, MemberStatus, Resolved, ResolvedRole
-from kdlib.wire import CONTROLLER_REVISION, PERSISTENT_VOLUME_CLAIM, POD, SERVICE, STATEFUL_SET, Kind, Ref
+from kdlib.wire import (
+    CONTROLLER_REVISION,
+    PERSISTENT_VOLUME_CLAIM,
+    POD,
+    POD_DISRUPTION_BUDGET,
+    SERVICE,
+    STATEFUL_SET,
+    Kind,
+    Ref,
+)
 
 __all__ = ["MANAGED", "build", "graph_of"]
 
-MANAGED = (CONTROLLER_REVISION, PERSISTENT_VOLUME_CLAIM, SERVICE, STATEFUL_SET)
+MANAGED = (CONTROLLER_REVISION, PERSISTENT_VOLUME_CLAIM, POD_DISRUPTION_BUDGET, SERVICE, STATEFUL_SET)
 """The kinds of which a cluster's objects are deleted when the graph wants them no more."""
 
 
 def build(resolved: Resolved) -> Desired:
     """Advance the members and compute every object of the cluster.
 
+    Of a paused cluster all that is there is kept, and nothing is made.
     While `life.reservation_pending`, nothing of the graph may be applied: a name in it is not recorded yet.
     """
+    if resolved.spec.paused:
+        there = tuple(map(ref_of, resolved.seen.children))
+        return Desired(ObjectGraph((), kept=there), lifecycle.resting(resolved), resolved)
     life = lifecycle.advance(resolved, connection_versions(resolved))
     return Desired(graph_of(resolved, life), life, resolved)
 
@@ -45,7 +59,9 @@ def graph_of(resolved: Resolved, life: Life) -> ObjectGraph:
         app_copy(resolved, assembly.live(CONTROLLER_REVISION, resolved.reserved.app_copy)),
     )
     claims = assembly.claims()
-    objects = owned((*base, *assembly.stateful_sets(), *assembly.services(), *claims.owned), resolved.seen.root)
+    objects = owned(
+        (*base, *assembly.stateful_sets(), *assembly.budgets(), *assembly.services(), *claims.owned), resolved.seen.root
+    )
     return ObjectGraph(
         objects,
         first=tuple(map(ref_of, base)),
@@ -77,6 +93,13 @@ class _Assembly:
                 made = stateful_set(self._resolved, role, self._replicas[role.id], live)
                 if made is not None:
                     yield made
+
+    def budgets(self) -> Iterator[Json]:
+        """Yield the disruption budget of each role that asks for one and has a set."""
+        for role in self._resolved.roles:
+            budget = role.spec.pod_disruption_budget if role.spec else None
+            if budget and role.id in self._replicas:
+                yield pod_disruption_budget(self._resolved, role, budget)
 
     def services(self) -> Iterator[Json]:
         """Yield the Services of members of roles that the spec knows."""

@@ -32,6 +32,7 @@ from kdlib.model.refusal import api_path, parsed, subject
 from kdlib.model.role_parts import (
     BlockStorage,
     ClaimRetention,
+    DisruptionBudget,
     EnvVar,
     FileInjection,
     FilePermissions,
@@ -105,6 +106,7 @@ __all__ = [
     "ContainerSpec",
     "ContainerState",
     "Decommission",
+    "DisruptionBudget",
     "EnvVar",
     "ExecAction",
     "FileInjection",

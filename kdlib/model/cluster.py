@@ -20,6 +20,7 @@ from kdlib.model.refusal import parsed
 from kdlib.model.role_parts import (
     BlockStorage,
     ClaimRetention,
+    DisruptionBudget,
     EnvVar,
     FileInjection,
     KdSecret,
@@ -31,6 +32,7 @@ from kdlib.model.role_parts import (
 from kdlib.model.scalars import (
     REQUIRED_LIMITS,
     AppCatalog,
+    Flag,
     MemberCount,
     NamingScheme,
     NonEmpty,
@@ -154,6 +156,12 @@ class ClusterRole(SpecPart):
         description="Secrets with the credentials of container registries.",
         json_schema_extra={**keyed_by("name"), **told("CL-X-33", default="those of the pods' ServiceAccount")},
     )
+    pod_disruption_budget: DisruptionBudget | None = Field(
+        None,
+        description="How many members may be evicted at a time, as by the drain of a node; it changes at any time.",
+        examples=[{"maxUnavailable": 1}],
+        json_schema_extra=told("CL-X-34", "CL-X-35", default="Kubernetes evicts as many as it likes"),
+    )
     storage: Nullable[Storage] = Field(
         None, description="Persistent volume of each member.", json_schema_extra=told("CL-V-21", "CL-V-43")
     )
@@ -232,6 +240,11 @@ class ClusterSpec(SpecPart):
         None, description="What becomes of volume claims of members that go.", json_schema_extra=told("CL-X-46")
     )
     connections: Connections = Field(default_factory=Connections, description="Resources that members are told about.")
+    paused: Flag = Field(
+        default=False,
+        description="True: the operator writes no object and starts nothing inside members; it only looks.",
+        examples=[False],
+    )
     roles: tuple[ClusterRole, ...] = Field(
         description="What is wanted of each role.",
         max_length=MOST_ROLES,

@@ -15,6 +15,7 @@ from kdlib.model.scalars import (
     ClaimFate,
     FileMode,
     Flag,
+    IntOrText,
     MountPath,
     NonEmpty,
     Positive,
@@ -29,6 +30,7 @@ from kdlib.model.scalars import (
 __all__ = [
     "BlockStorage",
     "ClaimRetention",
+    "DisruptionBudget",
     "EnvVar",
     "FileInjection",
     "FilePermissions",
@@ -157,6 +159,34 @@ class SecretKey(SpecPart):
         description="Encrypted value, as it is stored.",
         examples=["9f2c4e11a0"],
         json_schema_extra=told("CL-V-36", "CL-M-09"),
+    )
+
+
+class DisruptionBudget(SpecPart):
+    """How many pods of a role may be evicted at a time, or have to stay."""
+
+    model_config = ConfigDict(
+        json_schema_extra=held(
+            CelRule(
+                "CL-X-34",
+                "has(self.minAvailable) != has(self.maxUnavailable)",
+                "a disruption budget has one bound",
+                "give either minAvailable or maxUnavailable",
+            )
+        )
+    )
+
+    min_available: IntOrText | None = Field(
+        None,
+        description="Pods that stay, as a number, or as a part of those wanted.",
+        examples=["50%"],
+        json_schema_extra=told("CL-X-34", "CL-X-35"),
+    )
+    max_unavailable: IntOrText | None = Field(
+        None,
+        description="Pods that may be missing, as a number, or as a part of those wanted.",
+        examples=[1],
+        json_schema_extra=told("CL-X-34", "CL-X-35"),
     )
 
 

@@ -229,6 +229,8 @@ class Life:
     """True when the status must be recorded before anything else is written or executed."""
     replicas: tuple[tuple[str, int], ...] = ()
     """Wanted replicas by role id."""
+    paused: bool = False
+    """True for a paused cluster: nothing is decided, written or executed; what is there stays."""
     again_seconds: float | None = None
     """When to look again at the latest, though nothing changes: then a pod's waiting counts as trouble."""
 

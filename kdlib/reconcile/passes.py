@@ -67,7 +67,8 @@ class Passed:
     """What came of a pass.
 
     `gone`: the root is no more, or is let go. `facts`: what the caches have to show before the next pass. `works`:
-    what is to run inside members from now on; None leaves what runs as it is. `recorded`: the stored status says all
+    what is to run inside members from now on; None leaves what runs as it is. `held`: what runs may
+    end, and nothing further begins. `recorded`: the stored status says all
     that this pass knew. `error`: why it has to be tried again. `again_seconds`: when to look again at the latest.
     `objects`: how many children were looked at.
     """
@@ -75,6 +76,7 @@ class Passed:
     gone: bool = False
     facts: tuple[Written | Ended, ...] = ()
     works: tuple[Work, ...] | None = None
+    held: bool = False
     recorded: bool = False
     error: WorldError | None = None
     again_seconds: float | None = None
@@ -162,6 +164,8 @@ class Passes:
                 status = report.status(seen, wanted, applied.outcome)
                 passed = _with_applied(await self._record(seen, status, outcome=applied.outcome), applied)
                 passed = _looking_again(passed, wanted.life.again_seconds)
+                if wanted.life.paused:
+                    return replace(passed, held=True)
                 works = works_of(self._api, wanted, self._settings.limits, clock=self._settings.clock)
                 return replace(passed, works=works)
 

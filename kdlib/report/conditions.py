@@ -19,6 +19,7 @@ CONDITION_TYPES = (
     "Ready",
     "Reconciling",
     "Stalled",
+    "Paused",
     "SpecAccepted",
     "ConnectionsMissing",
     "FieldsNotUsedYet",

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     NOT_STALLED = "NotStalled"
     NOTIFY_FAILED = "NotifyFailed"
     OBJECTS_FAILED = "ObjectsFailed"
+    PAUSED = "Paused"
     REFUSED = "Refused"
     SETTLED = "Settled"
     WORLD_FAILED = "WorldFailed"
@@ -49,6 +50,7 @@ REASONS: dict[Reason, str] = {
     Reason.NOT_STALLED: "nothing waits for a person",
     Reason.NOTIFY_FAILED: "the start script of a member refused to be told of a change, and waits for a retry",
     Reason.OBJECTS_FAILED: "an object could not be applied or deleted, or belongs to somebody else; tried again",
+    Reason.PAUSED: "spec.paused is true: nothing is done before somebody takes it away",
     Reason.REFUSED: "the spec cannot be done; what is there stays as it is",
     Reason.SETTLED: "nothing is left to do",
     Reason.WORLD_FAILED: "the API server did not do what was asked; tried again",

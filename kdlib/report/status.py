@@ -13,6 +13,7 @@ from kdlib.errors import RefusedError
 from kdlib.frozen import Json, copied, dig, digest
 from kdlib.model import ClusterState, Life, Outcome, Resolved, Seen
 from kdlib.report.conditions import CONDITION_TYPES, FALSE, TRUE, Claim, condition, conditions
+from kdlib.report.pausing import is_paused, paused
 from kdlib.report.reasons import Reason
 from kdlib.report.rollup import rollup
 from kdlib.report.tally import Tally
@@ -60,6 +61,8 @@ def _state(resolved: Resolved, life: Life, outcome: Outcome) -> str:
     While an object could not be applied, members that are all settled leave the state as it is.
     """
     before = resolved.status.state
+    if life.paused:
+        return before or ClusterState.CREATING
     pending = ClusterState.CREATING if before in ("", ClusterState.CREATING) else ClusterState.UPDATING
     if life.reservation_pending or not lifecycle.settled(life.status):
         return pending
@@ -101,7 +104,9 @@ def _unmoved(seen: Seen, claims: list[Claim], keep: tuple[str, ...] = ()) -> Jso
     """Return the stored status with these conditions, and those of other types that are kept."""
     stored: Json = copied(seen.root.get("status") or {})
     before = stored.get("conditions") or []
-    kept = [item for item in before if item.get("type") in keep or item.get("type") in CONDITION_TYPES[3:]]
+    claims = [*claims, paused(seen)] if is_paused(seen) else claims
+    told = {"Paused", *(claim.type for claim in claims)}
+    kept = [item for item in before if item.get("type") in {*keep, *CONDITION_TYPES[3:]} - told]
     generation = int(dig(seen.root, "metadata", "generation", default=0))
     made = conditions(claims, before, generation=generation, now=seen.now)
     order = {kind: index for index, kind in enumerate(CONDITION_TYPES)}

@@ -10,6 +10,7 @@ from kdlib.lifecycle import outdated_members, renewable
 from kdlib.model import Life, MemberStatus, MemberTrouble, Outcome, Resolved
 from kdlib.report.conditions import FALSE, TRUE, Claim
 from kdlib.report.connected import missing_connections
+from kdlib.report.pausing import paused
 from kdlib.report.reasons import Reason
 from kdlib.report.remedies import after_failure, against_trouble, retry
 from kdlib.report.tally import Tally, failed_departure, failed_notify, first_few, list_members, refused_notify
@@ -24,11 +25,13 @@ _AT_REST = {False: "nothing is left to do", True: "nothing is left to do before 
 def verdict(resolved: Resolved, life: Life, outcome: Outcome, tally: Tally) -> Iterator[Claim]:
     """Yield what the conditions say; Ready is False if a member failed, even where all others are settled."""
     stuck = _stuck(resolved, life, tally)
-    busy = _failures(outcome) or _moving(life, tally)
-    trouble = stuck or busy or _down(tally)
+    moving = _failures(outcome) or _moving(life, tally)
+    trouble = stuck or moving or _down(tally)
+    busy = None if life.paused else moving
     done = (Reason.CONFIGURED, f"all members are configured: {tally.fraction}")
     yield Claim("Ready", FALSE if trouble else TRUE, *(trouble or done))
-    yield Claim("Reconciling", TRUE if busy else FALSE, *(busy or (Reason.SETTLED, _AT_REST[stuck is not None])))
+    at_rest = (Reason.PAUSED, "the cluster is paused") if life.paused else (Reason.SETTLED, _AT_REST[stuck is not None])
+    yield Claim("Reconciling", TRUE if busy else FALSE, *(busy or at_rest))
     if stuck and not busy:
         yield Claim("Stalled", TRUE, *stuck)
     else:
@@ -38,6 +41,8 @@ def verdict(resolved: Resolved, life: Life, outcome: Outcome, tally: Tally) -> I
 
 def _hints(resolved: Resolved, life: Life) -> Iterator[Claim]:
     """Yield what is said only where there is something to say."""
+    if life.paused:
+        yield paused(resolved.seen)
     if resolved.unused_fields:
         listed = ", ".join(resolved.unused_fields)
         yield Claim("FieldsNotUsedYet", TRUE, Reason.FIELDS_NOT_USED, f"accepted, and without effect yet: {listed}")

@@ -27,6 +27,9 @@ __all__ = [
 ]
 
 
+_FREE = frozenset({"members", "podDisruptionBudget"})
+"""What is no part of a pod: it changes at any time."""
+
 _FOR_GOOD = frozenset({"storage", "blockStorage"})
 
 
@@ -47,13 +50,14 @@ class AcceptedRole:
         return self.role.secret or self.default_secret
 
     def in_force(self, written: ClusterRole) -> ClusterRole:
-        """Return the role as accepted, with the member count that is asked for now.
+        """Return the role as accepted, with the member count and the budget that are asked for now.
 
         A role that never was set up is as it is written, but for its volumes.
         """
         if not self.was_set_up:
             return written.changed(storage=self.role.storage, block_storage=self.role.block_storage)
-        return self.role.changed(members=written.members, secret=self.secret)
+        budget = written.pod_disruption_budget
+        return self.role.changed(members=written.members, secret=self.secret, pod_disruption_budget=budget)
 
 
 def kept_app(spec: ClusterSpec, app: str) -> Iterator[Problem]:
@@ -135,10 +139,11 @@ def accepted_roles(status: ClusterStatus, old: ClusterSpec | None = None) -> dic
 def accepted_form(role: ClusterRole, default_secret: KdSecret | None) -> Json:
     """Return what the status records of a role, defaults filled in, once it has an entry there.
 
-    That is all but its members, and never a clear secret.
+    That is all that its pods and volumes are made of, and never a clear secret.
     """
     inherited = default_secret is not None and role.secret == default_secret
-    form = (role.without("members", "secret") if inherited else role.without("members")).dumped()
+    lasting = role.without("members", "pod_disruption_budget")
+    form = (lasting.without("secret") if inherited else lasting).dumped()
     keys = [{key: value for key, value in item.items() if key != "value"} for item in form.get("secretKeys") or ()]
     form = {**form, "secretKeys": keys} if keys else form
     return {"role": form, "defaultSecret": default_secret.dumped()} if inherited and default_secret else {"role": form}
@@ -164,7 +169,7 @@ def _changed_fields(
         new, old = ({key: item for key, item in side.items() if key != "secret"} for side in (new, old))
     if "storage" in new and "storage" in old and _same_class(new["storage"], old["storage"], default_class):
         new, old = ({**side, "storage": _without_class(side["storage"])} for side in (new, old))
-    return sorted(key for key in {*new, *old} - {"members"} if new.get(key) != old.get(key))
+    return sorted(key for key in {*new, *old} - _FREE if new.get(key) != old.get(key))
 
 
 def _same_secret(role: ClusterRole, known: AcceptedRole, default_secret: KdSecret | None) -> bool:

@@ -15,6 +15,7 @@ from kdlib.errors import Problem
 from kdlib.model import AppSpec, BlockStorage, ClusterRole, ClusterSpec, FileInjection, Reserved
 from kdlib.names import is_dns_subdomain
 from kdlib.rules.affinity import affinity_problems
+from kdlib.rules.disruption import one_bound, possible_bounds
 from kdlib.rules.metadata import MOST_ANNOTATION_BYTES, annotation_bytes, is_label_key
 from kdlib.rules.scheduling import scheduling_problems
 
@@ -61,6 +62,8 @@ def fitness_problems(spec: ClusterSpec, app: AppSpec | None, reserved: Reserved)
         affinity = role.model_dump(by_alias=True, exclude_unset=True, mode="json", include={"affinity"})
         yield from affinity_problems(affinity.get("affinity"), f"{path}.affinity")
         yield from scheduling_problems(role, path)
+        yield from one_bound(role.pod_disruption_budget, f"{path}.podDisruptionBudget")
+        yield from possible_bounds(role.pod_disruption_budget, f"{path}.podDisruptionBudget")
         if app:
             yield from bounded_annotations(role, app, reserved, path)
 

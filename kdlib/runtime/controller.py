@@ -178,7 +178,9 @@ class Controller:
                 self._queue.succeeded(key)
             case Passed():
                 expectations.expect(key, result.facts)
-                if result.works is not None:
+                if result.held:
+                    supervisor.hold(key)
+                elif result.works is not None:
                     supervisor.want(key, result.works, recorded=result.recorded)
                 self._after(key, subject, result)
                 return result.objects

@@ -10,9 +10,17 @@ from kdlib.frozen import Json, dig
 from kdlib.graph import controller_of
 from kdlib.kube import Identity, pruned
 from kdlib.names import LABEL_CLUSTER
-from kdlib.wire import CONTROLLER_REVISION, PERSISTENT_VOLUME_CLAIM, POD, SERVICE, STATEFUL_SET, Kind
+from kdlib.wire import (
+    CONTROLLER_REVISION,
+    PERSISTENT_VOLUME_CLAIM,
+    POD,
+    POD_DISRUPTION_BUDGET,
+    SERVICE,
+    STATEFUL_SET,
+    Kind,
+)
 
-__all__ = ["CHILDREN", "Followed", "pruned_pod", "pruned_revision", "roots_of"]
+__all__ = ["CHILDREN", "Followed", "pruned_budget", "pruned_pod", "pruned_revision", "roots_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,12 @@ def pruned_revision(revision: Json) -> Json:
     return _picked(revision, _TYPE) | {"metadata": _picked(revision["metadata"], _IDENTITY)}
 
 
+def pruned_budget(budget: Json) -> Json:
+    """Return a disruption budget without its status: whom it lets go is the evictor's matter."""
+    kept = pruned(budget)
+    return {name: part for name, part in kept.items() if name != "status"}
+
+
 def _picked(part: Json, keys: tuple[str, ...]) -> Json:
     return {key: part[key] for key in keys if key in part}
 
@@ -80,6 +94,7 @@ CHILDREN = (
     Followed(SERVICE),
     Followed(POD, transform=pruned_pod),
     Followed(PERSISTENT_VOLUME_CLAIM),
+    Followed(POD_DISRUPTION_BUDGET, transform=pruned_budget),
     Followed(CONTROLLER_REVISION, transform=pruned_revision),
 )
 """The kinds of which the objects of a cluster are."""

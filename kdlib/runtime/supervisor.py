@@ -46,6 +46,7 @@ class _Task:
     work: Work
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     fact: GuestFact | None = None
+    runs: bool = False
 
 
 @dataclass(slots=True)
@@ -92,6 +93,13 @@ class TaskSupervisor(Generic[K]):
         if not cluster.tasks:
             del self._clusters[key]
 
+    def hold(self, key: K) -> None:
+        """Let nothing further begin: operations that wait for their turn, or for another try, are wanted no more."""
+        cluster = self._clusters.get(key)
+        if cluster is not None:
+            ended = [work_id for work_id, task in cluster.tasks.items() if not task.runs]
+            self._cancel(cluster, ended, recorded=False)
+
     def facts(self, key: K) -> tuple[GuestFact, ...]:
         """Return what is known of the cluster's operations, sorted."""
         cluster = self._clusters.get(key)
@@ -131,7 +139,9 @@ class TaskSupervisor(Generic[K]):
             _log.info("operation started", extra={**fields, "container": work.id.container})
             while True:
                 async with limiter, self._limiter:
+                    task.runs = True
                     fact = await self._attempt(task.work, partial(self._learn, key, task))
+                    task.runs = False
                 self._learn(key, task, fact)
                 if isinstance(fact.result, Finished):
                     _tell_end(fact.result, {**fields, "seconds": round(anyio.current_time() - begun, 3)})

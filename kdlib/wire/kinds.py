@@ -20,6 +20,7 @@ __all__ = [
     "NAMESPACE",
     "PERSISTENT_VOLUME_CLAIM",
     "POD",
+    "POD_DISRUPTION_BUDGET",
     "SECRET",
     "SERVICE",
     "SERVICE_ACCOUNT",
@@ -107,6 +108,7 @@ SERVICE_ACCOUNT = Kind("v1", "ServiceAccount")
 PERSISTENT_VOLUME_CLAIM = Kind("v1", "PersistentVolumeClaim")
 EVENT = Kind("events.k8s.io/v1", "Event")
 STATEFUL_SET = Kind("apps/v1", "StatefulSet")
+POD_DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget")
 STORAGE_CLASS = Kind("storage.k8s.io/v1", "StorageClass", plural="storageclasses", namespaced=False)
 CONTROLLER_REVISION = Kind("apps/v1", "ControllerRevision")
 KD_APP = Kind("kubedirector.hpe.com/v1beta1", "KubeDirectorApp")

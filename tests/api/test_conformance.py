@@ -55,6 +55,7 @@ PLACES = {
     "pods": "/api/v1/namespaces/{ns}/pods",
     "svcs": "/api/v1/namespaces/{ns}/services",
     "pvcs": "/api/v1/namespaces/{ns}/persistentvolumeclaims",
+    "pdbs": "/apis/policy/v1/namespaces/{ns}/poddisruptionbudgets",
     "sts": "/apis/apps/v1/namespaces/{ns}/statefulsets",
     "deploys": "/apis/apps/v1/namespaces/{ns}/deployments",
     "crds": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",

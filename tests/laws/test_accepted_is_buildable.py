@@ -217,6 +217,10 @@ CLUSTER_ROLE = st.fixed_dictionaries(
         "nodeSelector": LABELS,
         "topologySpreadConstraints": st.lists(mostly(FINE_SPREAD, SPREAD), max_size=2),
         "priorityClassName": some("high", "a.b"),
+        "podDisruptionBudget": mostly(
+            some({"minAvailable": "50%"}, {"maxUnavailable": 0}, {"minAvailable": 2}, {"maxUnavailable": "007%"}),
+            maps(minAvailable=some(1, -1, "101%", "x"), maxUnavailable=some(1, 2**40, "1.5%")),
+        ),
         "imagePullSecrets": st.lists(st.fixed_dictionaries({"name": some("login", "other")}), max_size=2),
         "storage": st.none() | st.fixed_dictionaries({"size": QUANTITIES}, optional={"storageClassName": some("fast")}),
         "blockStorage": st.none()
@@ -298,6 +302,7 @@ def roots(draw, app):
         serviceType=some("ClusterIP", "NodePort", "LoadBalancer"),
         namingScheme=some("UID", "CrNameRole"),
         defaultSecret=st.none() | SECRETS,
+        paused=some(False, False, True),
         connections=maps(clusters=some([], ["x"]), configmaps=some(["y"]), secrets=some(["z"])),
     )
     spec = {"app": "demo", "roles": roles, **draw(optional)}

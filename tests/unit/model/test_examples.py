@@ -72,6 +72,7 @@ def test_the_example_has_every_field(kind):
     own = {
         ("spec", "roles", "affinity"),
         ("spec", "roles", "livenessProbe"),
+        ("spec", "roles", "podDisruptionBudget"),
         ("spec", "roles", "readinessProbe"),
         ("spec", "roles", "startupProbe"),
         ("spec", "roles", "topologySpreadConstraints", "labelSelector"),

@@ -41,6 +41,7 @@ CLAIM = (*ROLE, "volumeProjections", 0)
 
 COMMAND = {"exec": {"command": ["true"]}}
 GRPC = {"grpc": {"port": 80}}
+BOTH = {"minAvailable": 1, "maxUnavailable": 1}
 SOCKET = {"tcpSocket": {"port": "dashboard"}}
 
 
@@ -71,6 +72,10 @@ WRITES = [
     ("CL-V-18", members(500, 500, None), ""),
     ("CL-V-18", members(500, 501), "spec.roles"),
     ("CL-V-18", members(2**63 - 1, 2**63 - 1), "spec.roles"),
+    ("CL-X-34", made(KD_CLUSTER, *ROLE, podDisruptionBudget={}), "spec.roles[0].podDisruptionBudget"),
+    ("CL-X-34", made(KD_CLUSTER, *ROLE, podDisruptionBudget=BOTH), "spec.roles[0].podDisruptionBudget"),
+    ("CL-X-34", made(KD_CLUSTER, *ROLE, podDisruptionBudget={"minAvailable": "1%"}), ""),
+    ("CL-X-34", made(KD_CLUSTER, *ROLE, podDisruptionBudget={"maxUnavailable": 0}), ""),
     ("CL-V-39", made(KD_CLUSTER, *CLAIM, mountPath="/run"), "spec.roles[0].volumeProjections[0].mountPath"),
     ("CL-V-39", made(KD_CLUSTER, *CLAIM, mountPath="/run/x"), ""),
     ("CFG-V-08", made(KD_CONFIG, masterEncryptionKey="0aF" * 16), ""),

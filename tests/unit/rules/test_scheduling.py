@@ -37,6 +37,12 @@ WRONG = [
         "labelSelector.matchExpressions[0].values",
         spread(labelSelector={"matchExpressions": [{"key": "a", "operator": "In"}]}),
     ),
+    ("CL-X-34", "podDisruptionBudget", {"podDisruptionBudget": {}}),
+    ("CL-X-34", "podDisruptionBudget", {"podDisruptionBudget": {"minAvailable": 1, "maxUnavailable": 1}}),
+    ("CL-X-35", "podDisruptionBudget.minAvailable", {"podDisruptionBudget": {"minAvailable": -1}}),
+    ("CL-X-35", "podDisruptionBudget.minAvailable", {"podDisruptionBudget": {"minAvailable": 2**31}}),
+    ("CL-X-35", "podDisruptionBudget.maxUnavailable", {"podDisruptionBudget": {"maxUnavailable": "101%"}}),
+    ("CL-X-35", "podDisruptionBudget.maxUnavailable", {"podDisruptionBudget": {"maxUnavailable": "1"}}),
     ("CL-X-33", "imagePullSecrets[1].name", {"imagePullSecrets": [{"name": "s1"}, {"name": "s1"}]}),
 ]
 
@@ -49,6 +55,8 @@ FINE = {
     },
     "labels of the pod": spread(matchLabelKeys=["controller-revision-hash"], minDomains=3),
     "a class": {"priorityClassName": "system-cluster-critical"},
+    "a budget in numbers": {"podDisruptionBudget": {"maxUnavailable": 0}},
+    "a budget in parts": {"podDisruptionBudget": {"minAvailable": "100%"}},
     "two registries": {"imagePullSecrets": [{"name": "s1"}, {"name": "s2"}]},
 }
 

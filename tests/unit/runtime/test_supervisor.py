@@ -261,3 +261,31 @@ async def test_what_goes_on_and_is_wanted_no_more_is_cancelled_though_nothing_is
         supervisor.want("a", [], recorded=False)
         assert len(supervisor) == 0
         assert supervisor.facts("a") == ()
+
+
+async def test_while_a_cluster_is_held_what_runs_ends_and_nothing_further_begins(member):
+    async with supervising(tasks_per_cluster=1, backoff=Backoff(0.05, 0.05)) as (supervisor, woken):
+        running, waiting = member.work("setup-1"), member.work("setup-2")
+        supervisor.want("k", [running, waiting], recorded=True)
+        await soon(lambda: member.running == {running.id})
+        supervisor.hold("k")
+        member.end(running)
+        assert await woken.get() == "k"
+        supervisor.hold("k")
+        await asyncio.sleep(0.1)
+        assert member.begun == [running.id]
+        assert supervisor.facts("k") == (GuestFact(*running.id, Finished(0)),)
+
+
+async def test_while_a_cluster_is_held_what_stalled_is_not_taken_up_again(member):
+    async with supervising(backoff=Backoff(0.05, 0.05)) as (supervisor, woken):
+        work = member.work()
+        member.results[work.id] = [Stalled("a"), Finished(0)]
+        supervisor.want("k", [work], recorded=True)
+        await woken.get()
+        supervisor.hold("k")
+        await asyncio.sleep(0.1)
+        assert member.begun == [work.id]
+        supervisor.want("k", [member.work()], recorded=True)
+        await woken.get()
+        assert [fact.result for fact in supervisor.facts("k")] == [Finished(0)]

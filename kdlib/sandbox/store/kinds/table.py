@@ -14,6 +14,7 @@ from kdlib.sandbox.store.crds.definition import (
     definition_update_errors,
     prepare_definition,
 )
+from kdlib.sandbox.store.kinds.disruption import budget_errors
 from kdlib.sandbox.store.kinds.events import event_errors, regarding_event_errors
 from kdlib.sandbox.store.kinds.others import (
     config_map_errors,
@@ -137,7 +138,12 @@ _KINDS: Mapping[str, Behaviour] = {
         checks_metadata_again=True, default=default_endpoints, has_generation=True, generation_of_all=True
     ),
     "Lease": Behaviour(creates_on_update=True, needs_version=True),
-    "PodDisruptionBudget": Behaviour(has_generation=True, needs_version=True),
+    "PodDisruptionBudget": Behaviour(
+        validate=budget_errors,
+        validate_update=lambda new, _: budget_errors(new),
+        has_generation=True,
+        needs_version=True,
+    ),
     "CustomResourceDefinition": Behaviour(
         default=default_definition,
         prepare=prepare_definition,
