@@ -234,6 +234,52 @@ def explain(
     _run(command(kubeconfig or read_settings().kubeconfig, context, namespace, cluster=cluster))
 
 
+@app.command("rotate-tokens")
+def rotate_tokens(
+    cluster: Annotated[str, typer.Argument(metavar="CLUSTER")],
+    member: Annotated[str | None, typer.Argument(metavar="[MEMBER]", help="One pod; default: all members.")] = None,
+    namespace: Namespace = "default",
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+) -> None:
+    """Ask for new auth tokens of a cluster's members.
+
+    Service annotations and configmeta.json follow; no member restarts, and no start script runs.
+    """
+    from kdd.rotate_tokens import rotate_tokens as command
+
+    settings = read_settings()
+    _run(command(kubeconfig or settings.kubeconfig, context, namespace, cluster=cluster, member=member))
+
+
+@app.command("rotate-key")
+def rotate_key(
+    new_key_file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Take the key in FILE: 32, 48 or 64 hex digits. Default: a random one."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would be done, and change nothing.")] = False,
+    system_namespace: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Namespace of the global config. Default: kubedirector.")
+    ] = None,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+) -> None:
+    """Change the master key, and encrypt the secret keys of all clusters anew under it.
+
+    The old key goes on decrypting, so nothing that runs is disturbed. It needs the right to get and patch the global
+    config, and to list and patch clusters. Killed or refused half-way, it goes on where it was when it is run again.
+    """
+    from kdd.rotate_key import read_key
+    from kdd.rotate_key import rotate_key as command
+
+    settings = read_settings()
+    with _told():
+        key = read_key(new_key_file) if new_key_file else None
+    place = system_namespace or settings.system_namespace
+    _run(command(kubeconfig or settings.kubeconfig, context, place, new_key=key, dry_run=dry_run))
+
+
 @app.command()
 def pack(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="Holds one folder with the start script.")],

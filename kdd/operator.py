@@ -9,13 +9,14 @@ from functools import partial
 
 import kdlib
 from kdd.app_use import app_usage
+from kdd.config_use import config_teller, config_usage
 from kdd.data import relative, schemas
 from kdd.leftover import LeftoverRegistration
 from kdd.settings import Settings
 from kdlib import kube, rules, runtime
-from kdlib.wire import CONTROLLER_REVISION, KD_APP, KD_CLUSTER, KD_CONFIG, SERVICE, STATEFUL_SET
+from kdlib.wire import CONTROLLER_REVISION, KD_APP, KD_CLUSTER, KD_CONFIG, SERVICE, STATEFUL_SET, STORAGE_CLASS
 
-__all__ = ["controller", "desired", "desired_as_admitted", "holder", "operate"]
+__all__ = ["config_services", "controller", "desired", "desired_as_admitted", "holder", "operate"]
 
 
 def desired(seen: kdlib.Seen) -> kdlib.Desired:
@@ -46,6 +47,14 @@ def holder(api: kube.Api, settings: Settings) -> runtime.Holder:
     return runtime.Holder(
         api, app_usage(settings.system_namespace), settings=runtime.HolderSettings(watches=_watches())
     )
+
+
+def config_services(api: kube.Api, settings: Settings) -> Iterator[runtime.Service]:
+    """Yield what holds the global configuration while there are clusters, and what tells how it stands."""
+    limits, place = runtime.HolderSettings(watches=_watches()), settings.system_namespace
+    yield runtime.Holder(api, config_usage(place), settings=limits)
+    told = runtime.ReporterSettings(watches=_watches())
+    yield runtime.Reporter(api, KD_CONFIG, config_teller(place), others=(STORAGE_CLASS,), settings=told)
 
 
 def _watches() -> kube.ReflectorSettings:
@@ -88,6 +97,7 @@ async def operate(settings: Settings) -> None:
     def services(api: kube.Api) -> Iterator[runtime.Service]:
         yield controller(api, settings)
         yield holder(api, settings)
+        yield from config_services(api, settings)
         yield _reviewing(api, settings)
 
     await runtime.run_fleet(sites, services)

@@ -7,7 +7,7 @@ import secrets
 
 import typer
 
-from kdd.reading import read_cluster
+from kdd.reading import check_member, read_cluster
 from kdlib import kube
 from kdlib.errors import Problem, RefusedError
 from kdlib.frozen import Json, dig
@@ -24,10 +24,7 @@ async def retry(
     ref = Ref(KD_CLUSTER, namespace, cluster)
     async with kube.connect(kubeconfig=kubeconfig, context=context) as api:
         found = await read_cluster(api, ref)
-        pods = [entry.get("pod") for role in dig(found, "status", "roles", default=[]) for entry in role["members"]]
-        if member is not None and member not in pods:
-            known = ", ".join(map(str, pods)) or "none yet"
-            raise RefusedError(str(ref), [Problem("MEMBER", f"{member!r} is no member", f"its members are: {known}")])
+        check_member(ref, found, member)
         entries = [entry for role in dig(found, "status", "roles", default=[]) for entry in role.get("members", [])]
         asked = [entry for entry in entries if member in (None, entry.get("pod"))]
         if give_up and not any(map(_goes, asked)):

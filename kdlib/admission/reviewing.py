@@ -26,8 +26,8 @@ _SHOWN = 5
 class Reviewing:
     """Answers reviews.
 
-    Guarantees: an answer comes within the time given, whatever the API server does; a refusal for what the rules found
-    rests on facts from the storage, never on a cache that is behind; nothing is written anywhere.
+    Guarantees: an answer comes within the time given, whatever the API server does; a refusal or a patch for what the
+    rules found rests on facts from the storage, never on a cache that is behind; nothing is written anywhere.
     """
 
     def __init__(self, facts: Facts) -> None:
@@ -62,7 +62,9 @@ class Reviewing:
         try:
             known = await self._facts.gather(request, trail, fresh=fresh)
             verdict = await self._verdict(request, known, size)
-            if not verdict.problems or not trail.used_cache or await self._facts.is_current(known, trail):
+            # What is encrypted is under the key of now: one of a moment ago may be gone when it is to be read.
+            matters = bool(verdict.problems or verdict.patch)
+            if not (matters and trail.used_cache) or await self._facts.is_current(known, trail):
                 return verdict
             stored = await self._facts.gather(request, trail, fresh=True)
             return await self._verdict(request, stored, size)

@@ -13,12 +13,14 @@ from kdlib.lifecycle.circumstances import Circumstances, Facts, has_package
 from kdlib.lifecycle.connections import counted, with_reconnects
 from kdlib.lifecycle.departing import overdue_seconds
 from kdlib.lifecycle.effects import taken
-from kdlib.lifecycle.membership import LEAVING, grown, with_token
+from kdlib.lifecycle.membership import LEAVING, grown
 from kdlib.lifecycle.ordering import awaited_role
 from kdlib.lifecycle.progress import observed
 from kdlib.lifecycle.repeating import seconds_until
+from kdlib.lifecycle.secret_keys import tells_keys, with_keys
 from kdlib.lifecycle.sightings import Surroundings, ordinal
 from kdlib.lifecycle.table import TABLE, Cause
+from kdlib.lifecycle.tokens import rotates_token, with_token
 from kdlib.model import (
     Action,
     ClusterStatus,
@@ -58,7 +60,8 @@ def advance(resolved: Resolved, connections: tuple[ConnectionStatus, ...] = ()) 
     stored = {member.pod: member for role in resolved.status.roles for member in role.members}
     around = _around(resolved, stored, status, surroundings=surroundings)
     status, reconnects = counted(status, resolved, connections)
-    if reconnects or any(_shrinks(role, around) for role in status.roles):
+    leaves = any(_shrinks(role, around) for role in status.roles)
+    if reconnects or leaves or tells_keys(resolved) or any(_rotates(role, around) for role in status.roles):
         status, around = _next_generation(status, around)
     status = _moved(status, around)
     if any(_grows(role, around) for role in status.roles):
@@ -107,7 +110,7 @@ def _with_names(resolved: Resolved, surroundings: Surroundings) -> ClusterStatus
     """Take the reserved names over, make entries of new roles, and drop those of roles that are gone (RC-20, RC-22)."""
     known = {role.id: role for role in resolved.status.roles}
     roles = [
-        _recorded(known.get(role.id, RoleStatus(id=role.id)), role, resolved.spec.default_secret)
+        with_keys(_recorded(known.get(role.id, RoleStatus(id=role.id)), role, resolved.spec.default_secret), resolved)
         for role in resolved.roles
         if _is_there(role, known.get(role.id), surroundings)
     ]
@@ -150,6 +153,11 @@ def _around(
 def _shrinks(role: RoleStatus, around: Mapping[str, Circumstances]) -> bool:
     """Tell whether this pass takes members from the role: one that is asked first is there until it let go."""
     return role.id in around and any(cause(member, around[role.id], held=-1) in GOING for member in role.members)
+
+
+def _rotates(role: RoleStatus, around: Mapping[str, Circumstances]) -> bool:
+    """Tell whether this pass makes a new token for a member of the role."""
+    return role.id in around and any(rotates_token(member, around[role.id]) for member in role.members)
 
 
 def _grows(role: RoleStatus, around: Mapping[str, Circumstances]) -> bool:

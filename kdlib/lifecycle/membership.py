@@ -1,15 +1,12 @@
-"""Which members a role has: new ones get name, node id, Service name and token, reserved before anything is made.
+"""Which members a role has: new ones get name, node id and Service name, reserved before anything is made.
 
 Layer: pure.
 """
 
-import hashlib
-
-from kdlib.frozen import canonical
 from kdlib.lifecycle.circumstances import Circumstances
 from kdlib.model import ContainerState, MemberState, MemberStatus, Resolved, ResolvedRole, StateDetail
 
-__all__ = ["LEAVING", "grown", "with_token"]
+__all__ = ["LEAVING", "grown"]
 
 LEAVING = frozenset({MemberState.DELETE_PENDING, MemberState.DELETING})
 
@@ -23,19 +20,6 @@ def grown(members: tuple[MemberStatus, ...], around: Circumstances, last_node_id
         return ()
     missing = range(len(members), around.role.wanted)
     return tuple(_member(around, ordinal, node_id) for node_id, ordinal in enumerate(missing, start=last_node_id + 1))
-
-
-def with_token(member: MemberStatus, around: Circumstances) -> MemberStatus:
-    """Reserve the member's auth token, where its role needs one and it has none (5.5).
-
-    Derived from the pass's entropy; without any, a later pass reserves it.
-    """
-    seen = around.resolved.seen
-    if member.auth_token or not seen.entropy or not _needs_token(around.resolved, around.role):
-        return member
-    secret = hashlib.sha256(canonical([seen.entropy, around.resolved.uid, member.pod])).hexdigest()[:32]
-    changed: MemberStatus = member.changed(auth_token=secret)
-    return changed
 
 
 def _member(around: Circumstances, ordinal: int, node_id: int) -> MemberStatus:
@@ -61,10 +45,3 @@ def _service(resolved: Resolved, role: ResolvedRole, pod: str) -> str:
         return "n/a"
     scheme = resolved.spec.naming_scheme or resolved.reserved.naming_scheme
     return pod if scheme == "CrNameRole" else f"s-{pod}"
-
-
-def _needs_token(resolved: Resolved, role: ResolvedRole) -> bool:
-    return any(
-        service.endpoint is not None and service.endpoint.has_auth_token
-        for service in resolved.app.services_of(role.id)
-    )

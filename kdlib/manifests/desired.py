@@ -3,14 +3,14 @@
 Layer: pure.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from kdlib import lifecycle
 from kdlib.frozen import Json, canonical
 from kdlib.graph import ObjectGraph
 from kdlib.manifests.connections import connections_part
-from kdlib.manifests.document import Listed, node_part, shared_part, with_own_token
+from kdlib.manifests.document import Listed, node_part, shared_part, with_own_keys, with_own_token
 from kdlib.model import Life, MemberStatus, Resolved
 
 __all__ = ["Desired", "configmeta", "configmeta_bytes"]
@@ -20,7 +20,7 @@ __all__ = ["Desired", "configmeta", "configmeta_bytes"]
 class Desired:
     """What one pass wants: the objects, the members with what is to be done inside them, and what both came from."""
 
-    graph: ObjectGraph
+    graph: ObjectGraph = field(repr=False)
     life: Life
     resolved: Resolved
 
@@ -43,10 +43,13 @@ class Desired:
 def configmeta(desired: Desired, pod: str) -> Json:
     """Return configmeta.json for the member with this pod (5.4); raises KeyError where it is not listed.
 
-    All members read the same but for `node`, and for the tokens of their own role.
+    All members read the same but for `node`, for the tokens of their own role, and for the secret keys of other roles
+    where the app keeps these to themselves.
     """
     role_id, member = desired.by_pod[pod]
     document = with_own_token(desired.shared_document, role_id, member)
+    if desired.resolved.app.own_secret_keys_only:
+        document = with_own_keys(document, role_id)
     return {**document, "node": node_part(desired.resolved, role_id, member)}
 
 

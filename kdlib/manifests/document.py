@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from fractions import Fraction
 from math import ceil
 
-from kdlib import lifecycle
+from kdlib import lifecycle, rules
 from kdlib.frozen import Json
 from kdlib.model import AppService, ClusterRole, MemberStatus, Resolved, ResolvedRole
 from kdlib.rules import accepted_roles
 from kdlib.wire import Quantity, QuantityError
 
-__all__ = ["REFERENCE", "Listed", "node_part", "shared_part", "with_own_token"]
+__all__ = ["REFERENCE", "Listed", "node_part", "shared_part", "with_own_keys", "with_own_token"]
 
 Listed = tuple[tuple[str, MemberStatus], ...]
 """Role id and status of each member that the document lists."""
@@ -32,7 +32,7 @@ def shared_part(resolved: Resolved, listed: Listed) -> Json:
     Roles without listed members are absent (W-31). A role that left the spec is there, as it was accepted, while its
     members let go of what they hold.
     """
-    app = resolved.app
+    app, keyring = resolved.app, rules.keys_seen(resolved.seen)
     members: dict[str, list[MemberStatus]] = {}
     for role_id, member in listed:
         members.setdefault(role_id, []).append(member)
@@ -40,7 +40,7 @@ def shared_part(resolved: Resolved, listed: Listed) -> Json:
     specs = ((role, role.spec or accepted.get(role.id)) for role in resolved.roles if role.id in members)
     roles = [(role, spec, members[role.id]) for role, spec in specs if spec]
     group = {
-        "roles": {role.id: _role(resolved, role, spec, found) for role, spec, found in roles},
+        "roles": {role.id: _role(resolved, role, spec, found) | _keys(spec, keyring) for role, spec, found in roles},
         "distro_id": app.distro_id,
         "catalog_entry_version": app.version,
         "config_metadata": app.config.config_meta,
@@ -93,6 +93,22 @@ def with_own_token(document: Json, role_id: str, member: MemberStatus) -> Json:
     }
     roles = {**group["roles"], role_id: {**role, "services": services}}
     return {**document, "nodegroups": {_NODEGROUP: {**group, "roles": roles}}}
+
+
+def with_own_keys(document: Json, role_id: str) -> Json:
+    """APP-X-50 (ours): return the document without the secret keys of other roles than this one (W-14)."""
+    group = document["nodegroups"][_NODEGROUP]
+    roles = {
+        name: role if name == role_id else {key: value for key, value in role.items() if key != "secret_keys"}
+        for name, role in group["roles"].items()
+    }
+    return {**document, "nodegroups": {_NODEGROUP: {**group, "roles": roles}}}
+
+
+def _keys(spec: ClusterRole, keyring: rules.Keyring) -> Json:
+    """Return the clear values of the role's secret keys; nothing where it has none that can be read (5.4)."""
+    values = rules.read_keys(spec, keyring)
+    return {"secret_keys": values} if values else {}
 
 
 def _services(resolved: Resolved, role_ids: Sequence[str]) -> Json:

@@ -73,6 +73,7 @@ from kdlib.model.values import (
     UnderWay,
     WatchCopy,
 )
+from kdlib.model.withheld import without_secrets
 
 __all__ = [
     "CONFIG_NAME",
@@ -167,4 +168,5 @@ __all__ = [
     "reference",
     "schemas",
     "subject",
+    "without_secrets",
 ]

@@ -328,6 +328,12 @@ class AppSpec(LoosePart):
     systemd_required: Flag = Field(
         default=False, description="True if systemd runs as process 1 of the members.", examples=[True]
     )
+    own_secret_keys_only: Flag = Field(
+        default=False,
+        description="True: members find the secret keys of their own role alone in their configmeta, not of all roles.",
+        examples=[True],
+        json_schema_extra=told("APP-X-50"),
+    )
     logo_url: LogoUrl | None = Field(
         None,
         alias="logoURL",

@@ -3,20 +3,26 @@
 Layer: pure.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
 from kdlib.model.celrule import CelRule, held
+from kdlib.model.condition import Condition
 from kdlib.model.limits import TimeLimits
-from kdlib.model.part import Nullable, SpecPart, told
-from kdlib.model.scalars import Flag, NamingScheme, NonEmpty, ServiceType, StringMap, Text
+from kdlib.model.part import Nullable, SpecPart, keyed_by, told
+from kdlib.model.scalars import Flag, NamingScheme, NonEmpty, ServiceType, StringMap, Text, Whole
 from kdlib.model.status import ClusterStatus
 
 __all__ = ["CONFIG_NAME", "Config", "ConfigSpec", "ConfigStatus", "StatusBackup", "StatusBackupSpec"]
 
 CONFIG_NAME = "kd-global-config"
 """Name of the one KubeDirectorConfig, in the operator's own namespace."""
+
+
+MOST_FORMER_KEYS = 16
+_LONGEST_KEY = 256
+"""Bounds that the cost of the CRD's rules needs."""
 
 
 class ConfigSpec(SpecPart):
@@ -32,7 +38,15 @@ class ConfigSpec(SpecPart):
                 "is not an AES key",
                 "write 32, 48 or 64 hexadecimal digits, or leave it out",
                 field_path=".masterEncryptionKey",
-            )
+            ),
+            CelRule(
+                "CFG-X-50",
+                "!has(self.formerEncryptionKeys) || self.formerEncryptionKeys.all(key, size(key) in [32, 48, 64]"
+                " && key.matches('^[0-9a-fA-F]*$'))",
+                "one of them is not an AES key",
+                "write each as 32, 48 or 64 hexadecimal digits",
+                field_path=".formerEncryptionKeys",
+            ),
         )
     )
 
@@ -74,9 +88,18 @@ class ConfigSpec(SpecPart):
     )
     master_encryption_key: Text | None = Field(
         None,
+        repr=False,
         description="AES key for secret keys: 16, 24 or 32 bytes as hexadecimal digits.",
         examples=["00112233445566778899aabbccddeeff"],
         json_schema_extra=told("CFG-V-06", "CFG-V-08", "CFG-M-02", default="a random key, made at once"),
+    )
+    former_encryption_keys: tuple[Annotated[Text, Field(max_length=_LONGEST_KEY)], ...] = Field(
+        (),
+        repr=False,
+        max_length=MOST_FORMER_KEYS,
+        description="Keys that were masterEncryptionKey before: they decrypt what they encrypted, and encrypt nothing.",
+        examples=[["ffeeddccbbaa99887766554433221100"]],
+        json_schema_extra=told("CFG-V-06", "CFG-X-50", "CFG-X-51"),
     )
     pod_labels: Nullable[StringMap] = Field(
         None,
@@ -137,7 +160,17 @@ class ConfigStatus(SpecPart):
         description="Changes with each status.",
         examples=["0b0c6a5e-5a52-4c0a-9a9e-1f0f6f3f2a11"],
     )
-    state: Text | None = Field(None, description="creating, then ready.", examples=["ready"])
+    state: Text | None = Field(
+        None, description="creating until every value can be used, then ready.", examples=["ready"]
+    )
+    observed_generation: Whole | None = Field(
+        None, description="Generation of the spec that this status is about.", examples=[2]
+    )
+    conditions: tuple[Condition, ...] | None = Field(
+        None,
+        description="Standard conditions: Ready, Stalled, and what is to be said of keys.",
+        json_schema_extra=keyed_by("type"),
+    )
 
 
 class Config(SpecPart):

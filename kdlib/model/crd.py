@@ -79,6 +79,10 @@ _DEFINITIONS = {
             "kdconfig",
             ("apiVersion", "kind", "metadata"),
             status=True,
+            columns=(
+                ("State", ".status.state", "State of the configuration.", 0),
+                ("Reason", f"{_READY}.reason", "Whether all of its values can be used.", 0),
+            ),
             name_rule={"pattern": CONFIG_NAME_PATTERN},
         ),
         _Definition(KD_STATUS_BACKUP, StatusBackup, "kdstatusbackup", ("apiVersion", "kind", "metadata", "spec")),

@@ -17,7 +17,7 @@ __all__ = ["api_path", "parsed", "subject"]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
-_SECRET_FIELDS = frozenset({"value", "encryptedValue", "masterEncryptionKey", "authToken"})
+_SECRET_FIELDS = frozenset({"value", "encryptedValue", "masterEncryptionKey", "formerEncryptionKeys", "authToken"})
 """Fields whose values never appear in a message."""
 
 _LONGEST_QUOTE = 60

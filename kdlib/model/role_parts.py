@@ -150,6 +150,7 @@ class SecretKey(SpecPart):
     name: NonEmpty = Field(description="Name of the key.", examples=["password"], json_schema_extra=told("CL-V-36"))
     value: Text | None = Field(
         None,
+        repr=False,
         description="Clear value; encrypted before it is stored.",
         examples=["correct horse battery staple"],
         json_schema_extra=told("CL-M-09", "CL-V-37"),

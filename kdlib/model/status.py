@@ -127,6 +127,9 @@ class StateDetail(StatusPart):
     retry_handled: Text | None = Field(
         None, description="Value of the retry annotation that led to the attempt.", examples=["1"]
     )
+    tokens_handled: Text | None = Field(
+        None, description="Value of the rotate-tokens annotation that the auth token was made for.", examples=["1"]
+    )
     progress: Text | None = Field(
         None, description="What the member is waiting for, in words.", examples=["waiting for the container"]
     )
@@ -165,6 +168,7 @@ class MemberStatus(StatusPart):
     )
     auth_token: Text | None = Field(
         None,
+        repr=False,
         description="Token of the member's services, where one asks for it.",
         examples=["0123456789abcdef0123456789abcdef"],
     )
@@ -198,6 +202,11 @@ class RoleStatus(StatusPart):
     members: tuple[MemberStatus, ...] = Field((), description="Members of the role, by their ordinals.")
     accepted: Accepted | None = Field(
         None, description="The role as it was accepted last, and the default secret that it was accepted with."
+    )
+    unreadable_secret_keys: tuple[Text, ...] | None = Field(
+        None,
+        description="Names of the secret keys that no key of the global configuration decrypts.",
+        examples=[["password"]],
     )
 
     @property

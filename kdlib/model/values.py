@@ -14,6 +14,7 @@ from kdlib.frozen import Json
 from kdlib.model.app import AppRole, AppSpec
 from kdlib.model.cluster import ClusterRole, ClusterSpec
 from kdlib.model.status import ClusterStatus, Reserved
+from kdlib.model.withheld import without_secrets
 from kdlib.wire import Ref
 
 __all__ = [
@@ -133,9 +134,9 @@ class WatchCopy:
 Action: TypeAlias = SetUp | Notify | WatchCopy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Seen:
-    """All that may influence one pass over one root. A bug report is this as JSON.
+    """All that may influence one pass over one root. A bug report is this as JSON, passed through `without_secrets`.
 
     `children` are the objects that carry the root's cluster label or name it as owner: StatefulSets, Services,
     claims, ControllerRevisions, Pods, in any order. `related` holds objects that the root refers to; None means
@@ -155,6 +156,12 @@ class Seen:
     """
     unreadable: tuple[tuple[Ref, str], ...] = ()
     """Objects that the root refers to and that nobody could look up yet, with the server's words."""
+
+    def __repr__(self) -> str:
+        """Show what was seen without any secret value (law 7)."""
+        related = [(str(ref), without_secrets(item)) for ref, item in self.related]
+        shown = f"root={without_secrets(self.root)!r}, children={without_secrets(self.children)!r}"
+        return f"Seen(now={self.now!r}, {shown}, related={related!r}, facts={self.facts!r})"
 
 
 @dataclass(frozen=True)

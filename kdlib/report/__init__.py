@@ -4,6 +4,7 @@ Layer: pure.
 """
 
 from kdlib.report.conditions import CONDITION_TYPES, condition
+from kdlib.report.config_status import config_status
 from kdlib.report.events import events, farewell
 from kdlib.report.explanation import Explanation, Wait, explanation
 from kdlib.report.lines import MemberLine, cluster_line, member_lines
@@ -24,6 +25,7 @@ __all__ = [
     "broken",
     "cluster_line",
     "condition",
+    "config_status",
     "events",
     "explanation",
     "farewell",

@@ -26,6 +26,9 @@ CONDITION_TYPES = (
     "MembersOutdated",
     "NotEnforced",
     "NotifyFailed",
+    "SecretKeysUnreadable",
+    "SecretKeysAvailable",
+    "FormerKeysKept",
 )
 """The conditions of ours, in their order; those after the third are there only while they hold."""
 

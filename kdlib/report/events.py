@@ -38,6 +38,7 @@ _TOLD_HINTS = (
     ("ConnectionsMissing", EventReason.CONNECTIONS_MISSING),
     ("FieldsNotUsedYet", EventReason.FIELDS_NOT_USED),
     ("MembersOutdated", EventReason.MEMBERS_OUTDATED),
+    ("SecretKeysUnreadable", EventReason.KEYS_UNREADABLE),
 )
 
 

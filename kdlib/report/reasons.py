@@ -17,12 +17,17 @@ class Reason(StrEnum):
     CONNECTIONS_UNLABELLED = "NotLabelled"
     CONNECTIONS_UNREADABLE = "NotReadable"
     DECOMMISSION_FAILED = "DecommissionFailed"
+    CONFIG_USABLE = "ValuesUsable"
+    CONFIG_WRONG = "ValuesWrong"
     FIELDS_NOT_USED = "FieldsNotUsedYet"
+    FORMER_KEYS = "FormerKeysKept"
+    KEYS_UNREADABLE = "SecretKeysUnreadable"
     MEMBERS_CHANGING = "MembersChanging"
     MEMBERS_DOWN = "MembersDown"
     MEMBERS_FAILED = "MembersFailed"
     MEMBERS_OUTDATED = "MembersOutdated"
     MEMBERS_STUCK = "MembersStuck"
+    NO_MASTER_KEY = "NoMasterKey"
     NO_WEBHOOK = "NoWebhook"
     NOT_STALLED = "NotStalled"
     NOTIFY_FAILED = "NotifyFailed"
@@ -40,12 +45,17 @@ REASONS: dict[Reason, str] = {
     Reason.CONNECTIONS_UNLABELLED: "a connected ConfigMap or Secret lacks the label that says as what members see it",
     Reason.CONNECTIONS_UNREADABLE: "an object that the cluster is connected to cannot be read; tried again",
     Reason.DECOMMISSION_FAILED: "the start script of a member that is to go failed to let go; it waits for a person",
+    Reason.CONFIG_USABLE: "every value of the global configuration can be used",
+    Reason.CONFIG_WRONG: "values of the global configuration cannot be used; new clusters wait until they can",
     Reason.FIELDS_NOT_USED: "fields of the spec are accepted, and change nothing yet",
+    Reason.FORMER_KEYS: "keys that were the master key before still decrypt: a rotation was begun, or they are needed",
+    Reason.KEYS_UNREADABLE: "no known encryption key decrypts these secret keys, so members do not get them",
     Reason.MEMBERS_CHANGING: "members come, go, are set up, or are told of a change",
     Reason.MEMBERS_DOWN: "a configured member's container does not run, or is not ready",
     Reason.MEMBERS_FAILED: "a member could not be set up, and waits for a retry",
     Reason.MEMBERS_OUTDATED: "pods run an older template than the spec asks for, until somebody deletes them",
     Reason.MEMBERS_STUCK: "a member's pod does not run: image, container, node or claim; somebody has to act",
+    Reason.NO_MASTER_KEY: "the global configuration has no master key, so nothing can be encrypted",
     Reason.NO_WEBHOOK: "there is no admission webhook, which alone could hold what the message names",
     Reason.NOT_STALLED: "nothing waits for a person",
     Reason.NOTIFY_FAILED: "the start script of a member refused to be told of a change, and waits for a retry",
@@ -71,6 +81,7 @@ class EventReason(StrEnum):
     CONNECTIONS_CHANGED = "ConnectionsChanged"
     CONNECTIONS_MISSING = "ConnectionsMissing"
     FIELDS_NOT_USED = "FieldsNotUsedYet"
+    KEYS_UNREADABLE = "SecretKeysUnreadable"
     MEMBER_CONFIGURED = "MemberConfigured"
     MEMBER_DECOMMISSIONED = "MemberDecommissioned"
     MEMBER_DECOMMISSION_FAILED = "MemberDecommissionFailed"
@@ -97,6 +108,7 @@ EVENT_REASONS: dict[EventReason, tuple[str, str]] = {
     EventReason.CONNECTIONS_CHANGED: ("Normal", "what the cluster is connected to changed; its members are told"),
     EventReason.CONNECTIONS_MISSING: ("Warning", "members are not told of something that the cluster is connected to"),
     EventReason.FIELDS_NOT_USED: ("Warning", "fields of the spec are accepted, and change nothing yet"),
+    EventReason.KEYS_UNREADABLE: ("Warning", "no known encryption key decrypts secret keys of the cluster"),
     EventReason.MEMBER_CONFIGURED: ("Normal", "a member was set up"),
     EventReason.MEMBER_DECOMMISSIONED: ("Normal", "a member that goes is waited for no more; the note says why"),
     EventReason.MEMBER_DECOMMISSION_FAILED: ("Warning", "the start script of a member that is to go failed to let go"),

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from kdlib.frozen import Json, dig
-from kdlib.model import MemberStatus, MemberTrouble, RoleStatus, Seen
+from kdlib.model import CONFIG_NAME, MemberStatus, MemberTrouble, RoleStatus, Seen
 from kdlib.wire import KD_APP
 
-__all__ = ["after_failure", "against_trouble", "package_field", "retry"]
+__all__ = ["after_failure", "against_trouble", "against_unread", "package_field", "retry"]
 
 _FIELDS: Mapping[str, str] = MappingProxyType(
     {"configPackage": "defaultConfigPackage", "imageRepoTag": "defaultImageRepoTag"}
@@ -53,6 +53,12 @@ def against_trouble(seen: Seen, role: RoleStatus, member: MemberStatus) -> str:
             return f"see kubectl describe pvc {claim} -n {namespace}; make a volume, or {other}"
         case _:
             return _made_or_corrected(seen, role, "make room", "its resources")
+
+
+def against_unread(named: str) -> str:
+    """Say which secret keys nothing decrypts, and what to do; all others reach the members."""
+    remedy = "write them anew, as value; or have your administrator put their key into formerEncryptionKeys"
+    return f"no encryption key of KubeDirectorConfig {CONFIG_NAME!r} decrypts {named}: {remedy}"
 
 
 def _made_or_corrected(seen: Seen, role: RoleStatus, made: str, wrong: str) -> str:

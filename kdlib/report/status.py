@@ -6,16 +6,16 @@ Layer: pure.
 """
 
 from typing import Protocol
-from uuid import UUID
 
 from kdlib import lifecycle
 from kdlib.errors import RefusedError
-from kdlib.frozen import Json, copied, dig, digest
+from kdlib.frozen import Json, copied, dig
 from kdlib.model import ClusterState, Life, Outcome, Resolved, Seen
 from kdlib.report.conditions import CONDITION_TYPES, FALSE, TRUE, Claim, condition, conditions
 from kdlib.report.pausing import is_paused, paused
 from kdlib.report.reasons import Reason
 from kdlib.report.rollup import rollup
+from kdlib.report.sealing import sealed
 from kdlib.report.tally import Tally
 from kdlib.report.verdict import verdict
 
@@ -52,7 +52,7 @@ def status(seen: Seen, desired: Advanced, outcome: Outcome | None = None) -> Jso
         observed_generation=resolved.generation,
         conditions=tuple(conditions(claims, stored, generation=resolved.generation, now=seen.now)),
     )
-    return _sealed(found.dumped())
+    return sealed(found.dumped())
 
 
 def _state(resolved: Resolved, life: Life, outcome: Outcome) -> str:
@@ -113,18 +113,4 @@ def _unmoved(seen: Seen, claims: list[Claim], keep: tuple[str, ...] = ()) -> Jso
     stored["conditions"] = sorted([*made, *kept], key=lambda item: order[item["type"]])
     stored["observedGeneration"] = generation
     stored.setdefault("state", str(ClusterState.CREATING))
-    return _sealed(stored)
-
-
-def _sealed(made: Json) -> Json:
-    """Return the status with its `generationUID`, which clients of the original watch for changes.
-
-    Derived from all else in the status, times of conditions apart: the same status has the same one everywhere.
-    """
-    content = {key: value for key, value in made.items() if key != "generationUID"}
-    timeless = [
-        {key: value for key, value in item.items() if key != "lastTransitionTime"}
-        for item in content.get("conditions") or ()
-    ]
-    number = int(digest({**content, "conditions": timeless})[:32], 16)
-    return {**content, "generationUID": str(UUID(int=number))}
+    return sealed(stored)

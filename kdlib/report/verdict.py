@@ -12,7 +12,7 @@ from kdlib.report.conditions import FALSE, TRUE, Claim
 from kdlib.report.connected import missing_connections
 from kdlib.report.pausing import paused
 from kdlib.report.reasons import Reason
-from kdlib.report.remedies import after_failure, against_trouble, retry
+from kdlib.report.remedies import after_failure, against_trouble, against_unread, retry
 from kdlib.report.tally import Tally, failed_departure, failed_notify, first_few, list_members, refused_notify
 
 __all__ = ["verdict"]
@@ -60,6 +60,7 @@ def _hints(resolved: Resolved, life: Life) -> Iterator[Claim]:
         yield Claim("SpecAccepted", FALSE, Reason.CHANGE_NOT_ACCEPTED, listed)
     if resolved.unheld:
         yield Claim("NotEnforced", TRUE, Reason.NO_WEBHOOK, "; ".join(resolved.unheld))
+    yield from _unread_keys(life)
 
 
 def _repeated(life: Life) -> Iterator[str]:
@@ -70,6 +71,13 @@ def _repeated(life: Life) -> Iterator[str]:
             if refused and (refused.next_try or refused.retries):
                 then = f"it is run again at {refused.next_try}" if refused.next_try else "it waits for a person"
                 yield f"{member.pod}: {refused.failure}, after {refused.retries or 0} further tries; {then}"
+
+
+def _unread_keys(life: Life) -> Iterator[Claim]:
+    named = ((role.id, name) for role in life.status.roles for name in role.unreadable_secret_keys or ())
+    unread = [f"{name!r} of role {role!r}" for role, name in named]
+    if unread:
+        yield Claim("SecretKeysUnreadable", TRUE, Reason.KEYS_UNREADABLE, against_unread(first_few(unread)))
 
 
 def _renewal(resolved: Resolved, pods: list[str]) -> str:

@@ -6,17 +6,19 @@ Layer: pure.
 from kdlib.rules.app import app_problems
 from kdlib.rules.app_use import use_needs, users_of
 from kdlib.rules.catalogue import Rule, catalogue, rule_titles, rules_page
-from kdlib.rules.changes import accepted_form, accepted_roles
-from kdlib.rules.config import config_problems
+from kdlib.rules.changes import accepted_form, accepted_roles, with_accepted_keys
+from kdlib.rules.config import config_problems, valid_key
 from kdlib.rules.connections import TYPED, type_of
 from kdlib.rules.defaults import app_defaults, cluster_defaults, least_members, reserved_values, time_limit
+from kdlib.rules.keyring import Keyring, decrypted, encrypted, keyring_of, keys_seen
 from kdlib.rules.persistence import persistent_directories
 from kdlib.rules.related import related
 from kdlib.rules.request import Access, Facts, ListNeed, Needs, Operation, Request, User, Verdict
 from kdlib.rules.resolve import cluster_problems, resolve
 from kdlib.rules.restoring import ALLOW_DELETE_LABEL, BACKUP_ANNOTATION, RESTORING_LABEL
 from kdlib.rules.review import needs, review
-from kdlib.rules.secret_keys import decrypted, encrypted, master_key
+from kdlib.rules.rotation import Reencryption, needs_of, reencryption, with_new_key, without_spared_keys
+from kdlib.rules.secret_keys import read_keys, tells_other_keys, unread_keys
 
 __all__ = [
     "ALLOW_DELETE_LABEL",
@@ -25,9 +27,11 @@ __all__ = [
     "TYPED",
     "Access",
     "Facts",
+    "Keyring",
     "ListNeed",
     "Needs",
     "Operation",
+    "Reencryption",
     "Request",
     "Rule",
     "User",
@@ -42,18 +46,28 @@ __all__ = [
     "config_problems",
     "decrypted",
     "encrypted",
+    "keyring_of",
+    "keys_seen",
     "least_members",
-    "master_key",
     "needs",
+    "needs_of",
     "persistent_directories",
+    "read_keys",
+    "reencryption",
     "related",
     "reserved_values",
     "resolve",
     "review",
     "rule_titles",
     "rules_page",
+    "tells_other_keys",
     "time_limit",
     "type_of",
+    "unread_keys",
     "use_needs",
     "users_of",
+    "valid_key",
+    "with_accepted_keys",
+    "with_new_key",
+    "without_spared_keys",
 ]

@@ -24,13 +24,13 @@ __all__ = [
     "kept_roles",
     "removed_roles_stay_away",
     "roles_in_force",
+    "with_accepted_keys",
 ]
 
 
-_FREE = frozenset({"members", "podDisruptionBudget"})
-"""What is no part of a pod: it changes at any time."""
-
 _FOR_GOOD = frozenset({"storage", "blockStorage"})
+_FREE = frozenset({"members", "podDisruptionBudget", "secretKeys"})
+"""What is no part of a pod: it changes at any time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,14 @@ class AcceptedRole:
         return self.role.secret or self.default_secret
 
     def in_force(self, written: ClusterRole) -> ClusterRole:
-        """Return the role as accepted, with the member count and the budget that are asked for now.
+        """Return the role as accepted, with the member count, the budget and the secret keys that are asked for now.
 
         A role that never was set up is as it is written, but for its volumes.
         """
         if not self.was_set_up:
             return written.changed(storage=self.role.storage, block_storage=self.role.block_storage)
-        budget = written.pod_disruption_budget
-        return self.role.changed(members=written.members, secret=self.secret, pod_disruption_budget=budget)
+        free = {"pod_disruption_budget": written.pod_disruption_budget, "secret_keys": written.secret_keys}
+        return self.role.changed(members=written.members, secret=self.secret, **free)
 
 
 def kept_app(spec: ClusterSpec, app: str) -> Iterator[Problem]:
@@ -86,8 +86,9 @@ def removed_roles_stay_away(spec: ClusterSpec, old: ClusterSpec, status: Cluster
 def kept_roles(
     spec: ClusterSpec, accepted: Mapping[str, AcceptedRole], default_class: str | None = None
 ) -> Iterator[Problem]:
-    """CL-V-43: a role that has members, or had some that are not gone yet, changes nothing but their count.
+    """CL-V-43: a role that has members, or had some that are not gone yet, changes nothing but count and secret keys.
 
+    Secret keys are part of what members read, and nothing of them is in their pods, so members are told anew (W-38).
     Unlike in the original, one of which no member ever was set up takes corrections of all but its volumes, which no
     StatefulSet can change: who mends a mistake goes on from there without deleting anything.
     `default_class` is the storage class that a role without one has got.
@@ -143,10 +144,21 @@ def accepted_form(role: ClusterRole, default_secret: KdSecret | None) -> Json:
     """
     inherited = default_secret is not None and role.secret == default_secret
     lasting = role.without("members", "pod_disruption_budget")
-    form = (lasting.without("secret") if inherited else lasting).dumped()
-    keys = [{key: value for key, value in item.items() if key != "value"} for item in form.get("secretKeys") or ()]
-    form = {**form, "secretKeys": keys} if keys else form
+    form = _with_keys((lasting.without("secret") if inherited else lasting).dumped(), role)
     return {"role": form, "defaultSecret": default_secret.dumped()} if inherited and default_secret else {"role": form}
+
+
+def with_accepted_keys(accepted: Json, role: ClusterRole) -> Json:
+    """Return what the status records of a role with the secret keys of now: they change at any time."""
+    before = accepted.get("role") or {}
+    now = _with_keys({key: value for key, value in before.items() if key != "secretKeys"}, role)
+    return accepted if now == before else {**accepted, "role": now}
+
+
+def _with_keys(form: Json, role: ClusterRole) -> Json:
+    """Return the form with the role's secret keys, never with a clear value."""
+    keys = [{key: value for key, value in item.dumped().items() if key != "value"} for item in role.secret_keys]
+    return {**form, "secretKeys": keys} if keys else form
 
 
 def _recorded(entry: RoleStatus) -> AcceptedRole | None:

@@ -179,9 +179,9 @@ def _changes(write: ClusterWrite, found: FoundApp | None, config: Config | None)
 
 def _secret_keys(write: ClusterWrite) -> Iterator[Problem]:
     if write.config_ref in write.facts.objects:
-        yield from keys_available(write.new.spec, write.key)
+        yield from keys_available(write.new.spec, write.keyring)
     if not write.is_restored:
-        yield from kept_ciphertexts(write.new.spec, write.stored_keys, write.key)
+        yield from kept_ciphertexts(write.new.spec, write.stored_keys, write.keyring)
 
 
 def _restored(write: ClusterWrite) -> Iterator[Problem]:

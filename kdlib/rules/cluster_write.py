@@ -22,12 +22,13 @@ from kdlib.model import (
     parse_config,
 )
 from kdlib.names import GROUP
+from kdlib.rules.keyring import Keyring, keyring_of
 from kdlib.rules.lookup import app_places
 from kdlib.rules.meaning import spec_meaning
 from kdlib.rules.references import Reference, changed_roles, fresh_references, references
 from kdlib.rules.request import Access, Facts, Request
 from kdlib.rules.restoring import comes_from_backup, is_restoring
-from kdlib.rules.secret_keys import StoredKeys, master_key, with_ciphertexts
+from kdlib.rules.secret_keys import StoredKeys, as_stored, with_ciphertexts
 from kdlib.rules.written_status import by_operator
 from kdlib.wire import CONTROLLER_REVISION, KD_CONFIG, KD_STATUS_BACKUP, Ref
 
@@ -86,7 +87,7 @@ class ClusterWrite:
             return False
         if dig(self.request.new, "spec") == dig(self.request.old, "spec"):
             return True
-        return self.old is not None and spec_meaning(self.protected) == spec_meaning(self.old.spec)
+        return self.old is not None and spec_meaning(self.meant) == spec_meaning(self.old.spec)
 
     @property
     def asks_access(self) -> bool:
@@ -108,9 +109,9 @@ class ClusterWrite:
             return None
 
     @cached_property
-    def key(self) -> bytes | None:
-        """Return the key that secret keys are encrypted under."""
-        return master_key(self.config)
+    def keyring(self) -> Keyring:
+        """Return the keys of secret values."""
+        return keyring_of(self.facts.objects.get(self.config_ref))
 
     @cached_property
     def stored_keys(self) -> StoredKeys:
@@ -120,7 +121,12 @@ class ClusterWrite:
     @cached_property
     def protected(self) -> ClusterSpec:
         """Return the new spec with its secret keys encrypted, as it is stored."""
-        return with_ciphertexts(self.new.spec, self.stored_keys, self.key, self.facts.entropy)
+        return with_ciphertexts(self.new.spec, self.stored_keys, self.keyring, self.facts.entropy)
+
+    @cached_property
+    def meant(self) -> ClusterSpec:
+        """Return the new spec as it compares with the stored one: what was encrypted anew is no change."""
+        return as_stored(self.protected, self.stored_keys, self.keyring)
 
     @cached_property
     def references(self) -> tuple[Reference, ...]:
@@ -135,7 +141,7 @@ class ClusterWrite:
     @cached_property
     def changed_roles(self) -> tuple[ClusterRole, ...]:
         """Return the roles that are new or change."""
-        return changed_roles(self.protected, self.old_spec)
+        return changed_roles(self.meant, self.old_spec)
 
     @cached_property
     def app_refs(self) -> tuple[Ref, ...]:

@@ -11,7 +11,7 @@ from kdlib.model import Config, ConfigSpec
 from kdlib.names import is_dns_subdomain
 from kdlib.rules.metadata import annotation_problems, label_problems
 
-__all__ = ["config_problems", "used_config_problems", "valid_key", "valid_maps"]
+__all__ = ["config_problems", "used_config_problems", "valid_former_keys", "valid_key", "valid_maps"]
 
 _LONGEST_DOMAIN = 120
 _HEXADECIMAL = re.compile(r"(?:[0-9a-fA-F]{2})*")
@@ -21,6 +21,7 @@ def config_problems(config: Config) -> Iterator[Problem]:
     """Yield everything wrong with a global configuration as such."""
     spec = config.spec or ConfigSpec()
     yield from valid_key(spec)
+    yield from valid_former_keys(spec)
     yield from valid_maps(spec)
     yield from valid_domain(spec)
     yield from valid_class_name(spec)
@@ -37,9 +38,21 @@ def used_config_problems(config: Config) -> Iterator[Problem]:
 def valid_key(spec: ConfigSpec) -> Iterator[Problem]:
     """CFG-V-08: the master key is 16, 24 or 32 bytes in hexadecimal digits. Its value is never told."""
     key = spec.master_encryption_key
-    if key is not None and not (_HEXADECIMAL.fullmatch(key) and len(key) in {32, 48, 64}):
+    if key is not None and not _is_key(key):
         remedy = "write 32, 48 or 64 hexadecimal digits, or leave it out"
         yield Problem("spec.masterEncryptionKey", "is not an AES key", remedy, "CFG-V-08")
+
+
+def valid_former_keys(spec: ConfigSpec) -> Iterator[Problem]:
+    """CFG-X-50 (ours): each former key is one of AES too. Its value is never told."""
+    for index, key in enumerate(spec.former_encryption_keys):
+        if not _is_key(key):
+            remedy = "write 32, 48 or 64 hexadecimal digits, or leave it out"
+            yield Problem(f"spec.formerEncryptionKeys[{index}]", "is not an AES key", remedy, "CFG-X-50")
+
+
+def _is_key(text: str) -> bool:
+    return bool(_HEXADECIMAL.fullmatch(text)) and len(text) in {32, 48, 64}
 
 
 def valid_domain(spec: ConfigSpec) -> Iterator[Problem]:

@@ -10,8 +10,10 @@ from kdlib.frozen import Json, dig
 from kdlib.model import Config, ConfigSpec, parse_config
 from kdlib.names import is_dns_subdomain
 from kdlib.rules.config import config_problems
+from kdlib.rules.keyring import keyring_of
 from kdlib.rules.mended import CONFIG_STAND_INS, mended
 from kdlib.rules.request import Facts, ListNeed, Needs, Request, Verdict
+from kdlib.rules.rotation import needs_of
 from kdlib.rules.secret_keys import derived
 from kdlib.rules.written_status import status_is_operators
 from kdlib.wire import KD_CLUSTER, STORAGE_CLASS, Ref
@@ -23,10 +25,12 @@ __all__ = [
     "existing_class",
     "in_operators_namespace",
     "kept_key",
+    "needed_keys",
     "new_key_patch",
 ]
 
 _CLUSTERS = ListNeed(KD_CLUSTER)
+_LISTED = 5
 
 
 def config_needs(request: Request) -> Needs:
@@ -35,7 +39,8 @@ def config_needs(request: Request) -> Needs:
         return Needs()
     if request.operation == "DELETE":
         return Needs(lists=(_CLUSTERS,))
-    lists = (_CLUSTERS,) if request.operation == "UPDATE" and _changes_key(request) else ()
+    drops_keys = request.operation == "UPDATE" and (_changes_key(request) or bool(_dropped(request)))
+    lists = (_CLUSTERS,) if drops_keys else ()
     name = dig(request.new, "spec", "defaultStorageClassName")
     is_name = isinstance(name, str) and is_dns_subdomain(name) and _names_other_class(request)
     return Needs((Ref(STORAGE_CLASS, "", str(name)),) if is_name else (), lists)
@@ -65,6 +70,7 @@ def _problems(request: Request, config: Config, facts: Facts) -> Iterator[Proble
     yield from config_problems(config)
     yield from in_operators_namespace(request, facts)
     yield from kept_key(request, facts)
+    yield from needed_keys(request, facts)
     if _names_other_class(request):
         yield from existing_class(config.spec or ConfigSpec(), facts)
 
@@ -98,10 +104,25 @@ def in_operators_namespace(request: Request, facts: Facts) -> Iterator[Problem]:
 
 
 def kept_key(request: Request, facts: Facts) -> Iterator[Problem]:
-    """CFG-V-06: the master key stays while there are clusters, whose secret keys only it can read."""
+    """CFG-V-06: the master key stays while there are clusters, unless it becomes a former key in the same write."""
     if request.operation == "UPDATE" and _changes_key(request) and facts.lists.get(_CLUSTERS):
-        remedy = "set it back, or delete the clusters first"
-        yield Problem("spec.masterEncryptionKey", "cannot change while there are clusters", remedy, "CFG-V-06")
+        if _key(request.old) in _former(request.new):
+            return
+        what = "cannot change while there are clusters, unless the old key stands in formerEncryptionKeys"
+        yield Problem("spec.masterEncryptionKey", what, "set it back, and change it by kdd rotate-key", "CFG-V-06")
+
+
+def needed_keys(request: Request, facts: Facts) -> Iterator[Problem]:
+    """CFG-X-51 (ours): a former key stays as long as a secret key of any cluster was encrypted under it."""
+    if request.operation != "UPDATE" or not _dropped(request):
+        return
+    old, new = keyring_of(request.old), keyring_of(request.new)
+    users = sorted({_name(cluster) for cluster in facts.lists.get(_CLUSTERS, ()) if needs_of(cluster, old, new)})
+    if users:
+        more = f" and {len(users) - _LISTED} more" if len(users) > _LISTED else ""
+        what = f"a key that leaves is needed by secret keys of {', '.join(map(repr, users[:_LISTED]))}{more}"
+        remedy = "put it back; kdd rotate-key encrypts them anew, and removes it then"
+        yield Problem("spec.formerEncryptionKeys", what, remedy, "CFG-X-51")
 
 
 def existing_class(spec: ConfigSpec, facts: Facts) -> Iterator[Problem]:
@@ -130,8 +151,27 @@ def new_key_patch(config: Json, entropy: str) -> Iterator[Json]:
 
 
 def _changes_key(request: Request) -> bool:
-    key = dig(request.old, "spec", "masterEncryptionKey")
-    return bool(key) and dig(request.new, "spec", "masterEncryptionKey") != key
+    key = _key(request.old)
+    return bool(key) and _key(request.new) != key
+
+
+def _dropped(request: Request) -> set[str]:
+    """Return the former keys that the write takes away."""
+    return _former(request.old) - _former(request.new) - {_key(request.new)}
+
+
+def _key(config: Json | None) -> str:
+    """Return the master key in one way to write it."""
+    return str(dig(config, "spec", "masterEncryptionKey", default="")).lower()
+
+
+def _former(config: Json | None) -> set[str]:
+    found = dig(config, "spec", "formerEncryptionKeys", default=[])
+    return {str(key).lower() for key in found} if isinstance(found, list) else set()
+
+
+def _name(cluster: Json) -> str:
+    return f"{dig(cluster, 'metadata', 'namespace')}/{dig(cluster, 'metadata', 'name')}"
 
 
 def _names_other_class(request: Request) -> bool:

@@ -21,7 +21,7 @@ __all__ = [
 UNUSED_SPEC_FIELDS: Mapping[str, str] = {}
 """Fields of a cluster's spec, by their names in Python and in the API."""
 
-UNUSED_ROLE_FIELDS: Mapping[str, str] = {"secret_keys": "secretKeys"}
+UNUSED_ROLE_FIELDS: Mapping[str, str] = {}
 """Fields of a role of a cluster's spec."""
 
 UNUSED_APP_FIELDS: Mapping[str, str] = {}

@@ -11,6 +11,7 @@ from kdlib.runtime.fleet import Service, Site, run_fleet
 from kdlib.runtime.followed import CHILDREN, Followed
 from kdlib.runtime.holder import Holder, HolderSettings, Usage
 from kdlib.runtime.queue import WorkQueue
+from kdlib.runtime.reporter import Reporter, ReporterSettings, Tell
 from kdlib.runtime.supervisor import SupervisorSettings, TaskSupervisor
 
 __all__ = [
@@ -22,11 +23,14 @@ __all__ = [
     "HolderSettings",
     "PassSettings",
     "Related",
+    "Reporter",
+    "ReporterSettings",
     "Service",
     "Settings",
     "Site",
     "SupervisorSettings",
     "TaskSupervisor",
+    "Tell",
     "Usage",
     "WorkQueue",
     "contained",

@@ -284,6 +284,7 @@ def apps(draw):
                 capabilities=st.just(["SYS_PTRACE"]),
                 logoURL=some("https://x/y.png"),
                 systemdRequired=st.booleans(),
+                ownSecretKeysOnly=st.booleans(),
             )
         ),
     }
@@ -322,6 +323,7 @@ CONFIGS = st.none() | maps(
     defaultNamingScheme=some("CrNameRole"),
     requiredSecretPrefix=some("", "s"),
     masterEncryptionKey=some("0" * 32),
+    formerEncryptionKeys=st.lists(st.just("1" * 32), max_size=2),
     forceSharedMemorySizeSupport=some(True, False),
     backupClusterStatus=st.booleans(),
     allowRestoreWithoutConnections=st.booleans(),

@@ -5,6 +5,7 @@ import ctypes
 import json
 import shutil
 import signal
+import socket
 import sys
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from kdd.stage import install_crds
-from kdlib import kube, packages
+from kdlib import admission, kube, packages
 from kdlib.errors import NotFoundError
 from kdlib.frozen import dig
 from kdlib.names import LABEL_CLUSTER
@@ -273,3 +274,31 @@ def make_daemon():
 @pytest.fixture
 def cluster():
     return Ref(KD_CLUSTER, "default", "shell")
+
+
+def _free_port():
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return found.getsockname()[1]
+
+
+@pytest.fixture
+async def reviewing_daemon(world, make_daemon, tmp_path):
+    """Run the daemon with its webhook; what it registers is there when the test begins."""
+    await world.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kubedirector"}})
+    port = _free_port()
+    arguments = (
+        "--webhook-url",
+        f"https://127.0.0.1:{port}",
+        "--webhook-host",
+        "127.0.0.1",
+        "--webhook-port",
+        str(port),
+    )
+    daemon = make_daemon(world.kubeconfig, tmp_path / "kdd.log", *arguments)
+    await daemon.start()
+    for ref in admission.registered_refs():
+        await world.until(ref, lambda found: found is not None)
+    yield daemon
+    daemon.kill()
+    await daemon.gone()

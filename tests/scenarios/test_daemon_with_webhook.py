@@ -1,7 +1,6 @@
 """The daemon with its webhook: the main job goes as without, and what is wrong is refused before it is stored."""
 
 import asyncio
-import socket
 
 import pytest
 from typer.testing import CliRunner
@@ -13,36 +12,7 @@ from kdlib.errors import ApiError, NotFoundError
 from kdlib.wire import KD_APP, Ref
 
 APP = Ref(KD_APP, "default", "shell")
-SYSTEM = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kubedirector"}}
 MUTATING, VALIDATING = admission.registered_refs()
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-@pytest.fixture
-async def reviewing_daemon(world, make_daemon, tmp_path):
-    """Run the daemon with its webhook; what it registers is there when the test begins."""
-    await world.api.create(SYSTEM)
-    port = free_port()
-    arguments = (
-        "--webhook-url",
-        f"https://127.0.0.1:{port}",
-        "--webhook-host",
-        "127.0.0.1",
-        "--webhook-port",
-        str(port),
-    )
-    daemon = make_daemon(world.kubeconfig, tmp_path / "kdd.log", *arguments)
-    await daemon.start()
-    for ref in (MUTATING, VALIDATING):
-        await world.until(ref, lambda found: found is not None)
-    yield daemon
-    daemon.kill()
-    await daemon.gone()
 
 
 async def test_a_cluster_lives_its_life_and_its_app_is_held_as_long(world, shell, cluster, reviewing_daemon):

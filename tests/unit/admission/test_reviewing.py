@@ -12,7 +12,7 @@ from kdlib.admission.reviewing import Reviewing
 from kdlib.errors import UnreachableError, api_error
 from kdlib.kube import Api, Cache
 from kdlib.model import crd
-from kdlib.rules import Request, User
+from kdlib.rules import Request, User, decrypted
 from kdlib.sandbox import Registry
 from kdlib.sandbox.store import LocalTransport
 from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, PERSISTENT_VOLUME_CLAIM
@@ -213,3 +213,19 @@ async def test_a_status_is_written_by_the_operator_alone(transport):
     refused = await Reviewing(facts).review(STATUS, writing("ann"), SECONDS)
     assert (refused.allowed, "read-only" in refused.status["message"]) == (False, True)
     assert (await Reviewing(facts).review(STATUS, writing("kubedirector"), SECONDS)).allowed
+
+
+async def test_a_secret_value_is_encrypted_under_the_key_that_is_stored_now(reviewing, registry):
+    """W-38: a cache that is behind knows a key that may be gone when the value is to be read."""
+    old, new = "01" * 32, "02" * 32
+    metadata = {"namespace": SYSTEM, "name": "kd-global-config"}
+    config = {"apiVersion": KD_CONFIG.api_version, "kind": KD_CONFIG.name, "metadata": metadata}
+    caches = {KD_APP: Cache(), KD_CONFIG: Cache()}
+    caches[KD_APP].replace((app(),), "1")
+    caches[KD_CONFIG].replace(({**config, "spec": {"masterEncryptionKey": old}},), "1")
+    registry.create(app())
+    registry.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
+    registry.create({**config, "spec": {"masterEncryptionKey": new}})
+    answer = await reviewing(caches).review(CLUSTERS, creation(cluster(secretKeys=[{"name": "k", "value": "x"}])), 30)
+    (step,) = answer.patch
+    assert decrypted(step["value"]["encryptedValue"], bytes.fromhex(new)) == "x"

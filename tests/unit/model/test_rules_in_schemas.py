@@ -82,6 +82,8 @@ WRITES = [
     ("CFG-V-08", made(KD_CONFIG, masterEncryptionKey=None), ""),
     ("CFG-V-08", made(KD_CONFIG, masterEncryptionKey=""), "spec.masterEncryptionKey"),
     ("CFG-V-08", made(KD_CONFIG, masterEncryptionKey="hunter2-" * 4), "spec.masterEncryptionKey"),
+    ("CFG-X-50", made(KD_CONFIG, formerEncryptionKeys=["0aF" * 16, "1" * 64]), ""),
+    ("CFG-X-50", made(KD_CONFIG, formerEncryptionKeys=["0aF" * 16, "hunter2-" * 4]), "spec.formerEncryptionKeys"),
 ]
 """Rule, object, and the field that is at fault where it is refused."""
 
