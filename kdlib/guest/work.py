@@ -148,6 +148,7 @@ def set_up_frame(work: SetUpWork, *, stamp: int, programs: Mapping[str, bytes]) 
         "package_url": work.package_url or "",
         "run_configure": str(int(work.run_configure)),
         "from_scratch": str(int(work.action.from_scratch)),
+        "done_before": str(int(work.action.done_before)),
         "systemd": str(int(work.systemd)),
         "fetch_seconds": str(work.limits.fetch),
         "injections": str(len(work.file_injections)),

@@ -62,7 +62,15 @@ def _set_up(member: MemberStatus, around: Circumstances) -> SetUp:
         attempt=detail.attempt or 1,
         generation=around.generation,
         from_scratch=detail.config_error_detail is not None or unseen,
+        done_before=bool(member.pvc) and _was_done(member) and not unseen,
     )
+
+
+def _was_done(member: MemberStatus) -> bool:
+    """Tell whether the last that is known of the member's set-up is that it ended well."""
+    detail = member.state_detail
+    known = detail.last_setup_generation is not None or detail.configured_generation is not None
+    return detail.config_error_detail is None and known
 
 
 def _notifications(member: MemberStatus, stored: MemberStatus, around: Circumstances) -> Iterator[Notify]:

@@ -89,6 +89,8 @@ class SetUp:
     """Spec generation of the configmeta to write."""
     from_scratch: bool = False
     """True to run the start script whatever an earlier container life left on the persistent volume."""
+    done_before: bool = False
+    """True for a member that was set up well on its volume, whatever a later run of the start script left there."""
 
     @property
     def key(self) -> str:

@@ -275,13 +275,14 @@ run_set_up() {
     configure
 }
 
-# A volume that outlived its container tells that the work was done: the status file then ends in a zero.
+# A volume that outlived its container tells that the work was done: the status file then ends in a zero. An operator
+# that knows that it was done sees there what a later run for another event left, by the original (W-19).
 resume() {
     status_file=$package/configure.status
     if [ "$from_scratch" = 1 ] || [ ! -r "$status_file" ]; then return 0; fi
     case $(cat "$status_file") in
     *=0) finish 0 1 "" ;;
-    *=*) ;;
+    *=*) [ "${done_before-0}" != 1 ] || finish 0 1 "" ;;
     *) failed 74 "malformed status file /opt/guestconfig/configure.status" ;;
     esac
 }

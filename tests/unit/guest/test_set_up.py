@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -329,6 +330,22 @@ async def test_a_new_container_goes_on_from_its_volume(
     assert (box.root / "usr/bin/ccli").is_symlink()
     guards = [path.name for path in (box.root / "etc/guestconfig/.kubedirector").iterdir()]
     assert sorted(guards) == ["guest", "life.second"]
+
+
+@pytest.mark.parametrize("status", ["containerd://a=3", "containerd://a="])
+async def test_w19_what_a_later_run_left_in_the_status_file_undoes_no_set_up(
+    make_container, make_package, make_set_up, status
+):
+    """The `--reconnect` of the original writes there; whoever reads it must know that all was well before."""
+    box = make_container()
+    make_package(box)
+    await set_up(box, make_set_up())
+    (box.root / "opt/guestconfig/configure.status").write_text(status)
+    box.begin("second")
+    work = make_set_up(2, "containerd://b")
+    fact = await set_up(box, replace(work, action=replace(work.action, done_before=True)))
+    assert fact.result == Finished(0, generation=7, resumed=True)
+    assert box.events() == ["--configure"]
 
 
 async def test_a_script_that_spoils_the_status_file_has_failed(make_container, make_package, make_set_up):

@@ -61,6 +61,7 @@ def test_a_package_is_set_up_in_the_layout_it_asks_for(make_resolved):
         "package_url": "http://h/a.tgz",
         "run_configure": "1",
         "from_scratch": "1",
+        "done_before": "0",
         "systemd": "1",
         "injections": "1",
         "inject_0_url": "http://h/f",
