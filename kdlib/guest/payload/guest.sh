@@ -181,11 +181,11 @@ take() {
     mkdir -p "$lived" && mkdir "$guard" 2>/dev/null || return 1
     printf '%s\n' "$container" >"$guard/container"
     doer=$$
-    case $guard in */setup-*)
+    # No other attempt has a guard: either this is the first one, or a start script removed them all.
+    if [ "$(echo "$lived"/setup-*)" = "$guard" ]; then
         doer=$(earlier run-set-up)
         doer=${doer:-$$}
-        ;;
-    esac
+    fi
     printf '%s %s\n' "$doer" "$(start_time "$doer")" >"$guard/pid.$$" && mv -f "$guard/pid.$$" "$guard/pid"
     [ "$doer" = "$$" ]
 }
