@@ -162,10 +162,11 @@ class AppRole(SpecPart):
     event_list: tuple[EventName, ...] | None = Field(
         None,
         description="Lifecycle events that the start script is called for; absent: all but decommission. One with"
-        " decommission makes members that go wait until their start script let go of what they hold.",
+        " decommission makes members that go wait until their start script let go of what they hold. Where no list of"
+        " the app has reconnect, all roles are told of changed connections.",
         examples=[["configure", "addnodes"]],
         json_schema_extra=told(
-            "APP-M-05", "APP-X-41", default="the app's defaultEventList, else all events but decommission"
+            "APP-M-05", "APP-X-20", "APP-X-41", default="the app's defaultEventList, else all events but decommission"
         ),
     )
     min_resources: Nullable[Amounts] = Field(

@@ -239,7 +239,11 @@ class ClusterSpec(SpecPart):
     persistent_volume_claim_retention_policy: ClaimRetention | None = Field(
         None, description="What becomes of volume claims of members that go.", json_schema_extra=told("CL-X-46")
     )
-    connections: Connections = Field(default_factory=Connections, description="Resources that members are told about.")
+    connections: Connections = Field(
+        default_factory=Connections,
+        description="Resources that members are told about, in configmeta.json; a change runs startscript --reconnect.",
+        json_schema_extra=told("CL-X-13", "CL-X-20"),
+    )
     paused: Flag = Field(
         default=False,
         description="True: the operator writes no object and starts nothing inside members; it only looks.",

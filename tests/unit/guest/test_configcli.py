@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kdlib.guest import programs
 
+CONNECTIONS = Path(__file__).parents[1] / "manifests" / "golden" / "configmeta-connections.yaml"
 REFERENCE = "bdvlibrefkey"
 SEED = ["nodegroups", "1", "roles", "seed"]
 SERVICE = {
@@ -192,6 +194,37 @@ def check_contract(member, run, *, usage):
     (member.root / "etc/guestconfig/configmeta.json").unlink()
     assert run("ccli", "--get", "node") == (1, "")
     assert run("ccli", "--help")[0] == 0
+
+
+def places_of_references(value, path=()):
+    """Yield the path of each reference in a document, and where it leads."""
+    if isinstance(value, dict):
+        if REFERENCE in value:
+            yield path, value[REFERENCE]
+        for key, item in value.items():
+            yield from places_of_references(item, (*path, key))
+
+
+@pytest.mark.parametrize("kind", [sys.executable, *AWKS[:1]])
+def test_w21_references_of_a_connected_cluster_lead_into_it(make_member, kind):
+    """IC-13: for the very part that members read, with the very program by which they read it."""
+    member = make_member(kind)
+    part = yaml.safe_load(CONNECTIONS.read_text())
+    document = {**CONFIGMETA, "connections": part}
+    member.write(document)
+    found = list(places_of_references(part, ("connections",)))
+    assert len(found) == 5
+    for path, target in found:
+        asked, meant = (member.run("configcli", "--get", ".".join(keys)) for keys in (path, target))
+        assert asked == meant
+        assert (asked[0], bool(asked[1].strip())) == (0, True)
+    prefix = "connections.clusters.warehouse"
+    endpoints = "pg://kdss-node-0.kdhs-other.team.svc.cluster.local:5432,pg://kdss-node-1.kdhs-other.team.svc.cluster.local:5432"
+    assert member.run("ccli", "--get", f"{prefix}.services.sql.1.node.endpoints") == (0, f"{endpoints}\n")
+    assert member.run("ccli", "--get", f"{prefix}.distros.example/warehouse.1.distro_id") == (0, "example/warehouse\n")
+    assert member.run("ccli", "--get", f"{prefix}.cluster.config_metadata.1.flavour") == (0, "columnar\n")
+    assert member.run("ccli", "--get", "connections.secrets.login.data.password") == (0, "aHVudGVyMg==\n")
+    assert member.run("ccli", "--get", "connections.configmaps.jdbc.data.url") == (0, "pg://x\n")
 
 
 texts = st.text(st.characters(blacklist_characters="\0", blacklist_categories=("Cs",)), max_size=8)

@@ -136,6 +136,24 @@ async def test_an_event_that_takes_longer_than_an_exec_is_followed_by_others(mak
     assert box.events() == ["--configure", "--delnodes"]
 
 
+@pytest.mark.parametrize("code", [0, 5])
+async def test_w19_a_reconnect_leaves_no_trace_in_what_tells_of_the_configuration(
+    make_container, make_package, make_set_up, make_notify, code
+):
+    """IC-07: of the status file only `configure` has something to say, in this life and in the next one."""
+    box = make_container()
+    make_package(box, f'[ "$1" != --configure ] || exit 0\necho reconnecting\nexit {code}\n')
+    await set_up(box, make_set_up())
+    fact = await notify(box, make_notify("reconnect-x", "--reconnect"))
+    assert fact.result.exit_code == code
+    assert box.text("opt/guestconfig/configure.status") == "containerd://a=0"
+    assert "reconnecting" not in box.text("opt/guestconfig/configure.stdout")
+    box.begin("second")
+    again = await set_up(box, make_set_up(2, "containerd://b"))
+    assert (again.result.exit_code, again.result.resumed) == (0, True)
+    assert box.events() == ["--configure", "--reconnect"]
+
+
 async def test_an_event_that_hangs_is_stopped(make_member, make_notify):
     box = await make_member("sleep 60\n")
     fact = await notify(box, make_notify("c", "--delnodes", script_limit=ScriptLimit(1, "a field")))

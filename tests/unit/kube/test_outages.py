@@ -46,6 +46,20 @@ def test_what_comes_again_after_all_was_well_is_told_again(lines):
     assert lines().count("refused") == 2
 
 
+def test_a_subject_that_asks_no_more_says_nothing_about_the_others(lines):
+    outages = Outages()
+    outages.begin("a", "refused")
+    outages.begin("b", "refused")
+    outages.forget("a")
+    assert lines() == ["refused"]
+    outages.end("b")
+    assert lines() == ["refused", "works again, after: refused"]
+    outages.begin("a", "refused")
+    outages.forget("a")
+    outages.begin("b", "refused")
+    assert lines().count("refused") == 3
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [

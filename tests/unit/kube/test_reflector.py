@@ -70,10 +70,12 @@ class Scripted:
                     yield item
 
 
-async def followed(transport, *, optional=False, until=None):
+async def followed(transport, *, optional=False, until=None, told=None):
     """Run a reflector until the script is played and its watch is silent, or `until` holds; return its cache."""
     cache = Cache()
-    reflector = Reflector(Api(transport, name="east"), Selection(POD), cache, optional=optional, settings=SETTINGS)
+    reflector = Reflector(
+        Api(transport, name="east"), Selection(POD), cache, optional=optional, settings=SETTINGS, told=told
+    )
     task = asyncio.create_task(reflector.run())
     done = until or (lambda: transport.is_silent)
     async with asyncio.timeout(5):
@@ -111,6 +113,13 @@ async def test_it_resumes_from_the_last_bookmark():
     transport = Scripted([("7",)], [[bookmark("50")]])
     await followed(transport)
     assert transport.asked[-1] == ("watch", "50")
+
+
+async def test_each_list_is_told_once_the_cache_holds_it():
+    heard = []
+    transport = Scripted([REFUSED, ("7", ("a", "1")), ("9",)], [GONE])
+    await followed(transport, told=heard.append)
+    assert heard == [REFUSED, None, None]
 
 
 @pytest.mark.parametrize("told", [GONE, [WatchEvent("ERROR", GONE.status)]])

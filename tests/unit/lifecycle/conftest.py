@@ -42,6 +42,7 @@ class Container:
     events: list[tuple[str, ...]] = field(default_factory=list)
     operations: dict[str, Finished] = field(default_factory=dict)
     knows: set[str] = field(default_factory=set)
+    connected: dict[str, str | None] = field(default_factory=dict)
     held: int = 0
     began: int = 0
     """When its set-up ran, counted over all containers of the world."""
@@ -57,10 +58,12 @@ class World:
         self.status = ClusterStatus()
         self.annotations: dict[str, str] = {}
         self.connected: dict[str, str | None] = {}
+        self.described: dict[int, dict[str, str | None]] = {}
         self.sets: dict[str, int] = {}
         self.pods: dict[str, Container | None] = {}
         self.volumes: dict[str, str] = {}
         self.memory: dict[str, set[str]] = {}
+        self.remembered: dict[str, dict[str, str | None]] = {}
         self.lives: list[Container] = []
         self.facts: list[GuestFact] = []
         self.tasks: list[SetUp | Notify | WatchCopy] = []
@@ -192,6 +195,7 @@ class World:
         """Run one pass of the operator; tell whether it changed anything."""
         versions = [ConnectionStatus(kind="Secret", name=name, version=it) for name, it in self.connected.items()]
         self.life = lifecycle.advance(self.resolved(), tuple(versions))
+        self.described[self.life.status.spec_generation_to_process or 0] = dict(self.connected)
         changed = self.life.status.dumped() != self.status.dumped()
         if not self.life.reservation_pending:
             changed |= self.apply(self.life)
@@ -232,6 +236,7 @@ class World:
         container = Container(f"containerd://{next(self.numbers)}")
         if self.volumes.get(f"p-{pod}") == "done":
             container.knows = set(self.memory.get(pod, ()))
+            container.connected = dict(self.remembered.get(pod, {}))
         self.lives.append(container)
         self.pods[pod] = container
         if self.options.get("storage"):
@@ -277,7 +282,9 @@ class World:
             container.knows = container.knows | pods if task.arguments[0] == "--addnodes" else container.knows - pods
         elif task.arguments:
             container.events.append(task.arguments)
-        self.memory[task.pod] = container.knows
+        if isinstance(task, SetUp) or task.arguments == ("--reconnect",):
+            container.connected = self.described[task.generation]
+        self.memory[task.pod], self.remembered[task.pod] = container.knows, container.connected
         return Finished(code, generation=container.held, **output)
 
     def fact(self, task: SetUp | Notify | WatchCopy, result: Finished | Stalled | UnderWay) -> None:

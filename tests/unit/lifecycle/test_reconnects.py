@@ -71,8 +71,8 @@ def test_a_change_is_told_to_every_member_once_with_the_configmeta_that_has_it(c
     assert world.writes == writes
 
 
-def test_a_change_is_recorded_before_anybody_is_told(connected):
-    """W-08: the count cannot be lost, for nothing is done before it is stored."""
+def test_w08_a_change_is_recorded_before_anybody_is_told(connected):
+    """The count cannot be lost, for nothing is done before it is stored."""
     world = connected()
     world.connected["login"] = "2"
     world.operate(lose_write=True)
@@ -115,8 +115,8 @@ def test_members_and_connections_that_change_together_count_once(connected):
     assert reconnects(world) == 2
 
 
-def test_quick_changes_merge_as_long_as_the_first_was_not_started(connected):
-    """W-18: one reconnect for the change under way, and one for all that came meanwhile."""
+def test_w18_quick_changes_merge_as_long_as_the_first_was_not_started(connected):
+    """One reconnect for the change under way, and one for all that came meanwhile."""
     world = connected()
     for version in ("2", "3", "4", "5"):
         world.connected["login"] = version
@@ -133,8 +133,8 @@ def test_quick_changes_merge_as_long_as_the_first_was_not_started(connected):
     assert reconnects(world.settle()) == 2, "a refresh for another reason is no reconnect"
 
 
-def test_a_change_while_a_member_is_configured_reaches_it_once(make_world):
-    """W-18: the member's set-up may have begun with the description from before."""
+def test_w18_a_change_while_a_member_is_configured_reaches_it_once(make_world):
+    """The member's set-up may have begun with the description from before."""
     world = make_world({"head": 1})
     world.connected = {"login": "1"}
     while world.states().get(HEAD) != "creating" or not world.tasks:
@@ -165,8 +165,8 @@ def test_a_change_before_a_set_up_begins_is_part_of_it(make_world):
 
 
 @pytest.mark.parametrize("changes", [1, 3])
-def test_changes_while_a_member_with_a_volume_restarts_lead_to_one_reconnect(connected, changes):
-    """W-18: its start script is not run again, so it has to be told."""
+def test_w18_changes_while_a_member_with_a_volume_restarts_lead_to_one_reconnect(connected, changes):
+    """Its start script is not run again, so it has to be told."""
     world = connected(storage=True)
     world.pods[HEAD] = None
     world.slow = {HEAD}
@@ -233,8 +233,8 @@ def test_a_member_that_cannot_be_reached_catches_up(connected):
     assert reconnects(world.settle()) == 1
 
 
-def test_a_reconnect_that_failed_waits_and_the_next_change_is_a_new_reason_to_try(connected):
-    """W-19: its end is recorded, and is never taken for that of a set-up."""
+def test_w19_a_reconnect_that_failed_waits_and_the_next_change_is_a_new_reason_to_try(connected):
+    """Its end is recorded, and is never taken for that of a set-up."""
     world = connected()
     world.exit_codes[HEAD] = 4
     world.connected["login"] = "wrong"
@@ -290,8 +290,8 @@ def test_a_member_without_a_package_is_told_nothing(connected):
     ],
     ids=["no list names it", "one list has it", "the other list has it", "a role without a list"],
 )
-def test_reconnect_is_sent_to_all_unless_the_app_names_it(connected, events, told):
-    """W-17: old apps that list events are sent it; one that names it anywhere chooses."""
+def test_w17_reconnect_is_sent_to_all_unless_the_app_names_it(connected, events, told):
+    """Old apps that list events are sent it; one that names it anywhere chooses."""
     world = connected({"head": 1, "tail": 1}, events=events)
     world.connected["login"] = "2"
     world.settle()

@@ -11,6 +11,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from kdlib import lifecycle
 
 ROLES = ("head", "tail", "bare")
+RECONNECT = ("--reconnect",)
+
+
+def there(versions):
+    """Return the connections without those that are not there."""
+    return {name: version for name, version in versions.items() if version is not None}
 
 
 class Walk(RuleBasedStateMachine):
@@ -26,6 +32,7 @@ class Walk(RuleBasedStateMachine):
         options = {"bare": ("bare",), "storage": self.storage, "events": events}
         self.world = type(self).make_world(dict.fromkeys(ROLES, 1), **options)
         self.retries = 0
+        self.changes = 0
         self.node_ids: dict[int, str] = {}
         self.announced: dict[str, bool] = {}
 
@@ -82,6 +89,12 @@ class Walk(RuleBasedStateMachine):
             case "delay":
                 world.slow ^= {pod}
 
+    @rule(name=st.sampled_from("xy"), there=st.booleans())
+    def connect(self, name, there):
+        """Let something that the cluster is connected to come, change or go."""
+        self.changes += 1
+        self.world.connected = {**self.world.connected, name: str(self.changes) if there else None}
+
     @rule()
     def lose_the_sets(self):
         self.world.sets = {}
@@ -121,6 +134,7 @@ class Walk(RuleBasedStateMachine):
     def nothing_is_started_twice_without_a_request(self):
         for container in self.world.lives:
             times = Counter(container.events)
+            assert times.pop(RECONNECT, 0) <= self.changes + self.retries
             assert all(count <= 1 + self.retries for count in times.values()), times
 
     def teardown(self):
@@ -144,6 +158,10 @@ class Walk(RuleBasedStateMachine):
             if "bare" not in pod:
                 assert container.knows >= wanted
                 assert not container.knows & left
+                assert there(container.connected) == there(world.connected)
+        assert {member.state_detail.last_connection_version for member in world.members()} <= {
+            world.status.connection_version
+        }
 
 
 @pytest.mark.parametrize("asks", [False, True])

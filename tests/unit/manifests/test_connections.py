@@ -133,7 +133,7 @@ def references(value):
 
 
 def test_connections_are_golden(connect, golden) -> None:
-    """W-20, W-21: every member is itself, and every reference of a connected cluster leads into its part."""
+    """Every member is itself, and every reference of a connected cluster leads into its part."""
     annotated = secret("second")
     annotated["metadata"]["annotations"] = {"note": "x"}
     related = seen(
@@ -145,8 +145,8 @@ def test_connections_are_golden(connect, golden) -> None:
     golden("configmeta-connections", read(wanted))
 
 
-def test_each_member_of_a_connected_cluster_is_itself(connect) -> None:
-    """W-20; all members are there, whatever their states."""
+def test_w20_each_member_of_a_connected_cluster_is_itself(connect) -> None:
+    """All members are there, whatever their states."""
     wanted = connect({"clusters": ["warehouse"]}, seen(clusters={"warehouse": other_cluster(3)}))
     role = read(wanted)["clusters"]["warehouse"]["nodegroups"]["1"]["roles"]["node"]
     names = [f"kdss-node-{number}.kdhs-other.team.svc.cluster.local" for number in range(3)]
@@ -156,8 +156,8 @@ def test_each_member_of_a_connected_cluster_is_itself(connect) -> None:
     assert role["fqdn_mappings"] == dict(zip(names, ["1", "2", "3"], strict=True))
 
 
-def test_every_reference_leads_to_something_and_stays_in_its_cluster(connect) -> None:
-    """W-21, IC-13."""
+def test_w21_every_reference_leads_to_something_and_stays_in_its_cluster(connect) -> None:
+    """IC-13."""
     wanted = connect({"clusters": ["warehouse"]}, seen(clusters={"warehouse": other_cluster()}))
     pod = wanted.life.status.roles[0].members[0].pod
     document = manifests.configmeta(wanted, pod)
@@ -174,8 +174,7 @@ def test_every_reference_leads_to_something_and_stays_in_its_cluster(connect) ->
     assert (part["node"], set(part["connections"].values())) == (None, {None})
 
 
-def test_a_connected_cluster_keeps_its_secret_keys(connect) -> None:
-    """W-14."""
+def test_w14_a_connected_cluster_keeps_its_secret_keys(connect) -> None:
     other = other_cluster()
     other["spec"]["roles"][0]["secretKeys"] = [{"name": "k", "encryptedValue": "00ff"}]
     wanted = connect({"clusters": ["warehouse"]}, seen(clusters={"warehouse": other}))
@@ -183,8 +182,7 @@ def test_a_connected_cluster_keeps_its_secret_keys(connect) -> None:
 
 
 @pytest.mark.parametrize("place", ["team", "kd"])
-def test_before_there_is_a_copy_the_app_is_found_in_either_catalog(connect, place) -> None:
-    """W-21."""
+def test_w21_before_there_is_a_copy_the_app_is_found_in_either_catalog(connect, place) -> None:
     app = {"metadata": {"name": "wh", "namespace": place}, "spec": OTHER_APP}
     related = [
         *seen(clusters={"warehouse": other_cluster()}, copies=()),
@@ -204,8 +202,8 @@ def test_before_there_is_a_copy_the_app_is_found_in_either_catalog(connect, plac
     ],
     ids=["no status", "no names", "unreadable"],
 )
-def test_a_cluster_that_is_not_ready_to_be_told_of_is_left_out(connect, changes, problem, is_known) -> None:
-    """W-04: one without a status ended the original."""
+def test_w04_a_cluster_that_is_not_ready_to_be_told_of_is_left_out(connect, changes, problem, is_known) -> None:
+    """One without a status ended the original."""
     wanted = connect({"clusters": ["warehouse"]}, seen(clusters={"warehouse": other_cluster(**changes)}))
     (found,) = wanted.resolved.connections
     assert found.problem.startswith(problem)

@@ -35,15 +35,15 @@ def ref(kind, name):
     return Ref(kind, "team", name)
 
 
-def test_what_is_connected_is_looked_up_in_the_clusters_namespace():
-    """W-23: not by its bare name."""
+def test_w23_what_is_connected_is_looked_up_in_the_clusters_namespace():
+    """Not by its bare name."""
     root = cluster(clusters=["x"], configmaps=["y"], secrets=["z"])
     wanted = {str(ref(kind, name)) for kind, name in ((KD_CLUSTER, "x"), (CONFIG_MAP, "y"), (SECRET, "z"))}
     assert wanted <= set(refs(root))
 
 
-def test_a_connected_clusters_app_is_looked_up_as_that_cluster_finds_it():
-    """W-21: by its own copy, and in both catalogs."""
+def test_w21_a_connected_clusters_app_is_looked_up_as_that_cluster_finds_it():
+    """By its own copy, and in both catalogs."""
     root, other = cluster(clusters=["x"]), cluster("x")
     other["spec"]["app"] = "wh"
     assert {"KubeDirectorApp team/wh", "KubeDirectorApp kd/wh"} <= set(refs(root, {ref(KD_CLUSTER, "x"): other}))

@@ -10,11 +10,11 @@ from kdlib import kube
 from kdlib.kube import Backoff
 from kdlib.manifests import build
 from kdlib.model import Cluster, crd
-from kdlib.rules import related, resolve
+from kdlib.rules import TYPED, related, resolve
 from kdlib.runtime import Controller, Related, Settings, Site, run_fleet
 from kdlib.sandbox import Sandbox, SandboxOptions
 from kdlib.testing.hollow import HollowContainers, HollowNode, HollowSettings, echo
-from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG
+from kdlib.wire import CONFIG_MAP, KD_APP, KD_CLUSTER, KD_CONFIG
 
 
 @asynccontextmanager
@@ -33,7 +33,7 @@ def controllers(api):
     def desired(seen):
         return build(resolve(Cluster.of(seen.root), None, seen))
 
-    refs = Related((KD_APP, KD_CONFIG), lambda root, look_up: related(root, look_up, "kd"))
+    refs = Related((KD_APP, KD_CLUSTER, KD_CONFIG), lambda root, look_up: related(root, look_up, "kd"), singles=TYPED)
     yield Controller(api, KD_CLUSTER, desired, related=refs, settings=Settings(grace_seconds=1.0))
 
 
@@ -71,6 +71,32 @@ async def test_a_cluster_lives_over_https_and_settled_means_silent(tmp_path, mad
             assert access_log.matching(user_agent="kubedirector") == ()
             registry.delete(KD_CLUSTER, "default", "c1")
             await until(lambda: not registry.list(KD_CLUSTER, "default"))
+
+
+async def test_w36_a_connected_object_is_watched_by_its_name_over_https(tmp_path, made):
+    def versions(registry):
+        return {
+            item["name"]: item.get("version")
+            for item in (registry.get(KD_CLUSTER, "default", "c1").get("status") or {}).get("connections", [])
+        }
+
+    def config_map(name):
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": "default", "name": name}}
+
+    async with served(tmp_path / "a") as (registry, access_log):
+        async with operating(tmp_path / "a"):
+            cluster = made.cluster(tails=0)
+            cluster["spec"]["connections"] = {"configmaps": ["settings"]}
+            for item in (made.app(), config_map("other"), cluster):
+                registry.create(item)
+            await until(lambda: versions(registry) == {"settings": None})
+            first = registry.create(config_map("settings"))["metadata"]["resourceVersion"]
+            await until(lambda: versions(registry) == {"settings": first})
+            second = registry.patch(CONFIG_MAP, "default", "settings", {"data": {"a": "b"}})["metadata"]
+            await until(lambda: versions(registry) == {"settings": second["resourceVersion"]})
+            asked = [item for item in access_log.matching(user_agent="kubedirector") if "configmaps" in item.path]
+            assert asked
+            assert all("metadata.name%3Dsettings" in item.path for item in asked)
 
 
 async def test_one_unreachable_kubernetes_cluster_disturbs_no_other(tmp_path, made):

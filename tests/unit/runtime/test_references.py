@@ -16,3 +16,11 @@ def test_a_target_finds_all_its_sources_and_forgets_those_that_turned_away():
     assert (references.to(APP), references.to(CONFIG)) == ((B,), (A,))
     references.set(B, ())
     assert references.to(APP) == ()
+
+
+def test_what_nobody_refers_to_any_more_is_known_as_such():
+    references = References()
+    references.set(A, [APP, CONFIG])
+    assert (APP in references, references.of(A), references.of(B)) == (True, (APP, CONFIG), ())
+    references.set(A, [CONFIG])
+    assert (APP in references, CONFIG in references) == (False, True)
