@@ -5,6 +5,7 @@ Nothing here holds a clear value for longer than a comparison.
 Layer: pure.
 """
 
+from kdlib.frozen import dig
 from kdlib.model import Resolved, RoleStatus
 from kdlib.rules import keys_seen, tells_other_keys, unread_keys, with_accepted_keys
 
@@ -25,7 +26,7 @@ def tells_keys(resolved: Resolved) -> bool:
 def with_keys(entry: RoleStatus, resolved: Resolved) -> RoleStatus:
     """Record the secret keys that are in force, and the names of those that cannot be read."""
     role = resolved.spec.role(entry.id)
-    if role is None or entry.accepted is None:
+    if role is None or entry.accepted is None or not (role.secret_keys or dig(entry.accepted, "role", "secretKeys")):
         return entry
     unread = unread_keys(role, keys_seen(resolved.seen))
     changed: RoleStatus = entry.changed(

@@ -88,7 +88,10 @@ async def test_secret_values_from_manifest_to_member_and_through_a_new_key(world
     found = await world.until_configured(cluster, 2)
     assert [await read(world, pod, path) for pod in pods] == ["hunter3"] * 2
 
-    head = world.members_of(found, "head")[0]
+    head, tail = world.members_of(found)
+    command = await kdd(world, "rotate-tokens", cluster.name, tail["pod"])
+    refusal = (await command.communicate())[0].decode()
+    assert (command.returncode, f"{tail['pod']} has no token" in refusal, refusal.count("\n")) == (2, True, 1)
     command = await kdd(world, "rotate-tokens", cluster.name, head["pod"])
     assert (await command.communicate())[0].decode().endswith(f"asked for a new token of {head['pod']}\n")
     service = Ref(SERVICE, "default", head["service"])
