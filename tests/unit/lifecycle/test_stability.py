@@ -30,6 +30,7 @@ class Walk(RuleBasedStateMachine):
         super().__init__()
         events = {"tail": ["configure", "addnodes", "delnodes", "decommission"]} if self.asks else {}
         options = {"bare": ("bare",), "storage": self.storage, "events": events}
+        options |= {"start_order": ["tail", "head"]} if self.asks else {}
         self.world = type(self).make_world(dict.fromkeys(ROLES, 1), **options)
         self.retries = 0
         self.changes = 0
