@@ -14,7 +14,16 @@ from kdd.data import relative, schemas
 from kdd.leftover import LeftoverRegistration
 from kdd.settings import Settings
 from kdlib import kube, rules, runtime
-from kdlib.wire import CONTROLLER_REVISION, KD_APP, KD_CLUSTER, KD_CONFIG, SERVICE, STATEFUL_SET, STORAGE_CLASS
+from kdlib.wire import (
+    CONTROLLER_REVISION,
+    KD_APP,
+    KD_CLUSTER,
+    KD_CONFIG,
+    KD_STATUS_BACKUP,
+    SERVICE,
+    STATEFUL_SET,
+    STORAGE_CLASS,
+)
 
 __all__ = ["config_services", "controller", "desired", "desired_as_admitted", "holder", "operate"]
 
@@ -32,7 +41,7 @@ def desired_as_admitted(seen: kdlib.Seen) -> kdlib.Desired:
 def controller(api: kube.Api, settings: Settings) -> runtime.Controller:
     """Return the controller of the KubeDirectorClusters of one Kubernetes cluster."""
     related = runtime.Related(
-        kinds=(KD_APP, KD_CLUSTER, KD_CONFIG, CONTROLLER_REVISION, SERVICE, STATEFUL_SET),
+        kinds=(KD_APP, KD_CLUSTER, KD_CONFIG, KD_STATUS_BACKUP, CONTROLLER_REVISION, SERVICE, STATEFUL_SET),
         refs=partial(rules.related, system_namespace=settings.system_namespace),
         singles=rules.TYPED,
     )

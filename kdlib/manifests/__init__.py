@@ -8,10 +8,12 @@ from kdlib.manifests.connections import connection_versions
 from kdlib.manifests.desired import Desired, configmeta, configmeta_bytes
 from kdlib.manifests.member_service import AUTH_TOKEN, NO_SERVICE
 from kdlib.manifests.metadata import PRETTY_NAME
+from kdlib.manifests.status_backup import LONGEST_BACKUP, status_backup
 from kdlib.rules import persistent_directories
 
 __all__ = [
     "AUTH_TOKEN",
+    "LONGEST_BACKUP",
     "MANAGED",
     "NO_SERVICE",
     "PRETTY_NAME",
@@ -22,4 +24,5 @@ __all__ = [
     "connection_versions",
     "graph_of",
     "persistent_directories",
+    "status_backup",
 ]

@@ -3,8 +3,10 @@
 Layer: shell.
 """
 
+from kdlib.reconcile.backups import Kept, keep_backup
 from kdlib.reconcile.finalizer import CLEANUP, add_finalizer, has_finalizer, is_going, remove_finalizer
-from kdlib.reconcile.passes import Compute, Passed, Passes, PassSettings
+from kdlib.reconcile.passed import Passed
+from kdlib.reconcile.passes import Compute, Passes, PassSettings
 from kdlib.reconcile.recording import Recorder, Recording, Urgency, urgency_of
 from kdlib.reconcile.view import CLUSTER_INDEX, OWNER_INDEX, Related, View, cluster_terms, owner_terms
 from kdlib.reconcile.work import Progress, Work, WorkId
@@ -16,6 +18,7 @@ __all__ = [
     "OWNER_INDEX",
     "Compute",
     "Ended",
+    "Kept",
     "PassSettings",
     "Passed",
     "Passes",
@@ -32,6 +35,7 @@ __all__ = [
     "cluster_terms",
     "has_finalizer",
     "is_going",
+    "keep_backup",
     "owner_terms",
     "remove_finalizer",
     "urgency_of",

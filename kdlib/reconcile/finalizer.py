@@ -6,6 +6,8 @@ references, in the background.
 Layer: shell.
 """
 
+from collections.abc import Mapping
+
 from kdlib.errors import NotFoundError
 from kdlib.frozen import Json, dig
 from kdlib.kube import Api
@@ -28,24 +30,27 @@ def is_going(root: Json) -> bool:
     return dig(root, "metadata", "deletionTimestamp") is not None
 
 
-async def add_finalizer(api: Api, ref: Ref, root: Json, name: str = CLEANUP) -> Json:
-    """Add the finalizer to the very state of the root that was seen (RC-08); return the new state.
+async def add_finalizer(
+    api: Api, ref: Ref, root: Json, name: str = CLEANUP, *, annotations: Mapping[str, str] | None = None
+) -> Json:
+    """Add the finalizer, and annotations, to the very state of the root that was seen (RC-08); return the new state.
 
     Raises ConflictError where the root has changed meanwhile.
     """
-    return await _set(api, ref, root, [*dig(root, "metadata", "finalizers", default=[]), name])
+    told = {"annotations": dict(annotations)} if annotations else {}
+    finalizers = [*dig(root, "metadata", "finalizers", default=[]), name]
+    return await _patched(api, ref, root, {"finalizers": finalizers, **told})
 
 
 async def remove_finalizer(api: Api, ref: Ref, root: Json, name: str = CLEANUP) -> Json | None:
     """Let go of a root that is to be deleted (RC-07); None where it is gone already."""
     rest = [other for other in dig(root, "metadata", "finalizers", default=[]) if other != name]
     try:
-        return await _set(api, ref, root, rest)
+        return await _patched(api, ref, root, {"finalizers": rest})
     except NotFoundError:
         return None
 
 
-async def _set(api: Api, ref: Ref, root: Json, finalizers: list[str]) -> Json:
-    metadata = root["metadata"]
-    patch = {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"], "finalizers": finalizers}
-    return await api.merge_patch(ref, {"metadata": patch})
+async def _patched(api: Api, ref: Ref, root: Json, metadata: Json) -> Json:
+    names = {key: root["metadata"][key] for key in ("uid", "resourceVersion")}
+    return await api.merge_patch(ref, {"metadata": {**names, **metadata}})

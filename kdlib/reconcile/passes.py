@@ -14,24 +14,27 @@ from kdlib import graph, guest, report
 from kdlib.errors import ApiError, RefusedError, WorldError
 from kdlib.frozen import Json
 from kdlib.graph import ObjectGraph
-from kdlib.kube import Api, pruned
+from kdlib.kube import Api
 from kdlib.manifests import MANAGED, Desired
 from kdlib.model import GuestFact, Outcome, Seen
 from kdlib.reconcile.announcing import Announcer
 from kdlib.reconcile.applying import Applied, carry_out
-from kdlib.reconcile.finalizer import add_finalizer, has_finalizer, is_going, remove_finalizer
+from kdlib.reconcile.backups import keep_backup
+from kdlib.reconcile.finalizer import has_finalizer, is_going, remove_finalizer
+from kdlib.reconcile.marking import marked
 from kdlib.reconcile.members import works_of
-from kdlib.reconcile.mirror import is_mirrored, mirror_version
 from kdlib.reconcile.ours import made_ours
+from kdlib.reconcile.passed import Passed
 from kdlib.reconcile.recording import Recorder, Urgency, urgency_of
 from kdlib.reconcile.releasing import release_claims
+from kdlib.reconcile.restoring import Restorer
 from kdlib.reconcile.telling import fields_of, tell_refusal, tell_step
 from kdlib.reconcile.view import View
-from kdlib.reconcile.work import Work
-from kdlib.reconcile.written import Ended, Written, written
-from kdlib.wire import Kind, Ref
+from kdlib.reconcile.written import written
+from kdlib.rules import comes_anew, is_restoring
+from kdlib.wire import KD_CLUSTER, Kind, Ref
 
-__all__ = ["Compute", "PassSettings", "Passed", "Passes"]
+__all__ = ["Compute", "PassSettings", "Passes"]
 
 _log = logging.getLogger(__name__)
 
@@ -62,27 +65,6 @@ class PassSettings:
     limits: guest.Limits = field(default_factory=guest.Limits)
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """What came of a pass.
-
-    `gone`: the root is no more, or is let go. `facts`: what the caches have to show before the next pass. `works`:
-    what is to run inside members from now on; None leaves what runs as it is. `held`: what runs may
-    end, and nothing further begins. `recorded`: the stored status says all
-    that this pass knew. `error`: why it has to be tried again. `again_seconds`: when to look again at the latest.
-    `objects`: how many children were looked at.
-    """
-
-    gone: bool = False
-    facts: tuple[Written | Ended, ...] = ()
-    works: tuple[Work, ...] | None = None
-    held: bool = False
-    recorded: bool = False
-    error: WorldError | None = None
-    again_seconds: float | None = None
-    objects: int = 0
-
-
 class Passes:
     """Runs passes over the roots of one kind.
 
@@ -98,6 +80,7 @@ class Passes:
         self._settings = settings or PassSettings()
         self._recorder = Recorder(api, view.kind, interval_seconds=self._settings.status_interval_seconds)
         self.announcer = Announcer(api)
+        self._restorer = Restorer(api, self._recorder, self.announcer)
 
     async def run(self, namespace: str, name: str, guest_facts: tuple[GuestFact, ...] = ()) -> Passed:
         """Pass once over the root of this name.
@@ -112,23 +95,11 @@ class Passes:
             return Passed(gone=True)
         if is_going(root):
             return await self._let_go(ref, root)
-        if has_finalizer(root):
-            return await self._mirrored(ref, root, guest_facts)
-        held = pruned(await add_finalizer(self._api, ref, root))
-        passed = await self._reconcile(held, guest_facts)
-        return replace(passed, facts=(written(ref, held), *passed.facts))
-
-    async def _mirrored(self, ref: Ref, root: Json, guest_facts: tuple[GuestFact, ...]) -> Passed:
-        """Pass over a root whose annotation first comes to say what its status says; the pass waits not for that."""
-        if is_mirrored(root):
-            return await self._reconcile(root, guest_facts)
-        try:
-            marked = pruned(await mirror_version(self._api, ref, root))
-        except WorldError as error:
-            passed = await self._reconcile(root, guest_facts)
-            return replace(passed, error=passed.error or error)
-        passed = await self._reconcile(marked, guest_facts)
-        return replace(passed, facts=(written(ref, marked), *passed.facts))
+        if self._view.kind == KD_CLUSTER and (is_restoring(root) or comes_anew(root)):
+            return await self._restorer.run(ref, self._seen(root, ()))
+        held = await marked(self._api, ref, root, self._view.related(root))
+        passed = await self._reconcile(held.root, guest_facts)
+        return replace(passed, facts=(*held.facts, *passed.facts), error=passed.error or held.error)
 
     async def _let_go(self, ref: Ref, root: Json) -> Passed:
         """Take the finalizer off a root that is to be deleted; its children go after it (RC-07)."""
@@ -206,18 +177,25 @@ class Passes:
         self, seen: Seen, status: Json, *, outcome: Outcome | None = None, urgency: Urgency | None = None
     ) -> Passed:
         """Store the status if it is another one, and announce what became different with it."""
-        urgency = urgency or urgency_of(seen.root.get("status"), status)
-        recording = await self._recorder.record(seen.root, status, urgency)
+        before = seen.root.get("status")
+        likely = report.as_backed_up_before(seen, status)
+        wait_seconds = self._recorder.wait_seconds(seen.root, likely, urgency or urgency_of(before, status))
+        if wait_seconds:
+            return Passed(again_seconds=wait_seconds)
+        kept = await keep_backup(self._api, seen, status)
+        if kept.refusal:
+            status = report.not_backed_up(seen, status, kept.refusal)
+        recording = await self._recorder.record(seen.root, status, Urgency.AT_ONCE)
         if recording.fact is None:
-            return Passed(recorded=recording.is_current, again_seconds=recording.wait_seconds or None)
-        self.announcer.announce(report.events(seen, seen.root.get("status"), status, outcome))
-        return Passed(facts=(recording.fact,))
+            return Passed(facts=kept.facts, recorded=True, error=kept.error)
+        self.announcer.announce(report.events(seen, before, status, outcome))
+        return Passed(facts=(*kept.facts, recording.fact), error=kept.error)
 
 
 def _with_applied(passed: Passed, applied: Applied) -> Passed:
     """Return what came of the pass with what came of its plan; the longest wait asked for by the server counts."""
     errors = sorted(applied.errors, key=_wait_asked_for)
-    return replace(passed, facts=(*passed.facts, *applied.facts), error=errors[-1] if errors else None)
+    return replace(passed, facts=(*passed.facts, *applied.facts), error=errors[-1] if errors else passed.error)
 
 
 def _looking_again(passed: Passed, seconds: float | None) -> Passed:

@@ -78,6 +78,12 @@ class Recorder:
         self._differs_since.pop(ref, None)
         return Recording(fact=written(ref, answer))
 
+    def wait_seconds(self, root: Json, status: Json, urgency: Urgency) -> float:
+        """Return for how long the write has to wait yet; 0 where it is due, or where the root holds the status."""
+        ref = Ref(self._kind, root["metadata"].get("namespace", ""), root["metadata"]["name"])
+        due = self._is_stored(ref, root, status)
+        return 0.0 if due else max(0.0, self._wait_seconds(ref, root["metadata"]["uid"], urgency))
+
     def forget(self, ref: Ref) -> None:
         """Drop what is remembered of a root that is gone."""
         self._last.pop(ref, None)

@@ -110,17 +110,18 @@ class View:
         waits = singles is not None and any(singles.is_awaited(ref) for ref in self.refs(root))
         return singles.patience_seconds if singles is not None and waits else 0.0
 
+    def related(self, root: Json) -> tuple[tuple[Ref, Json | None], ...]:
+        """Return what the root refers to, as it was last told; what cannot be read is left out."""
+        return tuple((ref, self._get(ref)) for ref in self.refs(root) if self._trouble(ref) is None)
+
     def seen(self, root: Json, facts: tuple[GuestFact, ...], *, now: datetime, entropy: str) -> Seen:
         """Gather all that may influence a pass over the root; the order of events leaves no trace in it."""
-        refs = self.refs(root)
-        unreadable = tuple((ref, words) for ref in refs if (words := self._trouble(ref)) is not None)
-        unknown = {ref for ref, _ in unreadable}
         return Seen(
             now=now,
             root=root,
             children=tuple(self._children_of(root)),
-            related=tuple((ref, self._get(ref)) for ref in refs if ref not in unknown),
-            unreadable=unreadable,
+            related=self.related(root),
+            unreadable=tuple((ref, words) for ref in self.refs(root) if (words := self._trouble(ref)) is not None),
             facts=facts,
             entropy=entropy,
         )

@@ -9,6 +9,7 @@ from kdlib.report.events import events, farewell
 from kdlib.report.explanation import Explanation, Wait, explanation
 from kdlib.report.lines import MemberLine, cluster_line, member_lines
 from kdlib.report.reasons import EVENT_REASONS, REASONS, EventReason, Reason
+from kdlib.report.restoring import as_backed_up_before, not_backed_up, restored_events, restoring, resumed_event
 from kdlib.report.rollup import rollup
 from kdlib.report.status import Advanced, broken, refused, status
 
@@ -22,6 +23,7 @@ __all__ = [
     "MemberLine",
     "Reason",
     "Wait",
+    "as_backed_up_before",
     "broken",
     "cluster_line",
     "condition",
@@ -30,7 +32,11 @@ __all__ = [
     "explanation",
     "farewell",
     "member_lines",
+    "not_backed_up",
     "refused",
+    "restored_events",
+    "restoring",
+    "resumed_event",
     "rollup",
     "status",
 ]

@@ -29,6 +29,7 @@ CONDITION_TYPES = (
     "SecretKeysUnreadable",
     "SecretKeysAvailable",
     "FormerKeysKept",
+    "BackedUp",
 )
 """The conditions of ours, in their order; those after the third are there only while they hold."""
 

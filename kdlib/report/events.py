@@ -30,7 +30,7 @@ from kdlib.report.remedies import after_failure, against_trouble, retry
 from kdlib.report.tally import failed_departure, failed_notify, first_few, list_members
 from kdlib.wire import EVENT
 
-__all__ = ["events", "farewell"]
+__all__ = ["event_of", "events", "farewell"]
 
 _LONGEST_NOTE = 1024
 _LONGEST_NAME = 236
@@ -39,6 +39,7 @@ _TOLD_HINTS = (
     ("FieldsNotUsedYet", EventReason.FIELDS_NOT_USED),
     ("MembersOutdated", EventReason.MEMBERS_OUTDATED),
     ("SecretKeysUnreadable", EventReason.KEYS_UNREADABLE),
+    ("BackedUp", EventReason.CLUSTER_BACKUP_REFUSED),
 )
 
 
@@ -70,6 +71,11 @@ def events(seen: Seen, before: Json | None, after: Json, outcome: Outcome | None
 def farewell(seen: Seen) -> tuple[Json, ...]:
     """Return the Event for a cluster whose deletion was asked for."""
     return (_event(seen, _Cause(EventReason.CLUSTER_DELETING, "all objects of the cluster are deleted with it")),)
+
+
+def event_of(seen: Seen, reason: EventReason, note: str) -> Json:
+    """Return one Event about the cluster."""
+    return _event(seen, _Cause(reason, note))
 
 
 def _cluster_causes(old: ClusterStatus, new: ClusterStatus) -> Iterator[_Cause]:

@@ -11,6 +11,7 @@ __all__ = ["EVENT_REASONS", "REASONS", "EventReason", "Reason"]
 class Reason(StrEnum):
     """Why a condition has its status."""
 
+    BACKUP_REFUSED = "BackupRefused"
     CHANGE_NOT_ACCEPTED = "ChangeNotAccepted"
     CONFIGURED = "Configured"
     CONNECTIONS_MISSING = "NotThereYet"
@@ -34,11 +35,14 @@ class Reason(StrEnum):
     OBJECTS_FAILED = "ObjectsFailed"
     PAUSED = "Paused"
     REFUSED = "Refused"
+    RESTORE_REFUSED = "RestoreRefused"
+    RESTORING = "Restoring"
     SETTLED = "Settled"
     WORLD_FAILED = "WorldFailed"
 
 
 REASONS: dict[Reason, str] = {
+    Reason.BACKUP_REFUSED: "the status backup cannot be written, or would be too long; the cluster goes on without",
     Reason.CHANGE_NOT_ACCEPTED: "the spec changed what a running cluster cannot change; it runs as accepted before",
     Reason.CONFIGURED: "every member is configured",
     Reason.CONNECTIONS_MISSING: "an object that the cluster is connected to is not there yet; members hear of it then",
@@ -62,6 +66,8 @@ REASONS: dict[Reason, str] = {
     Reason.OBJECTS_FAILED: "an object could not be applied or deleted, or belongs to somebody else; tried again",
     Reason.PAUSED: "spec.paused is true: nothing is done before somebody takes it away",
     Reason.REFUSED: "the spec cannot be done; what is there stays as it is",
+    Reason.RESTORE_REFUSED: "the cluster cannot go on from its backup until somebody acts; tried again",
+    Reason.RESTORING: "the cluster comes from a backup, and waits for what it needs",
     Reason.SETTLED: "nothing is left to do",
     Reason.WORLD_FAILED: "the API server did not do what was asked; tried again",
 }
@@ -72,11 +78,14 @@ class EventReason(StrEnum):
     """Why an Event was made."""
 
     CLUSTER_ACCEPTED = "ClusterAccepted"
+    CLUSTER_BACKUP_REFUSED = "ClusterBackupRefused"
     CLUSTER_CONFIGURED = "ClusterConfigured"
     CLUSTER_CONFIGURED_IN_PART = "ClusterConfiguredInPart"
     CLUSTER_CREATING = "ClusterCreating"
     CLUSTER_DELETING = "ClusterDeleting"
     CLUSTER_REFUSED = "ClusterRefused"
+    CLUSTER_RESTORING = "ClusterRestoring"
+    CLUSTER_RESUMED = "ClusterResumed"
     CLUSTER_UPDATING = "ClusterUpdating"
     CONNECTIONS_CHANGED = "ConnectionsChanged"
     CONNECTIONS_MISSING = "ConnectionsMissing"
@@ -99,11 +108,14 @@ class EventReason(StrEnum):
 
 EVENT_REASONS: dict[EventReason, tuple[str, str]] = {
     EventReason.CLUSTER_ACCEPTED: ("Normal", "the spec of a cluster that was refused can be done now"),
+    EventReason.CLUSTER_BACKUP_REFUSED: ("Warning", "the status backup of the cluster cannot be written"),
     EventReason.CLUSTER_CONFIGURED: ("Normal", "the cluster became configured"),
     EventReason.CLUSTER_CONFIGURED_IN_PART: ("Warning", "all that could be done is done, and members failed"),
     EventReason.CLUSTER_CREATING: ("Normal", "a cluster was seen for the first time"),
     EventReason.CLUSTER_DELETING: ("Normal", "the cluster is deleted, and with it all of its objects"),
     EventReason.CLUSTER_REFUSED: ("Warning", "the spec cannot be done; the note says what is wrong and what to do"),
+    EventReason.CLUSTER_RESTORING: ("Normal", "the cluster comes from a backup; the note says what it waits for"),
+    EventReason.CLUSTER_RESUMED: ("Normal", "the cluster was restored, and goes on from its backup"),
     EventReason.CLUSTER_UPDATING: ("Normal", "a configured cluster has something to do again"),
     EventReason.CONNECTIONS_CHANGED: ("Normal", "what the cluster is connected to changed; its members are told"),
     EventReason.CONNECTIONS_MISSING: ("Warning", "members are not told of something that the cluster is connected to"),

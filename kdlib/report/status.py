@@ -5,6 +5,7 @@ Two operators that saw the same write the same bytes; the time of a condition th
 Layer: pure.
 """
 
+from collections.abc import Iterable
 from typing import Protocol
 
 from kdlib import lifecycle
@@ -19,7 +20,7 @@ from kdlib.report.sealing import sealed
 from kdlib.report.tally import Tally
 from kdlib.report.verdict import verdict
 
-__all__ = ["Advanced", "broken", "refused", "status"]
+__all__ = ["Advanced", "broken", "refused", "status", "unmoved", "with_claim"]
 
 _MOST_PROBLEMS = 20
 
@@ -47,6 +48,7 @@ def status(seen: Seen, desired: Advanced, outcome: Outcome | None = None) -> Jso
     stored = dig(seen.root, "status", "conditions", default=[])
     found = life.status.changed(
         state=_state(resolved, life, done),
+        restore_progress=None,
         member_state_rollup=rollup(life.status),
         members=tally.fraction,
         observed_generation=resolved.generation,
@@ -102,15 +104,41 @@ def broken(seen: Seen, words: str) -> Json:
 
 def _unmoved(seen: Seen, claims: list[Claim], keep: tuple[str, ...] = ()) -> Json:
     """Return the stored status with these conditions, and those of other types that are kept."""
-    stored: Json = copied(seen.root.get("status") or {})
-    before = stored.get("conditions") or []
+    stored = seen.root.get("status") or {}
     claims = [*claims, paused(seen)] if is_paused(seen) else claims
-    told = {"Paused", *(claim.type for claim in claims)}
-    kept = [item for item in before if item.get("type") in {*keep, *CONDITION_TYPES[3:]} - told]
+    # Whether there is a backup is found out anew with each status.
+    told = {"BackedUp", "Paused", *(claim.type for claim in claims)}
+    kept = [item for item in stored.get("conditions") or () if item.get("type") in {*keep, *CONDITION_TYPES[3:]} - told]
+    return unmoved(seen, claims, stored, kept=kept)
+
+
+def unmoved(
+    seen: Seen, claims: list[Claim], base: Json, *, kept: Iterable[Json] = (), restore_progress: Json | None = None
+) -> Json:
+    """Return a status in which nothing moves: `base` with these conditions, those kept, and how its restore stands."""
+    made: Json = copied(base)
     generation = int(dig(seen.root, "metadata", "generation", default=0))
-    made = conditions(claims, before, generation=generation, now=seen.now)
+    fresh = conditions(claims, _stored(seen), generation=generation, now=seen.now)
+    made["conditions"] = _ordered([*fresh, *kept])
+    made["observedGeneration"] = generation
+    made.setdefault("state", str(ClusterState.CREATING))
+    made.pop("restoreProgress", None)
+    return sealed({**made, "restoreProgress": restore_progress} if restore_progress else made)
+
+
+def with_claim(seen: Seen, made: Json, claim: Claim) -> Json:
+    """Return a status with one more condition."""
+    generation = int(dig(seen.root, "metadata", "generation", default=0))
+    further = conditions([claim], _stored(seen), generation=generation, now=seen.now)
+    others = [item for item in made.get("conditions") or () if item.get("type") != claim.type]
+    return sealed({**made, "conditions": _ordered([*others, *further])})
+
+
+def _stored(seen: Seen) -> list[Json]:
+    found: list[Json] = dig(seen.root, "status", "conditions", default=[])
+    return found
+
+
+def _ordered(found: list[Json]) -> list[Json]:
     order = {kind: index for index, kind in enumerate(CONDITION_TYPES)}
-    stored["conditions"] = sorted([*made, *kept], key=lambda item: order[item["type"]])
-    stored["observedGeneration"] = generation
-    stored.setdefault("state", str(ClusterState.CREATING))
-    return sealed(stored)
+    return sorted(found, key=lambda item: order[item["type"]])

@@ -5,6 +5,7 @@ Layer: pure.
 
 from kdlib.rules.app import app_problems
 from kdlib.rules.app_use import use_needs, users_of
+from kdlib.rules.backup import Backup, backup_of, backup_ref
 from kdlib.rules.catalogue import Rule, catalogue, rule_titles, rules_page
 from kdlib.rules.changes import accepted_form, accepted_roles, with_accepted_keys
 from kdlib.rules.config import config_problems, valid_key
@@ -15,7 +16,14 @@ from kdlib.rules.persistence import persistent_directories
 from kdlib.rules.related import related
 from kdlib.rules.request import Access, Facts, ListNeed, Needs, Operation, Request, User, Verdict
 from kdlib.rules.resolve import cluster_problems, resolve
-from kdlib.rules.restoring import ALLOW_DELETE_LABEL, BACKUP_ANNOTATION, RESTORING_LABEL
+from kdlib.rules.restore import Restore, restore
+from kdlib.rules.restoring import (
+    ALLOW_DELETE_LABEL,
+    BACKUP_ANNOTATION,
+    RESTORING_LABEL,
+    comes_anew,
+    is_restoring,
+)
 from kdlib.rules.review import needs, review
 from kdlib.rules.rotation import Reencryption, needs_of, reencryption, with_new_key, without_spared_keys
 from kdlib.rules.secret_keys import read_keys, tells_other_keys, unread_keys
@@ -26,6 +34,7 @@ __all__ = [
     "RESTORING_LABEL",
     "TYPED",
     "Access",
+    "Backup",
     "Facts",
     "Keyring",
     "ListNeed",
@@ -33,6 +42,7 @@ __all__ = [
     "Operation",
     "Reencryption",
     "Request",
+    "Restore",
     "Rule",
     "User",
     "Verdict",
@@ -40,12 +50,16 @@ __all__ = [
     "accepted_roles",
     "app_defaults",
     "app_problems",
+    "backup_of",
+    "backup_ref",
     "catalogue",
     "cluster_defaults",
     "cluster_problems",
+    "comes_anew",
     "config_problems",
     "decrypted",
     "encrypted",
+    "is_restoring",
     "keyring_of",
     "keys_seen",
     "least_members",
@@ -57,6 +71,7 @@ __all__ = [
     "related",
     "reserved_values",
     "resolve",
+    "restore",
     "review",
     "rule_titles",
     "rules_page",

@@ -19,13 +19,14 @@ __all__ = ["Names", "candidates", "open_names"]
 
 _SCHEMES = ("UID", "CrNameRole")
 _LONGEST_PREFIX = 46
+_POD_NAME = "statefulset.kubernetes.io/pod-name"
 _GOING = ("metadata", "deletionTimestamp")
 
 
 class Names:
     """Chooses the names of one cluster's objects from what was seen.
 
-    CL-X-47: claims that outlived their StatefulSet tell its name, so that it finds them again.
+    CL-X-47: claims and Services that outlived their StatefulSet tell its name, so that it finds them again.
     """
 
     def __init__(self, cluster: Cluster, seen: Seen, scheme: str) -> None:
@@ -46,7 +47,7 @@ class Names:
         stored = next((item.stateful_set for item in known if item.id == role), "")
         prefix = _set_prefix(self._scheme, self._cluster.name, role)
         adopted = stored or self._adopted(self._objects(STATEFUL_SET), role)
-        return adopted or self._of_claims(role) or self._new(STATEFUL_SET, prefix, role)
+        return adopted or self._of_members(role) or self._new(STATEFUL_SET, prefix, role)
 
     def app_copy(self, app: str, *, replaced: bool = False) -> str:
         """Return the name of the ControllerRevision that holds the app; a further one where it is replaced."""
@@ -70,17 +71,17 @@ class Names:
                 names.append((self._owner_uid(item) != self._cluster.uid, str(dig(item, "metadata", "name"))))
         return min(names)[1] if names else ""
 
-    def _of_claims(self, role: str) -> str:
-        """Return the name of the set that made claims of ours which outlived it.
+    def _of_members(self, role: str) -> str:
+        """Return the name of the set whose members' claims and Services outlived it.
 
-        Claims that a former self still owns are on their way out with it, and are not found.
+        What a former self still owns is on its way out with it, and tells nothing.
         """
         names = []
-        for claim in self._objects(PERSISTENT_VOLUME_CLAIM):
-            labels = dig(claim, "metadata", "labels", default={})
+        for item in (*self._objects(PERSISTENT_VOLUME_CLAIM), *self._objects(SERVICE)):
+            labels = dig(item, "metadata", "labels", default={})
             ours = labels.get(LABEL_CLUSTER) == self._cluster.name and labels.get(LABEL_ROLE) == role
-            if ours and self._owner_uid(claim) in ("", self._cluster.uid) and not dig(claim, *_GOING):
-                names.append(_set_of_claim(str(dig(claim, "metadata", "name"))))
+            if ours and self._owner_uid(item) in ("", self._cluster.uid) and not dig(item, *_GOING):
+                names.append(_set_of(item))
         taken = {dig(item, "metadata", "name") for item in self._objects(STATEFUL_SET)}
         return min((name for name in names if name and name not in taken), default="")
 
@@ -137,9 +138,11 @@ def _role_ids(cluster: Json, part: str) -> list[str]:
     return [str(dig(role, "id", default="")) for role in roles] if isinstance(roles, list) else []
 
 
-def _set_of_claim(name: str) -> str:
-    """Return the set that made a claim of this name, which is `<template>-<set>-<ordinal>`; empty where none did."""
-    found, _, ordinal = name.partition("-")[2].rpartition("-")
+def _set_of(item: Json) -> str:
+    """Return the set of the member that a claim or a Service is for; empty where it is for none."""
+    name = str(dig(item, "metadata", "name")).partition("-")[2]
+    pod = dig(item, "spec", "selector", _POD_NAME, default="") if item.get("kind") == SERVICE.name else name
+    found, _, ordinal = str(pod).rpartition("-")
     return found if ordinal.isdecimal() else ""
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "ALLOW_DELETE_LABEL",
     "BACKUP_ANNOTATION",
     "RESTORING_LABEL",
+    "comes_anew",
     "comes_from_backup",
     "deletable_cluster",
     "is_restoring",
@@ -39,6 +40,14 @@ def comes_from_backup(cluster: Json) -> bool:
     """
     value = dig(cluster, "metadata", "annotations", BACKUP_ANNOTATION)
     return value is not None and value != "false"
+
+
+def comes_anew(cluster: Json) -> bool:
+    """CL-X-48: tell whether a stored cluster comes from a backup and nobody paused it: there was no webhook.
+
+    The operator itself says so of a cluster only after its first status, so one without any was made again.
+    """
+    return comes_from_backup(cluster) and not cluster.get("status")
 
 
 def deletable_cluster(cluster: Json) -> Iterator[Problem]:

@@ -27,18 +27,14 @@ UNUSED_ROLE_FIELDS: Mapping[str, str] = {}
 UNUSED_APP_FIELDS: Mapping[str, str] = {}
 """Fields of an app's spec."""
 
-UNUSED_CONFIG_FIELDS: Mapping[str, str] = {
-    "backup_cluster_status": "backupClusterStatus",
-    "allow_restore_without_connections": "allowRestoreWithoutConnections",
-}
+UNUSED_CONFIG_FIELDS: Mapping[str, str] = {}
 """Fields of the global config."""
 
 
 def unused_fields(spec: ClusterSpec, app: AppSpec, config: Config | None) -> tuple[str, ...]:
     """Return the paths of the fields that say something and change nothing yet.
 
-    Those of the app start with `app: `, those of the global config with `config: `. CFG-M-07 and CFG-M-08: a flag that
-    is absent counts as false.
+    Those of the app start with `app: `, those of the global config with `config: `.
     """
     settings = (config and config.spec) or ConfigSpec()
     return (

@@ -26,7 +26,16 @@ from kdlib.sandbox.controllers import Controllers
 from kdlib.sandbox.store import LocalTransport, Registry
 from kdlib.testing.hollow import Answer, ExecCall, HollowContainers, HollowNode, HollowSettings, echo
 from kdlib.testing.virtual_time import VirtualTime
-from kdlib.wire import CONTROLLER_REVISION, KD_APP, KD_CLUSTER, KD_CONFIG, ExecRequest, Request, Transport
+from kdlib.wire import (
+    CONTROLLER_REVISION,
+    KD_APP,
+    KD_CLUSTER,
+    KD_CONFIG,
+    KD_STATUS_BACKUP,
+    ExecRequest,
+    Request,
+    Transport,
+)
 
 SYSTEM = "kd"
 SMALL = {"limits": {"memory": "16Mi", "cpu": "10m"}}
@@ -117,7 +126,7 @@ class World:
     ) -> Controller:
         passes = PassSettings(clock=self.time.now, entropy=lambda: "0123456789abcdef" * 4)
         settings = Settings(passes=passes, **options)
-        kinds = (KD_APP, KD_CLUSTER, KD_CONFIG, CONTROLLER_REVISION)
+        kinds = (KD_APP, KD_CLUSTER, KD_CONFIG, KD_STATUS_BACKUP, CONTROLLER_REVISION)
         refs = refs or Related(kinds, lambda root, look_up: related(root, look_up, SYSTEM), singles=TYPED)
         return Controller(Api(transport, name="here"), KD_CLUSTER, compute, related=refs, settings=settings)
 
@@ -217,7 +226,7 @@ def cluster(name: str = "c1", *, app: str = "plain", tails: int = 2) -> Json:
 @cache
 def definitions() -> tuple[Json, ...]:
     """Return the custom kinds of a world."""
-    return tuple(crd(kind.name) for kind in (KD_APP, KD_CLUSTER, KD_CONFIG))
+    return tuple(crd(kind.name) for kind in (KD_APP, KD_CLUSTER, KD_CONFIG, KD_STATUS_BACKUP))
 
 
 @asynccontextmanager
@@ -230,6 +239,7 @@ async def world(time: VirtualTime, responder: Any = echo, **hollow: Any) -> Asyn
         stack.push_async_callback(controllers.close)
         for definition in definitions():
             registry.create(definition)
+        registry.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM}})
         settings = HollowSettings(heartbeat_seconds=0, now=time.now, **hollow)
         containers = HollowContainers(responder)
         node = await stack.enter_async_context(HollowNode(LocalTransport(registry), containers, settings))

@@ -27,7 +27,7 @@ from kdlib.testing import (
     control_plane_folder,
     held_configmeta,
 )
-from kdlib.wire import CONTROLLER_REVISION, KD_CLUSTER, POD, SERVICE, STATEFUL_SET, Ref
+from kdlib.wire import CONTROLLER_REVISION, KD_CLUSTER, PERSISTENT_VOLUME_CLAIM, POD, SERVICE, STATEFUL_SET, Ref
 
 SHELL = Path(__file__).parents[1] / "apps" / "shell"
 CLUSTER = Ref(KD_CLUSTER, "default", "shell")
@@ -95,6 +95,10 @@ class Hollow:
             return there if seen and all(each["state"] == "configured" for each in there.values()) else None
 
         return await self.until(holds)
+
+    def owned(self, kind):
+        """Return the cluster's objects of a kind."""
+        return [obj for obj in self._seen[kind] if LABEL_CLUSTER in obj["metadata"].get("labels", {})]
 
     def left(self):
         """Return all objects of the cluster, and itself."""
@@ -202,3 +206,43 @@ async def test_a_cluster_of_forty_comes_up_grows_heals_and_goes(hollow):
 
     await hollow.api.delete(CLUSTER)
     await hollow.until(lambda: not hollow.left())
+
+
+def uids(objects):
+    return {obj["metadata"]["name"]: obj["metadata"]["uid"] for obj in objects}
+
+
+@pytest.mark.parametrize("propagation", ["Background", "Orphan"])
+async def test_w30_sets_deleted_by_hand_cost_no_claim_and_restart_no_more_than_kubernetes_does(hollow, propagation):
+    """The same on the sandbox and on a real API server, whose garbage collector and set controller decide."""
+    head, tail = roles(2)
+    await hollow.apply("cluster.yaml", roles=[head, {**tail, "storage": {"size": "1Gi"}}])
+    members = await hollow.configured(3)
+    claims = uids((await hollow.api.list(kube.Selection(PERSISTENT_VOLUME_CLAIM, "default"))).items)
+    sets, pods = uids(hollow.owned(STATEFUL_SET)), uids(hollow.owned(POD))
+    assert (len(claims), len(sets), len(pods)) == (2, 2, 3)
+    for name in sets:
+        await hollow.api.delete(Ref(STATEFUL_SET, "default", name), propagation=propagation)
+
+    def made_anew():
+        found = uids(hollow.owned(STATEFUL_SET))
+        return set(found) == set(sets) and not set(found.values()) & set(sets.values())
+
+    def held():
+        """Tell whether each pod belongs to a set that is there, and runs."""
+        there, found = set(uids(hollow.owned(STATEFUL_SET)).values()), hollow.owned(POD)
+        owners = {owner["uid"] for pod in found for owner in pod["metadata"].get("ownerReferences", [{"uid": ""}])}
+        running = [pod for pod in found if dig(pod, "status", "phase") == "Running"]
+        return len(running) == len(found) == 3 and owners == there
+
+    await hollow.until(lambda: made_anew() and held())
+    again = await hollow.configured(3)
+    assert {pod: each["nodeID"] for pod, each in again.items()} == {
+        pod: each["nodeID"] for pod, each in members.items()
+    }
+    if propagation == "Orphan":
+        assert uids(hollow.owned(POD)) == pods
+        assert [hollow.runs(pod) for pod in members] == [1, 1, 1]
+    assert not [arguments for _, arguments in hollow.told if arguments[0] == "--delnodes"]
+    assert uids((await hollow.api.list(kube.Selection(PERSISTENT_VOLUME_CLAIM, "default"))).items) == claims
+    assert "MembersOutdated" not in {item["type"] for item in hollow.cluster["status"]["conditions"]}

@@ -1,5 +1,8 @@
 """What becomes of claims: they go with a member that leaves, or with the cluster, or outlive both."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from kdlib import graph, manifests, wire
@@ -84,3 +87,15 @@ def test_an_owner_of_somebody_else_stays_when_a_claim_is_let_go(make):
     (step,) = graph.plan(graph.ObjectGraph(released=(ref,)), [live], root=root).steps
     assert step.patch["metadata"]["ownerReferences"] == [other]
     assert (step.patch["metadata"]["uid"], step.patch["metadata"]["resourceVersion"]) == (f"u-{STAYS}", "1")
+
+
+def test_op05_a_backup_product_is_told_to_leave_out_all_that_is_in_memory(make):
+    """OP-05: the annotation of the how-to names each volume in memory, and reaches the pods."""
+    page = Path(__file__).parents[3] / "docs" / "howto" / "backup-and-restore.md"
+    key, value = re.search(r"(backup\S+/backup-volumes-excludes): (\S+)", page.read_text(encoding="utf-8")).groups()
+    role = {"id": "seed", "resources": {"limits": {"memory": "4Gi", "cpu": "2"}}, "sharedMemory": "1Gi"}
+    objects = manifests.graph_of(*make([role], reserved={"podAnnotations": {key: value}}))
+    (made,) = objects.of_kind(wire.STATEFUL_SET)
+    template = made["spec"]["template"]
+    in_memory = [item["name"] for item in template["spec"]["volumes"] if item.get("emptyDir", {}).get("medium")]
+    assert template["metadata"]["annotations"][key].split(",") == in_memory

@@ -6,6 +6,7 @@ import pytest
 
 from kdlib.kube import Api, Kind
 from kdlib.reconcile import Recorder, Recording, Urgency, Written, urgency_of
+from kdlib.testing.virtual_time import VirtualTime
 from kdlib.wire import Ref
 
 POOL = Kind("example.org/v1", "NotebookPool")
@@ -80,14 +81,17 @@ async def test_what_is_only_for_people_waits_a_moment_and_goes_with_what_follows
     assert [body["status"]["words"] for body in server.bodies] == ["b"]
 
 
-async def test_what_is_only_for_people_does_not_wait_for_ever():
-    server = Server()
-    recorder = made(server)
-    waits = []
-    for words in "abcdefgh":
-        recording = await recorder.record(root({"state": "1"}), {"state": "1", "words": words}, Urgency.LATER)
-        waits.append(recording.wait_seconds)
-        await asyncio.sleep(0.01)
+def test_what_is_only_for_people_does_not_wait_for_ever():
+    server, waits = Server(), []
+
+    async def scenario():
+        recorder = made(server)
+        for words in "abcdefgh":
+            recording = await recorder.record(root({"state": "1"}), {"state": "1", "words": words}, Urgency.LATER)
+            waits.append(recording.wait_seconds)
+            await asyncio.sleep(0.01)
+
+    VirtualTime().run(scenario())
     assert waits[0] > waits[1] > waits[2] > 0
     assert len(server.bodies) == 1
 

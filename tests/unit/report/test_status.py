@@ -422,3 +422,12 @@ def test_a_change_that_is_tried_again_by_itself_is_told_and_waits_for_nobody(mak
     assert said(status)["Stalled"] == ("True", "NotifyFailed")
     desired = pending()
     assert "NotifyFailed" not in said(report.status(desired.seen, desired))
+
+
+def test_whether_a_refused_cluster_is_backed_up_is_found_out_anew(make, member, root_of) -> None:
+    """OP-01."""
+    desired = make({"a": [member("s-a-0")]}, stored={"state": "configured"})
+    status = report.not_backed_up(desired.seen, report.status(desired.seen, desired), "exceeded quota")
+    assert "exceeded quota" in message(status, "BackedUp")
+    later = Seen(desired.seen.now, root_of({"a": 0}, status))
+    assert report.condition(report.refused(later, REFUSED), "BackedUp") == {}

@@ -58,6 +58,12 @@ def claim(name, owner=None, role="one"):
     return {**made, "metadata": {**made["metadata"], "labels": {LABEL_CLUSTER: "db", LABEL_ROLE: role}}}
 
 
+def service(name, pod, owner=None):
+    selector = {"statefulset.kubernetes.io/pod-name": pod} if pod else {"a": "b"}
+    made = child("Service", name, owner, selector=selector)
+    return {**made, "metadata": {**made["metadata"], "labels": {LABEL_CLUSTER: "db", LABEL_ROLE: "one"}}}
+
+
 ITSELF = {"apiVersion": OURS, "kind": "KubeDirectorCluster", "name": "db", "uid": "u-own"}
 
 
@@ -70,8 +76,21 @@ ITSELF = {"apiVersion": OURS, "kind": "KubeDirectorCluster", "name": "db", "uid"
         (claim("p-kdss-old-0", {**ITSELF, "name": "other", "uid": "u-2"}), False),
         (claim("p-kdss-old-0", role="two"), False),
         (claim("data"), False),
+        (service("s-kdss-old-0", "kdss-old-0"), True),
+        (service("s-kdss-old-0", "kdss-old-0", {**ITSELF, "uid": "u-former"}), False),
+        (service("front", None), False),
     ],
-    ids=["nobody's", "its own", "on its way out with its former self", "another's", "of another role", "of no set"],
+    ids=[
+        "nobody's",
+        "its own",
+        "on its way out with its former self",
+        "another's",
+        "of another role",
+        "of no set",
+        "a Service",
+        "a Service on its way out",
+        "a Service of the user",
+    ],
 )
 def test_claims_that_outlived_their_set_lend_it_its_name(found, taken):
     """CL-X-47, W-30."""

@@ -181,6 +181,7 @@ def test_what_may_hold_a_name_is_looked_up_until_the_name_is_reserved():
         "KubeDirectorApp team/demo",
         "KubeDirectorApp kd/demo",
         "KubeDirectorConfig kd/kd-global-config",
+        "KubeDirectorStatusBackup team/c",
     ]
 
 
@@ -462,16 +463,11 @@ def test_a_role_without_members_that_never_had_any_is_left_out():
     assert [role.id for role in resolved(root(roles=roles)).roles] == ["front"]
 
 
-def test_fields_that_change_nothing_yet_are_named():
+def test_no_field_is_left_that_changes_nothing():
     tables = (unused.UNUSED_SPEC_FIELDS, unused.UNUSED_ROLE_FIELDS, unused.UNUSED_APP_FIELDS)
-    extra = {"secretKeys": [{"name": "k", "encryptedValue": "00ff"}]}
-    roles = [{"id": "front", "resources": LIMITS, **extra}]
-    wanted = root(roles=roles)
-    answer = resolved(wanted, config=config(backupClusterStatus=True, defaultServiceType="NodePort"))
-    known = {label for table in (*tables, unused.UNUSED_CONFIG_FIELDS) for label in table.values()}
-    assert {path.rpartition(".")[2] for path in answer.unused_fields} == known & {
-        "backupClusterStatus",
-    }
+    assert [*tables, unused.UNUSED_CONFIG_FIELDS] == [{}] * 4
+    answer = resolved(config=config(backupClusterStatus=True, allowRestoreWithoutConnections=True))
+    assert answer.unused_fields == ()
 
 
 def test_a_secret_value_that_nobody_encrypted_is_refused_and_not_told():

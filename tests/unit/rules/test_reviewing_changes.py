@@ -170,6 +170,14 @@ def test_an_app_in_use_is_not_deleted(world, make):
     assert world.delete(make.app()).allowed
 
 
+def test_w24_a_cluster_that_is_being_restored_uses_its_app(world, make):
+    """APP-V-01: nobody has to learn of it first, and it needs no status for that."""
+    labels = {"kubedirector.hpe.com/restoring": ""}
+    annotations = {"kubedirector.hpe.com/status-backup-exists": "true"}
+    paused = make.cluster(metadata={"labels": labels, "annotations": annotations})
+    assert not world.having(paused).delete(make.app()).allowed
+
+
 def test_an_app_of_the_system_is_used_from_every_namespace(world, make):
     """CL-V-10 tells whose it is: catalog, what was reserved, else the cluster's own namespace first."""
     system = make.app("demo", "kd")

@@ -1,0 +1,58 @@
+"""The status backup of a cluster: whether there is to be one, and how the cluster tells (7.2, rule OP-01).
+
+It is no value that is reserved: as in the original the present configuration counts, at every pass (1.4).
+
+Layer: pure.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from kdlib.frozen import Json, dig
+from kdlib.graph import Hold, Ownership
+from kdlib.rules.restoring import BACKUP_ANNOTATION
+from kdlib.wire import KD_CLUSTER, KD_CONFIG, KD_STATUS_BACKUP, Ref
+
+__all__ = ["Backup", "backup_of", "backup_ref", "config_flag"]
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """The status backup of one cluster: wanted or not, and as it was seen."""
+
+    wanted: bool
+    live: Json | None
+    is_ours: bool
+    """True where it is there, stays, and is nobody else's."""
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        """Return what the cluster is to tell: "true" only once there is a backup to be restored from.
+
+        So a cluster that says so, and has no status, was made again by somebody, never by its user for the first time.
+        """
+        return {BACKUP_ANNOTATION: "true" if self.wanted and self.is_ours else "false"}
+
+
+def backup_ref(root: Json) -> Ref:
+    """Return the name of a cluster's status backup (4.1)."""
+    return Ref(
+        KD_STATUS_BACKUP, str(dig(root, "metadata", "namespace", default="")), str(dig(root, "metadata", "name"))
+    )
+
+
+def backup_of(root: Json, related: Iterable[tuple[Ref, Json | None]]) -> Backup | None:
+    """CFG-M-07: say what is to be so and what is so; None for a root of another kind, which has no status backup."""
+    if (root.get("apiVersion"), root.get("kind")) != (KD_CLUSTER.api_version, KD_CLUSTER.name):
+        return None
+    known = tuple(related)
+    live = dict(known).get(backup_ref(root))
+    is_ours = live is not None and not dig(live, "metadata", "deletionTimestamp")
+    if live is not None and Ownership(root).hold(live) is Hold.FOREIGN:
+        is_ours = False
+    return Backup(config_flag(known, "backupClusterStatus"), live, is_ours)
+
+
+def config_flag(related: Iterable[tuple[Ref, Json | None]], name: str) -> bool:
+    """Return a flag of the global configuration, False where nobody set it; wrong fields beside it do not matter."""
+    return any(ref.kind == KD_CONFIG and dig(item, "spec", name) is True for ref, item in related)
