@@ -148,8 +148,7 @@ class Seen:
     now: datetime
     root: Json
     children: tuple[Json, ...] = ()
-    # Connected Secrets are among them, and no value of theirs may reach a log.
-    related: tuple[tuple[Ref, Json | None], ...] = field(default=(), repr=False)
+    related: tuple[tuple[Ref, Json | None], ...] = ()
     facts: tuple[GuestFact, ...] = ()
     entropy: str = field(default="", repr=False)
     """Fresh random hex digits, at least 32, drawn for this pass alone: secrets reserved in it are derived from them.

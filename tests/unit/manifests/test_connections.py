@@ -76,7 +76,8 @@ def config_map(name, kind="jdbc", **changes):
 def secret(name, **changes):
     labels = {"kubedirector.hpe.com/secretType": "login", "tier": "gold"}
     metadata = {"name": name, "namespace": "team", "resourceVersion": "12", "labels": labels}
-    return {"metadata": metadata, "data": {"password": base64.b64encode(b"hunter2").decode()}, **changes}
+    data = {"password": base64.b64encode(b"hunter2").decode()}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data, **changes}
 
 
 def ref(kind, name):
