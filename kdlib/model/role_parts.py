@@ -54,7 +54,10 @@ class KdSecret(SpecPart):
         description="Directory that it is mounted at.", examples=["/etc/keys"], json_schema_extra=told("CL-V-39")
     )
     default_mode: FileMode | None = Field(
-        None, description="Mode of the files, as a decimal number; at most 511 (0777).", examples=[256]
+        None,
+        description="Mode of the files, as a decimal number; at most 511 (0777).",
+        examples=[256],
+        json_schema_extra=told("CL-X-60"),
     )
     read_only: Flag = Field(default=False, description="Mount it read-only.", examples=[True])
 

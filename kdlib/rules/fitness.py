@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from kdlib.errors import Problem
-from kdlib.model import AppSpec, BlockStorage, ClusterRole, ClusterSpec, FileInjection, Reserved
+from kdlib.model import AppSpec, BlockStorage, ClusterRole, ClusterSpec, FileInjection, KdSecret, Reserved
 from kdlib.names import is_dns_subdomain
 from kdlib.rules.affinity import affinity_problems
 from kdlib.rules.disruption import one_bound, possible_bounds
@@ -27,6 +27,7 @@ __all__ = [
     "fitness_problems",
     "has_control_characters",
     "known_resources",
+    "readable_secret",
     "settable_permissions",
     "sound_paths",
     "valid_names",
@@ -50,11 +51,14 @@ def fitness_problems(spec: ClusterSpec, app: AppSpec | None, reserved: Reserved)
     """Yield what would be refused later, or could not run; `app` is None where it is not known."""
     if spec.default_secret and not is_dns_subdomain(spec.default_secret.name):
         yield _no_name("spec.defaultSecret.name", spec.default_secret.name)
+    yield from readable_secret(spec.default_secret, "spec.defaultSecret")
     for index, role in enumerate(spec.roles):
         path = f"spec.roles[{index}]"
         yield from known_resources(role, path)
         yield from valid_names(role, path, inherited=role.secret == spec.default_secret)
         yield from sound_paths(role, path)
+        if role.secret != spec.default_secret:
+            yield from readable_secret(role.secret, f"{path}.secret")
         yield from bounded_devices(role.block_storage, path)
         yield from fetched_files(role, path)
         for number, item in enumerate(role.file_injections):
@@ -125,6 +129,13 @@ def sound_paths(role: ClusterRole, path: str) -> Iterator[Problem]:
     if role.block_storage and ".." in role.block_storage.path_prefix.split("/"):
         where = f"{path}.blockStorage.pathPrefix"
         yield Problem(where, f"{role.block_storage.path_prefix!r} leads upwards", "write it without '..'", "CL-X-10")
+
+
+def readable_secret(secret: KdSecret | None, path: str) -> Iterator[Problem]:
+    """CL-X-60 (ours): the files of a Secret have a mode that Kubernetes takes; the schema sees to the upper bound."""
+    if secret and secret.default_mode is not None and secret.default_mode < 0:
+        what = f"{secret.default_mode} is no mode of a file"
+        yield Problem(f"{path}.defaultMode", what, "write 256 for 0400, 420 for 0644", "CL-X-60")
 
 
 def bounded_devices(storage: BlockStorage | None, path: str) -> Iterator[Problem]:

@@ -90,7 +90,7 @@ PACKAGES = st.none() | st.fixed_dictionaries(
 )
 SECRETS = st.fixed_dictionaries(
     {"name": some("s", "a.b." + "c" * 60), "mountPath": some("/s", "/", "/tmp", "/etc/../x")},
-    optional={"defaultMode": some(0, 420, 511), "readOnly": st.booleans()},
+    optional={"defaultMode": some(0, 420, 511, -1), "readOnly": st.booleans()},
 )
 RESOURCES = st.fixed_dictionaries(
     {

@@ -75,6 +75,7 @@ WRONG = [
         "blockStorage.pathPrefix",
         {"blockStorage": {**BLOCK, "pathPrefix": "/d/"}, "volumeProjections": [{**PVC, "mountPath": "/d/1"}]},
     ),
+    ("CL-X-60", "secret.defaultMode", {"secret": {"name": "s1", "mountPath": "/s", "defaultMode": -1}}),
 ]
 
 
@@ -86,6 +87,14 @@ def test_what_could_not_be_made_is_refused(world, make, rule, path, field):
     assert {problem.rule for problem in problems} - {"", "CL-V-38"} <= {rule}
     assert any(problem.path.startswith("spec.roles[0].") and path in problem.path for problem in problems), problems
     assert all(problem.remedy for problem in problems)
+
+
+def test_the_default_secret_has_a_mode_that_a_pod_can_have(world, make):
+    secret = {"name": "s1", "mountPath": "/s", "defaultMode": -1}
+    verdict = world.create(make.cluster(make.role(), defaultSecret=secret))
+    assert [(problem.rule, problem.path) for problem in verdict.problems] == [
+        ("CL-X-60", "spec.defaultSecret.defaultMode")
+    ]
 
 
 FINE = {
