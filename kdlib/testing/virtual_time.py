@@ -8,14 +8,19 @@ Layer: shell.
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 __all__ = ["VirtualTime"]
 
 _Result = TypeVar("_Result")
 _START = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+class _Run(Protocol):
+    def __call__(self, coro: Coroutine[Any, Any, _Result], /) -> _Result: ...
 
 
 class _Jumping(selectors.DefaultSelector):
@@ -66,10 +71,19 @@ class VirtualTime:
 
     def run(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         """Run a coroutine to its end on a fresh loop; time goes on from where it was."""
+        with self.piecewise() as run:
+            return run(work)
+
+    @contextmanager
+    def piecewise(self) -> Iterator["_Run"]:
+        """Give a function that runs coroutines one after the other on one fresh loop.
+
+        What a coroutine leaves running goes on while the next one runs; time stands still in between.
+        """
         self._selector = selector = _Jumping()
         try:
             with asyncio.Runner(loop_factory=lambda: _Loop(selector)) as runner:
-                return runner.run(work)
+                yield runner.run
         finally:
             self._before += selector.seconds
             self._selector = None

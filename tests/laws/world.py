@@ -7,13 +7,20 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import pytest
 
+from kdlib.admission import AtUrl, Registration
+from kdlib.admission.configurations import configurations
+from kdlib.admission.endpoints import endpoint_at
+from kdlib.admission.facts import Facts
+from kdlib.admission.reviewing import Reviewing
+from kdlib.admission.reviews import asked, encoded
 from kdlib.frozen import Json
 from kdlib.guest import EmulatedRun, emulated
 from kdlib.kube import Api
@@ -24,6 +31,8 @@ from kdlib.rules import TYPED, related, resolve
 from kdlib.runtime import Controller, Related, Settings
 from kdlib.sandbox.controllers import Controllers
 from kdlib.sandbox.store import LocalTransport, Registry
+from kdlib.sandbox.store.options import System
+from kdlib.sandbox.store.webhooks import Call
 from kdlib.testing.hollow import Answer, ExecCall, HollowContainers, HollowNode, HollowSettings, echo
 from kdlib.testing.virtual_time import VirtualTime
 from kdlib.wire import (
@@ -93,12 +102,16 @@ class Members:
         """What the start script of a member was called with, in order, over all its containers."""
         return [arguments for name, _, arguments in self.runs if name == pod]
 
-    def configmeta(self, pod: str) -> Json:
-        found: Json = orjson.loads(self.emulation.configmeta("default", pod))
+    def configmeta(self, pod: str, namespace: str = "default") -> Json:
+        found: Json = orjson.loads(self.emulation.configmeta(namespace, pod) or b"null")
         return found
 
+    def life_of(self, namespace: str, pod: str) -> str:
+        """Return the ID of the container in which a member was last spoken to; empty for none."""
+        return self._containers.get((namespace, pod), "")
+
     def _life(self, request: ExecRequest) -> str:
-        return self._containers[request.namespace, request.pod]
+        return self.life_of(request.namespace, request.pod)
 
     def _script(self, request: ExecRequest, arguments: tuple[str, ...]) -> EmulatedRun:
         self.runs.append((request.pod, self._life(request), " ".join(arguments)))
@@ -116,7 +129,34 @@ class World:
     time: VirtualTime
     registry: Registry
     node: HollowNode
-    controllers: list[Controller] = field(default_factory=list)
+    members: Any = None
+    """What answers execs in members."""
+
+    def user(self) -> LocalTransport:
+        """Return how a user reaches the API server, who is asked nothing that the operator is not."""
+        return LocalTransport(self.registry, System("ann", ("system:authenticated",)))
+
+    @asynccontextmanager
+    async def reviewed(self) -> AsyncIterator[None]:
+        """Have the webhook asked about what users write, without its sockets."""
+        facts = Facts(Api(LocalTransport(self.registry)), {}, system_namespace=SYSTEM, check_access=False)
+        reviewing = Reviewing(facts)
+
+        async def call(call: Call) -> Json:
+            endpoint = endpoint_at(urlsplit(call.endpoint.url).path)
+            assert endpoint is not None
+            review = asked(orjson.dumps(call.review), endpoint)
+            answer = await reviewing.review(endpoint, review.request, call.timeout_seconds)
+            found: Json = orjson.loads(encoded(answer, review.uid))
+            return found
+
+        self.registry.admission.call = call
+        place, operator = AtUrl("127.0.0.1", "https://127.0.0.1"), System().name
+        self.create(*configurations(place, "", Registration(), operator))
+        try:
+            yield
+        finally:
+            reviewing.close()
 
     def transport(self) -> Recording:
         return Recording(LocalTransport(self.registry, exec_hook=self.node.containers.exec))
@@ -143,6 +183,12 @@ class World:
             await asyncio.wait({task})
             if not task.cancelled() and task.exception() is not None:
                 raise task.exception()
+
+    def held(self, namespace: str, pod: str) -> Json:
+        """Return the configmeta that a member holds in the container that it has now; None for none."""
+        life = self.node.containers.lives(namespace, pod).get("app")
+        is_known = life is not None and self.members.life_of(namespace, pod) == life.container_id
+        return self.members.configmeta(pod, namespace) if is_known else None
 
     def cluster(self, name: str = "c1") -> Json:
         return self.registry.get(KD_CLUSTER, "default", name)
@@ -188,6 +234,15 @@ class World:
         async with asyncio.timeout(seconds):
             while not condition():  # noqa: ASYNC110 - any condition on the world can be awaited
                 await asyncio.sleep(0.05)
+
+    async def quiet(self, sent: Callable[[], int], seconds: float = 600.0) -> None:
+        """Let time pass until for so long nothing was written by anybody, and nothing sent by the operator."""
+        for _ in range(24):
+            before = (self.registry.version, sent())
+            await asyncio.sleep(seconds)
+            if before == (self.registry.version, sent()):
+                return
+        raise AssertionError("the world does not come to rest")
 
     def create(self, *objects: Json) -> None:
         for obj in objects:
@@ -243,7 +298,7 @@ async def world(time: VirtualTime, responder: Any = echo, **hollow: Any) -> Asyn
         settings = HollowSettings(heartbeat_seconds=0, now=time.now, **hollow)
         containers = HollowContainers(responder)
         node = await stack.enter_async_context(HollowNode(LocalTransport(registry), containers, settings))
-        yield World(time, registry, node)
+        yield World(time, registry, node, responder)
 
 
 @pytest.fixture
