@@ -20,7 +20,7 @@ help:
 	@echo "make test            all tests that need nothing but this machine"
 	@echo "make api             conformance and scenarios on a real API server (after make control-plane)"
 	@echo "make bench           what the embedded API server, a review of the webhook, and the daemon cost"
-	@echo "make laws            every single fault at every point of every scenario, and the same end (15 minutes)"
+	@echo "make laws            every single fault, every field of the spec, many walks: the same end (15 minutes)"
 	@echo "make fuzz            100,000 mutated manifests through every step (CASES=N for fewer)"
 	@echo "make check           format, lint, types, import contracts, limits, generated files"
 	@echo "make format          format the code"
@@ -63,6 +63,7 @@ bench: $(VENV)/.dev
 
 laws: $(VENV)/.dev
 	@$(BIN)/python tests/laws/faults/campaign.py
+	@$(BIN)/python -m pytest -q tests/laws/test_spec_campaign.py tests/laws/test_any_state_settles.py --long -n 2
 
 fuzz: $(VENV)/.dev
 	@$(BIN)/python tests/fuzz/campaign.py --cases $(CASES) --log tests/fuzz/campaigns.jsonl

@@ -194,8 +194,10 @@ def _not_in_force(world, refusal, namespace=DRIVEN):
     """Return why the spec is not in force, in the words of the server or of the status; empty where it is."""
     if refusal is not None:
         return str(refusal)
-    conditions = (world.registry.get(KD_CLUSTER, namespace, "c1").get("status") or {}).get("conditions") or ()
-    for item in conditions:
+    root = world.registry.get(KD_CLUSTER, namespace, "c1")
+    if root["spec"].get("paused"):
+        return "the cluster is paused"
+    for item in (root.get("status") or {}).get("conditions") or ():
         stalled = item["type"] == "Stalled" and item["status"] == "True" and item["reason"] == "Refused"
         if stalled or (item["type"] == "SpecAccepted" and item["status"] == "False"):
             return item["message"]

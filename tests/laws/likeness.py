@@ -24,7 +24,7 @@ _HISTORY = frozenset(
         *("generationUID", "observedGeneration", "lastTransitionTime", "lastNodeID", "nodeID", "attempt"),
         *("retryHandled", "configuringContainer", "lastConfiguredContainer", "specGenerationToProcess", "listedSince"),
         *("lastConfigDataGeneration", "lastSetupGeneration", "configuredGeneration", "configuringGeneration"),
-        *("lastConnectionVersion", "lastConnectionHash", "accepted"),
+        *("lastConnectionVersion", "lastConnectionHash", "connectionVersion", "version", "accepted"),
     }
 )
 """Fields of a status that tell how the cluster came to be what it is."""

@@ -39,7 +39,8 @@ class Knowing(Members):
         self.runs.append((*life, " ".join(arguments)))
         fails = request.pod in self.failing
         call = (*life, arguments)
-        assert call not in self.tries or call in self.failed or arguments == ("--configure",), f"told twice: {call}"
+        again = call in self.failed or arguments[0] in ("--configure", "--reconnect")
+        assert again or call not in self.tries, f"told twice: {call}"
         self.tries[call] += 1
         (self.failed.add if fails else self.failed.discard)(call)
         if not fails:
@@ -62,9 +63,14 @@ class Knowing(Members):
                 self.knows[life] -= names
 
 
-def spec(counts, service_type="ClusterIP"):
+def spec(counts, service_type, connected):
     roles = [{"id": role, "members": count, "resources": SMALL} for role, count in counts.items()]
-    return {"app": "stable", "serviceType": service_type, "roles": roles}
+    connections = {"connections": {"configmaps": list(connected)}} if connected else {}
+    return {"app": "stable", "serviceType": service_type, "roles": roles, **connections}
+
+
+FIRST = ({"head": 1, "tail": 2}, "ClusterIP", ())
+"""What the cluster is asked for at first: members, type of Services, ConfigMaps that it is connected to."""
 
 
 def stable_app(namespace):
@@ -98,13 +104,14 @@ class Walk(RuleBasedStateMachine):
         spaces = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (HERE, FRESH)]
         self.world.create(*spaces, stable_app(HERE), stable_app(FRESH))
         self.start_operator()
-        await self.put({"head": 1, "tail": 2})
+        self.write_notes("first")
+        await self.put(FIRST)
 
     # --- what users do
 
-    async def put(self, counts, service_type="ClusterIP", namespace=HERE):
+    async def put(self, wanted, namespace=HERE):
         """Create the cluster, or replace its spec; return whether that was taken."""
-        given = spec(counts, service_type)
+        given = spec(*wanted)
         found = self.world.registry.find(KD_CLUSTER, namespace, "c1")
         metadata = found["metadata"] if found else {"namespace": namespace, "name": "c1"}
         root = {"apiVersion": KD_CLUSTER.api_version, "kind": KD_CLUSTER.name, "metadata": metadata, "spec": given}
@@ -114,15 +121,25 @@ class Walk(RuleBasedStateMachine):
         except ApiError:
             return False
         if namespace == HERE:
-            self.wanted = (counts, service_type)
+            self.wanted = wanted
         return True
 
     @rule(
-        counts=st.fixed_dictionaries({}, optional=dict.fromkeys(ROLES, st.integers(0, 3))), kind=st.sampled_from(TYPES)
+        counts=st.fixed_dictionaries({}, optional=dict.fromkeys(ROLES, st.integers(0, 3))),
+        kind=st.sampled_from(TYPES),
+        connected=st.sampled_from([(), ("notes",), ("notes", "nowhere")]),
     )
-    def ask(self, counts, kind):
-        """Create, resize, add and remove roles, change the type of Services."""
-        self.go(self.put(counts, kind))
+    def ask(self, counts, kind, connected):
+        """Create, resize, add and remove roles, change the type of Services, connect."""
+        self.go(self.put((counts, kind, connected)))
+
+    @rule(text=st.sampled_from(["one", "two", "three"]))
+    def write_notes(self, text):
+        """Change what the cluster may be connected to."""
+        for namespace in (HERE, FRESH):
+            metadata = {"namespace": namespace, "name": "notes"}
+            notes = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"text": text}}
+            self.world.registry.apply(notes, manager="ann")
 
     @rule()
     def delete_cluster(self):
@@ -252,10 +269,10 @@ class Walk(RuleBasedStateMachine):
         await self.quiet()
         if not self.world.registry.find(KD_CLUSTER, HERE, "c1"):
             assert objects(self.world, HERE) == []
-            await self.put({"head": 1, "tail": 2})
+            await self.put(FIRST)
             await self.quiet()
         await self.as_told()
-        assert await self.put(*self.wanted, namespace=FRESH)
+        assert await self.put(self.wanted, FRESH)
         await self.quiet()
         found = differences(likeness(self.world, HERE), likeness(self.world, FRESH))
         assert not found, "differs from a fresh cluster:\n" + "\n".join(found)
