@@ -42,6 +42,7 @@ class ObjectGraph:
     `first` names objects that the others rest on: they are applied before any other.
     `kept` names objects that stay as they are: neither applied nor deleted.
     `renewed` names objects that are to be deleted, so that their own controller makes them anew.
+    `forced` names objects whose deletion is under way and ends no more by itself: they are deleted without grace.
     `released` names objects that stay, and stay without the root: it owns them no more.
     Raises ValueError where two objects have one name, or `first` names an object that is not there.
     """
@@ -50,6 +51,7 @@ class ObjectGraph:
     first: tuple[Ref, ...] = ()
     kept: tuple[Ref, ...] = ()
     renewed: tuple[Ref, ...] = ()
+    forced: tuple[Ref, ...] = ()
     released: tuple[Ref, ...] = ()
 
     def __post_init__(self) -> None:
@@ -66,6 +68,7 @@ class ObjectGraph:
         object.__setattr__(self, "first", tuple(sorted(set(self.first))))
         object.__setattr__(self, "kept", tuple(sorted(set(self.kept) - set(found))))
         object.__setattr__(self, "renewed", tuple(sorted(set(self.renewed) - set(found))))
+        object.__setattr__(self, "forced", tuple(sorted(set(self.forced) - set(found))))
         object.__setattr__(self, "released", tuple(sorted(set(self.released) - set(found))))
 
     @cached_property

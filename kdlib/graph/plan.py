@@ -74,15 +74,19 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """Delete the object of this UID in this resource version; its dependents go in the background."""
+    """Delete the object of this UID in this resource version; its dependents go in the background.
+
+    With `force` it is gone at once, whether or not somebody reports that what it stands for has ended.
+    """
 
     ref: Ref
     uid: str
     resource_version: str
+    force: bool = False
     irreversible: bool = True
 
     def __str__(self) -> str:
-        return f"delete {self.ref}"
+        return f"delete {self.ref}{' by force' if self.force else ''}"
 
 
 Step: TypeAlias = Apply | Adopt | Release | Delete
@@ -120,8 +124,8 @@ def plan(graph: ObjectGraph, observed: Iterable[Json], *, root: Json, deletable:
 
     First, objects of the root's former self are adopted, and those to be released let go of; then the graph's `first`
     objects are applied, then the others; last, objects of a `deletable` kind that the root controls and does not want
-    are deleted, and those that are to be renewed. An object whose deletion is under way is left alone. The order of
-    `observed` does not matter.
+    are deleted, and those that are to be renewed. An object whose deletion is under way is left alone, unless it is to
+    be forced. The order of `observed` does not matter.
     """
     ownership = Ownership(root)
     live = {ref_of(obj): obj for obj in observed}
@@ -203,9 +207,10 @@ def _deletes(
     for ref in sorted(set(live) - wanted):
         obj = live[ref]
         is_unwanted = ref.kind in deletable and ownership.holds(obj)
-        if (is_unwanted or ref in graph.renewed) and not _is_going(obj):
+        is_forced = ref in graph.forced and _is_going(obj)
+        if is_forced or ((is_unwanted or ref in graph.renewed) and not _is_going(obj)):
             metadata = obj["metadata"]
-            yield Delete(ref, metadata.get("uid", ""), metadata.get("resourceVersion", ""))
+            yield Delete(ref, metadata.get("uid", ""), metadata.get("resourceVersion", ""), force=is_forced)
 
 
 def _is_going(obj: Json) -> bool:

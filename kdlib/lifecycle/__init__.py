@@ -7,6 +7,7 @@ from kdlib.lifecycle.addresses import domain, fqdn, in_order, listed_members
 from kdlib.lifecycle.advance import advance, resting, settled
 from kdlib.lifecycle.connections import connection_hash
 from kdlib.lifecycle.log_tail import log_tail
+from kdlib.lifecycle.lost import lost_pods
 from kdlib.lifecycle.outdated import outdated_members, renewable
 from kdlib.lifecycle.table import TABLE, Cause, Effect, Row, diagram, life_page
 
@@ -24,6 +25,7 @@ __all__ = [
     "life_page",
     "listed_members",
     "log_tail",
+    "lost_pods",
     "outdated_members",
     "renewable",
     "resting",

@@ -13,6 +13,7 @@ from kdlib.lifecycle.circumstances import Circumstances, Facts, has_package
 from kdlib.lifecycle.connections import counted, with_reconnects
 from kdlib.lifecycle.departing import overdue_seconds
 from kdlib.lifecycle.effects import taken
+from kdlib.lifecycle.lost import replaced_in_seconds
 from kdlib.lifecycle.membership import LEAVING, grown
 from kdlib.lifecycle.ordering import awaited_role
 from kdlib.lifecycle.progress import observed
@@ -34,7 +35,7 @@ from kdlib.model import (
     RoleStatus,
 )
 from kdlib.rules import accepted_form
-from kdlib.wire import STATEFUL_SET
+from kdlib.wire import POD, STATEFUL_SET
 
 __all__ = ["advance", "resting", "settled"]
 
@@ -365,6 +366,9 @@ def _times(member: MemberStatus, around: Circumstances, surroundings: Surroundin
     trouble, told = surroundings.sighting(member.pod).trouble, member.state_detail.decommission
     if trouble is not None:
         yield trouble.lasts_seconds(around.resolved.seen.now)
+    pod = surroundings.children.get((POD.name, member.pod))
+    if pod is not None:
+        yield replaced_in_seconds(pod, around.resolved) or 0.0
     if told is not None and told.exit_code is None and not told.over:
         yield overdue_seconds(member, around)
     for entry in member.state_detail.pending_notify_cmds or ():

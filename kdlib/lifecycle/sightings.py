@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kdlib.frozen import Json, dig
+from kdlib.lifecycle.refusals import refusals
 from kdlib.lifecycle.troubles import Trouble, trouble_of
 from kdlib.model import ContainerState, MemberStatus, Seen
 from kdlib.wire import PERSISTENT_VOLUME_CLAIM, POD, SERVICE, STATEFUL_SET, Kind
@@ -45,17 +46,21 @@ class Surroundings:
 
     children: Mapping[tuple[str, str], Json]
     sightings: Mapping[str, Sighting]
+    refused: Mapping[str, Trouble]
+    """Troubles of pods that could not be made, by the pod's name or its StatefulSet's."""
 
     @classmethod
     def of(cls, seen: Seen) -> "Surroundings":
         """Index what was seen."""
         children = {(str(child["kind"]), str(child["metadata"]["name"])): child for child in seen.children}
         sightings = {name: _sighting(child) for (kind, name), child in children.items() if kind == POD.name}
-        return cls(children, sightings)
+        return cls(children, sightings, refusals(seen))
 
     def sighting(self, pod_name: str) -> Sighting:
         """Tell what is to be seen of the member with this pod."""
-        return self.sightings.get(pod_name, _NOTHING)
+        found = self.sightings.get(pod_name)
+        trouble = self.refused.get(pod_name) or self.refused.get(pod_name.rpartition("-")[0])
+        return found or (Sighting(trouble=trouble) if trouble else _NOTHING)
 
     def ended(self, member: MemberStatus, stateful_set: str) -> bool:
         """Tell whether the member's pod is gone, and its StatefulSet will not make it again."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from kdlib.frozen import Json, dig
+from kdlib.lifecycle.lost import overdue_since
 from kdlib.model import MemberTrouble
 
 __all__ = ["SCHEDULING_SECONDS", "Trouble", "trouble_of"]
@@ -50,9 +51,15 @@ class Trouble(NamedTuple):
 def trouble_of(pod: Json) -> Trouble | None:
     """Return the trouble of a pod, or None where it runs, or is on its way."""
     if dig(pod, "metadata", "deletionTimestamp") is not None:
-        return None
+        return _of_node(pod)
     status = dig(pod, "status", default={})
     return next((found for found in (*_of_containers(status), _of_scheduling(status)) if found), None)
+
+
+def _of_node(pod: Json) -> Trouble | None:
+    since = overdue_since(pod)
+    words = f"its node {dig(pod, 'spec', 'nodeName', default='')!r} does not answer, and its pod does not end"
+    return Trouble(MemberTrouble.NODE_LOST, words, since) if since else None
 
 
 def _of_containers(status: Json) -> Iterator[Trouble | None]:

@@ -67,6 +67,7 @@ def graph_of(resolved: Resolved, life: Life) -> ObjectGraph:
         first=tuple(map(ref_of, base)),
         kept=(*assembly.kept_services(), *claims.kept),
         renewed=tuple(assembly.renewed_pods()),
+        forced=tuple(assembly.lost_pods()),
         released=claims.released,
     )
 
@@ -118,6 +119,11 @@ class _Assembly:
         for member in lifecycle.outdated_members(self._resolved.seen, self._life.status):
             if lifecycle.renewable(member):
                 yield Ref(POD, self._resolved.root.namespace, member.pod)
+
+    def lost_pods(self) -> Iterator[Ref]:
+        """Yield the pods on dead nodes that are ended by force, as the cluster's policy says."""
+        for name in lifecycle.lost_pods(self._resolved, self._life.status):
+            yield Ref(POD, self._resolved.root.namespace, name)
 
     def claims(self) -> Claims:
         """Return what is to become of the claims that are there."""

@@ -21,6 +21,7 @@ from kdlib.model.cluster import Cluster, ClusterRole, ClusterSpec, Connections
 from kdlib.model.config import CONFIG_NAME, Config, ConfigSpec, ConfigStatus, StatusBackup, StatusBackupSpec
 from kdlib.model.connection_status import ConnectionStatus
 from kdlib.model.crd import KINDS, cel_rules, crd, schemas
+from kdlib.model.dead_nodes import DeadNodes
 from kdlib.model.editor import editor_schema, editor_schemas
 from kdlib.model.limits import TimeLimits
 from kdlib.model.mounts import MEMORY_DIRECTORIES, SHARED_MEMORY
@@ -106,6 +107,7 @@ __all__ = [
     "Connections",
     "ContainerSpec",
     "ContainerState",
+    "DeadNodes",
     "Decommission",
     "DisruptionBudget",
     "EnvVar",

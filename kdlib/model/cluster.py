@@ -15,6 +15,7 @@ from kdlib.model.affinity import Affinity
 from kdlib.model.app import App
 from kdlib.model.celrule import CelRule, held
 from kdlib.model.condition import with_standard_conditions
+from kdlib.model.dead_nodes import DeadNodes
 from kdlib.model.part import Nullable, SpecPart, keyed_by, told
 from kdlib.model.refusal import parsed
 from kdlib.model.role_parts import (
@@ -243,6 +244,11 @@ class ClusterSpec(SpecPart):
         default_factory=Connections,
         description="Resources that members are told about, in configmeta.json; a change runs startscript --reconnect.",
         json_schema_extra=told("CL-X-13", "CL-X-20"),
+    )
+    dead_nodes: DeadNodes | None = Field(
+        None,
+        description="What becomes of members on nodes that do not answer any more.",
+        json_schema_extra=told(default="they wait"),
     )
     paused: Flag = Field(
         default=False,

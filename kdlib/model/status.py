@@ -73,6 +73,8 @@ class MemberTrouble(StrEnum):
     CONTAINER_ENDS = "container ends"
     UNSCHEDULABLE = "unschedulable"
     CLAIM_UNBOUND = "claim unbound"
+    POD_REFUSED = "pod refused"
+    NODE_LOST = "node lost"
 
 
 class StateDetail(StatusPart):

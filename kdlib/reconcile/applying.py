@@ -112,7 +112,8 @@ async def _apply(api: Api, step: Apply, versions: dict[tuple[str, str], Json]) -
 
 async def _delete(api: Api, step: Delete) -> Ended:
     try:
-        await api.delete(step.ref, uid=step.uid, resource_version=step.resource_version)
+        grace_seconds = 0 if step.force else None
+        await api.delete(step.ref, uid=step.uid, resource_version=step.resource_version, grace_seconds=grace_seconds)
     except NotFoundError:
         # Somebody was faster; the cache will tell.
         return Ended(step.ref, step.uid)

@@ -60,11 +60,20 @@ class Related:
     singles: tuple[Kind, ...] = ()
 
 
+Told: TypeAlias = Callable[[Iterable[Json]], Iterable[tuple[Ref, Json]]]
+"""Gives what was told of a root's children by others: Events."""
+
+
+def _nothing_told(_: Iterable[Json]) -> Iterable[tuple[Ref, Json]]:
+    return ()
+
+
 class View:
     """The caches of one controller, read root by root.
 
-    `roots` holds the objects of `kind`; `children` and `others` hold what belongs to them and what they refer to.
-    Caches of children have the indexes `CLUSTER_INDEX` and `OWNER_INDEX`.
+    `roots` holds the objects of `kind`; `children` and `others` hold what belongs to them and what they refer to;
+    `told` gives what others tell of the children. Caches of children have the indexes `CLUSTER_INDEX` and
+    `OWNER_INDEX`.
     """
 
     def __init__(
@@ -76,6 +85,7 @@ class View:
         others: Mapping[Kind, Cache] | None = None,
         refs: Refs = _no_refs,
         singles: Singles | None = None,
+        told: Told = _nothing_told,
     ) -> None:
         self.kind = kind
         self._roots = roots
@@ -83,6 +93,7 @@ class View:
         self._others = dict(others or {})
         self._refs = refs
         self._singles = singles
+        self._told = told
 
     @property
     def children(self) -> Collection[Kind]:
@@ -116,11 +127,12 @@ class View:
 
     def seen(self, root: Json, facts: tuple[GuestFact, ...], *, now: datetime, entropy: str) -> Seen:
         """Gather all that may influence a pass over the root; the order of events leaves no trace in it."""
+        children = tuple(self._children_of(root))
         return Seen(
             now=now,
             root=root,
-            children=tuple(self._children_of(root)),
-            related=self.related(root),
+            children=children,
+            related=(*self.related(root), *self._told(children)),
             unreadable=tuple((ref, words) for ref in self.refs(root) if (words := self._trouble(ref)) is not None),
             facts=facts,
             entropy=entropy,

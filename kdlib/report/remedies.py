@@ -48,6 +48,11 @@ def against_trouble(seen: Seen, role: RoleStatus, member: MemberStatus) -> str:
             return _made_or_corrected(seen, role, "make what it lacks", "what names it")
         case MemberTrouble.CONTAINER_ENDS:
             return f"see why with kubectl logs {member.pod} -n {namespace} --previous; it is started again by itself"
+        case MemberTrouble.NODE_LOST:
+            return _for_lost_node(seen, member, namespace)
+        case MemberTrouble.POD_REFUSED:
+            allowed = "have it allowed in the namespace: its quota, limits, policy"
+            return _made_or_corrected(seen, role, allowed, "what it asks for")
         case MemberTrouble.CLAIM_UNBOUND:
             claim, other = member.pvc or "of the pod", _made_anew(seen, role, "its storage")
             return f"see kubectl describe pvc {claim} -n {namespace}; make a volume, or {other}"
@@ -59,6 +64,15 @@ def against_unread(named: str) -> str:
     """Say which secret keys nothing decrypts, and what to do; all others reach the members."""
     remedy = "write them anew, as value; or have your administrator put their key into formerEncryptionKeys"
     return f"no encryption key of KubeDirectorConfig {CONFIG_NAME!r} decrypts {named}: {remedy}"
+
+
+def _for_lost_node(seen: Seen, member: MemberStatus, namespace: str) -> str:
+    """Say what brings a member back whose node does not answer: by itself, where the cluster's policy says so."""
+    policy = dig(seen.root, "spec", "deadNodes", default={})
+    if policy.get("action") == "Replace":
+        return f"it is replaced {policy.get('afterSeconds', 300)} s after it should have ended; or bring the node back"
+    force = f"kubectl delete pod {member.pod} -n {namespace} --grace-period=0 --force"
+    return f"bring the node back; or, once it is certain that it is off: {force}"
 
 
 def _made_or_corrected(seen: Seen, role: RoleStatus, made: str, wrong: str) -> str:

@@ -30,8 +30,9 @@ from kdlib.runtime.expectations import Expectations
 from kdlib.runtime.followed import CHILDREN, Followed, roots_of
 from kdlib.runtime.queue import WorkQueue
 from kdlib.runtime.references import References
+from kdlib.runtime.refusals import Refusals
 from kdlib.runtime.supervisor import SupervisorSettings, TaskSupervisor
-from kdlib.wire import Kind, Ref
+from kdlib.wire import STATEFUL_SET, Kind, Ref
 
 __all__ = ["Controller", "Settings"]
 
@@ -91,6 +92,7 @@ class Controller:
         self._others = {item: Cache() for item in self._related.kinds if item not in {kind, *self._children}}
         self._followed = tuple(children)
         self._singles = Singles(api, self._related.singles, self._referred_changed, settings=self._settings.watches)
+        self._refusals = Refusals(self._set_refused)
         self._view = View(
             kind,
             self._roots,
@@ -98,6 +100,7 @@ class Controller:
             others=self._others,
             refs=self._related.refs,
             singles=self._singles,
+            told=self._refusals.about,
         )
         self._passes = Passes(api, self._view, desired, settings=self._settings.passes)
         self._queue: WorkQueue[Identity] = WorkQueue(backoff=self._settings.backoff)
@@ -119,6 +122,7 @@ class Controller:
                 group.start_soon(reflector.run)
             for cache in self._view.caches.values():
                 await cache.synced.wait()
+            await self._refusals.known()
             self.synced.set()
             _log.info("%s: looks after %d %s", self._api.name, len(self._roots), self._kind.plural)
             try:
@@ -205,7 +209,8 @@ class Controller:
             reflector(Selection(item.kind, labels=item.labels), self._children[item.kind]) for item in self._followed
         )
         others = (reflector(Selection(kind), cache, optional=True) for kind, cache in self._others.items())
-        return [reflector(Selection(self._kind), self._roots, optional=True), *children, *others]
+        refusals = self._refusals.reflector(self._api, self._settings.watches)
+        return [reflector(Selection(self._kind), self._roots, optional=True), *children, *others, refusals]
 
     def _subscribe(self) -> None:
         self._roots.subscribe(self._root_changed)
@@ -239,6 +244,13 @@ class Controller:
             for key in roots_of(obj, self._kind) if obj else ():
                 if self._roots.get(*key) is not None:
                     self._soon(key)
+
+    def _set_refused(self, namespace: str, name: str) -> None:
+        """Look again at the root of a StatefulSet that could not make a pod."""
+        sets = self._children.get(STATEFUL_SET)
+        found = sets.get(namespace, name) if sets else None
+        for key in roots_of(found, self._kind) if found else ():
+            self._soon(key)
 
     def _related_changed(self, kind: Kind, change: Change) -> None:
         key = identity(change.after or change.before or {})

@@ -8,6 +8,7 @@ from kdlib.wire.fieldset import FieldSet
 from kdlib.wire.kinds import (
     CONFIG_MAP,
     CONTROLLER_REVISION,
+    CORE_EVENT,
     EVENT,
     KD_APP,
     KD_CLUSTER,
@@ -60,6 +61,7 @@ __all__ = [
     "APPLY",
     "CONFIG_MAP",
     "CONTROLLER_REVISION",
+    "CORE_EVENT",
     "EVENT",
     "JSON",
     "JSON_PATCH",

@@ -12,6 +12,7 @@ from urllib.parse import quote
 __all__ = [
     "CONFIG_MAP",
     "CONTROLLER_REVISION",
+    "CORE_EVENT",
     "EVENT",
     "KD_APP",
     "KD_CLUSTER",
@@ -106,6 +107,7 @@ CONFIG_MAP = Kind("v1", "ConfigMap")
 SECRET = Kind("v1", "Secret")
 SERVICE_ACCOUNT = Kind("v1", "ServiceAccount")
 PERSISTENT_VOLUME_CLAIM = Kind("v1", "PersistentVolumeClaim")
+CORE_EVENT = Kind("v1", "Event")
 EVENT = Kind("events.k8s.io/v1", "Event")
 STATEFUL_SET = Kind("apps/v1", "StatefulSet")
 POD_DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget")

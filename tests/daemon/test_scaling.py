@@ -11,7 +11,7 @@ import pytest
 
 from kdd.stage import install_crds
 from kdlib import kube
-from kdlib.errors import ConflictError
+from kdlib.errors import ApiError, ConflictError
 from kdlib.sandbox import Sandbox, SandboxOptions
 from kdlib.testing import ControlPlane, control_plane_folder
 from kdlib.wire import KD_CLUSTER, NAMESPACE, Ref
@@ -161,6 +161,17 @@ def test_a_role_that_is_not_there_and_a_number_that_cannot_be_are_refused_in_one
     assert server.spec() == before
     code, output = server.kdd("scale", "c2", "tail=1")
     assert (code, "there is no cluster 'c2'" in output) == (2, True)
+
+
+def test_a_role_stays_until_who_owns_its_number_lets_go(server):
+    server.apply(manifest(role("head"), role("tail")))
+    counted = {**manifest(), "spec": {"roles": [{"id": "tail", "members": 7}]}}
+    server.apply(counted, manager="autoscaler")
+    with pytest.raises(ApiError, match=r"spec.roles\[1\].resources: Required value"):
+        server.apply(manifest(role("head")))
+    server.apply({**manifest(), "spec": {"roles": []}}, manager="autoscaler")
+    server.apply(manifest(role("head")))
+    assert server.members() == {"head": None}
 
 
 def test_pause_and_resume_set_one_field(server):

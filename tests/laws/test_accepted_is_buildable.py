@@ -304,6 +304,7 @@ def roots(draw, app):
         namingScheme=some("UID", "CrNameRole"),
         defaultSecret=st.none() | SECRETS,
         paused=some(False, False, True),
+        deadNodes=maps(action=some("Wait", "Replace"), afterSeconds=some(0, 2**31 - 1)),
         connections=maps(clusters=some([], ["x"]), configmaps=some(["y"]), secrets=some(["z"])),
     )
     spec = {"app": "demo", "roles": roles, **draw(optional)}

@@ -223,3 +223,17 @@ def test_the_plan_does_not_depend_on_order(before, after, random) -> None:
     random.shuffle(live)
     random.shuffle(objects)
     assert planned(objects, live) == expected
+
+
+def test_only_what_is_going_already_is_forced_and_as_it_was_seen() -> None:
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "s-0", "namespace": "n", "uid": "p"}}
+    graph_of = ObjectGraph((members("s", 1),), forced=(wire.Ref(wire.POD, "n", "s-0"),))
+    here = {**pod, "metadata": {**pod["metadata"], "resourceVersion": "9"}}
+    going = {**here, "metadata": {**here["metadata"], "deletionTimestamp": "2030-01-01T00:00:00Z"}}
+
+    assert planned(graph_of, [*all_served([members("s", 1)]), here]).is_empty
+    plan = planned(graph_of, [*all_served([members("s", 1)]), going])
+
+    assert said(plan) == [["delete Pod n/s-0 by force"]]
+    assert [(step.uid, step.resource_version, step.force) for step in plan.steps] == [("p", "9", True)]
+    assert plan.irreversible
