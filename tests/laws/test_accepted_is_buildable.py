@@ -111,6 +111,10 @@ RESOURCES = st.fixed_dictionaries(
     },
 )
 
+LIMITS = st.none() | maps(
+    configure=some(1, 9), addnodes=some(1), delnodes=some(1), reconnect=some(1), decommission=some(1)
+)
+FATES = maps(whenDeleted=some("Delete", "Retain"), whenScaled=some("Delete", "Retain"))
 PORTS = some(80, "web", "ssh", "80", 0)
 ASKING = {
     "exec": st.fixed_dictionaries({"command": some(["a"], ["a", "$(b)"])}),
@@ -143,7 +147,9 @@ APP_ROLE = maps(
     configPackage=PACKAGES,
     imageRepoTag=some("own:1", "registry.example.org:5000/a/b@sha256:0f"),
     persistDirs=st.lists(some("/etc", "/etc/x", "/opt", "/a/./b", "/data", "//x"), max_size=3),
-    eventList=st.lists(some("configure", "addnodes", "delnodes"), max_size=3),
+    eventList=st.lists(some("configure", "addnodes", "delnodes", "reconnect", "decommission"), max_size=3),
+    timeLimits=LIMITS,
+    notifyRetries=some(0, 3),
     minResources=st.none() | st.dictionaries(some("cpu", "memory"), some("0", "1m")),
     minStorage=st.none()
     | st.fixed_dictionaries({"size": some("1Mi", "0")}, optional={"ephemeralModeSupported": st.just(True)}),
@@ -285,6 +291,7 @@ def apps(draw):
                 logoURL=some("https://x/y.png"),
                 systemdRequired=st.booleans(),
                 ownSecretKeysOnly=st.booleans(),
+                startOrder=st.permutations(roles),
             )
         ),
     }
@@ -305,6 +312,7 @@ def roots(draw, app):
         defaultSecret=st.none() | SECRETS,
         paused=some(False, False, True),
         deadNodes=maps(action=some("Wait", "Replace"), afterSeconds=some(0, 2**31 - 1)),
+        persistentVolumeClaimRetentionPolicy=FATES,
         connections=maps(clusters=some([], ["x"]), configmaps=some(["y"]), secrets=some(["z"])),
     )
     spec = {"app": "demo", "roles": roles, **draw(optional)}
@@ -324,6 +332,7 @@ CONFIGS = st.none() | maps(
     defaultNamingScheme=some("CrNameRole"),
     requiredSecretPrefix=some("", "s"),
     masterEncryptionKey=some("0" * 32),
+    defaultTimeLimits=LIMITS,
     formerEncryptionKeys=st.lists(st.just("1" * 32), max_size=2),
     forceSharedMemorySizeSupport=some(True, False),
     backupClusterStatus=st.booleans(),
