@@ -13,7 +13,7 @@ from enum import StrEnum
 from kdlib.errors import ApiError, ExpiredError, NotFoundError, UnreachableError, WorldError, from_status
 from kdlib.kube.api import Api, Selection
 from kdlib.kube.backoff import Backoff
-from kdlib.kube.cache import Cache
+from kdlib.kube.cache import Cache, version_reached
 from kdlib.kube.outages import cause_of
 from kdlib.wire import WatchEvent
 
@@ -22,6 +22,7 @@ __all__ = ["Reflector", "ReflectorSettings", "Step", "next_step"]
 _log = logging.getLogger(__name__)
 
 _BARREN_WATCHES = 3
+_OLDER_LISTS = 5
 _SHORT_SECONDS = 5.0
 
 
@@ -74,7 +75,8 @@ class Reflector:
     `told` is called after each list, with what went wrong or None, once the cache holds what it gave.
 
     Guarantees: after every failure it goes on from a state from which it recovers; failures in a row are waited for
-    longer and longer; an object without a name is left out and stops nothing else; what keeps it from the server is
+    longer and longer; a list from a server that knows less than is known here already is not taken, unless it is all
+    there is; an object without a name is left out and stops nothing else; what keeps it from the server is
     logged once by all that follow the same one.
     Cancellation: at any time; the cache stays readable.
     """
@@ -96,6 +98,8 @@ class Reflector:
         self._settings = settings or ReflectorSettings()
         self._told = told
         self._barren = 0
+        self._older = 0
+        self._forgotten = False
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -133,6 +137,7 @@ class Reflector:
         lasted = asyncio.get_running_loop().time() - begun
         fruitful = step is Step.LIST or self._cache.resource_version != seen or lasted >= _SHORT_SECONDS
         if step is Step.WATCH:
+            self._forgotten = isinstance(error, ExpiredError)
             self._barren = 0 if error is None or self._cache.resource_version != seen else self._barren + 1
         else:
             self._barren = 0
@@ -145,9 +150,25 @@ class Reflector:
             if self._optional and not self._cache.synced.is_set():
                 self._cache.replace((), "")
             raise
+        self._check_age(listing.resource_version)
         unreadable = self._cache.replace(listing.items, listing.resource_version)
         if unreadable:
             _log.warning("%s: %d objects without a name are left out", self._subject, unreadable)
+
+    def _check_age(self, version: str) -> None:
+        """Raise WorldError for a list older than what is known, which a server that is behind gives after a 410.
+
+        It would bring back what is gone. But a storage may have been set back: then no server has a younger one.
+        """
+        known = self._cache.resource_version
+        comparable = version.isdigit() and known.isdigit()
+        if not (self._forgotten and comparable) or version_reached(version, known):
+            self._older = 0
+            return
+        self._older += 1
+        if self._older <= _OLDER_LISTS:
+            raise WorldError("the list is older than what is known already")
+        self._older = 0
 
     async def _watch(self) -> None:
         shortest, longest = self._settings.lifetime_seconds
