@@ -1,13 +1,19 @@
 """A sample of the fault campaign: whatever befalls one call, event or process, the end is the same."""
 
+import asyncio
+import logging
 import random
+from dataclasses import replace
 
 import pytest
 from faults.campaign import plans_of
 from faults.playing import play
-from faults.plays import SCENARIOS
+from faults.plays import SCENARIOS, Step
+from faults.stage import MARKER
 
+from kdlib.names import LABEL_CLUSTER
 from kdlib.testing.faults import FAULTS, Fault, NoFaults, OneFault
+from kdlib.wire import SERVICE, STATEFUL_SET
 
 PLANS = 6
 """How many plans of each scenario are played here; `make laws` plays all of them."""
@@ -22,7 +28,7 @@ def calm():
 def without_fault(calm, scenario):
     if scenario not in calm:
         schedule = NoFaults()
-        calm[scenario] = play(scenario, schedule), tuple(schedule.points)
+        calm[scenario] = play(SCENARIOS[scenario], schedule), tuple(schedule.points)
     return calm[scenario]
 
 
@@ -39,7 +45,7 @@ def test_the_end_is_the_same_whatever_befell_one_thing(calm, scenario, number):
     expected, points = without_fault(calm, scenario)
     plan = random.Random(f"{scenario} {number}").choice(plans_of(points))
     schedule = OneFault(plan)
-    run = play(scenario, schedule)
+    run = play(SCENARIOS[scenario], schedule)
     assert schedule.struck, f"{scenario}:{plan}"
     assert run.against(expected) == [], f"python tests/laws/faults/campaign.py --plan {scenario}:{plan}"
 
@@ -55,6 +61,56 @@ def test_a_plan_makes_the_same_run_each_time():
     requests = []
     for _ in range(2):
         schedule = OneFault(Fault.parse("write:4:answer-lost"))
-        play("create", schedule)
+        play(SCENARIOS["create"], schedule)
         requests.append([(str(point), point.what) for point in schedule.points])
     assert requests[0] == requests[1]
+
+
+def orphan(stage):
+    metadata = {"namespace": "default", "name": "stray", "labels": {LABEL_CLUSTER: "c1"}}
+    spec = {"ports": [{"port": 80}]}
+    stage.world.create({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
+    # The operator that finds it would take it away: this one has no time for that.
+    stage.world.registry.patch(SERVICE, "default", "stray", {"metadata": {"finalizers": ["test/stays"]}})
+
+
+def second_run(stage):
+    stage.members.runs.append(stage.members.runs[-1])
+
+
+def told_secret(stage):
+    logging.getLogger("kdlib.test").warning("the token is %s", MARKER)
+
+
+def unknown_defect(stage):
+    logging.getLogger("kdlib.test").error("unexpected KeyError")
+
+
+def late_drift(stage):
+    def drift():
+        first = stage.world.registry.list(STATEFUL_SET, "default")[0]["metadata"]["name"]
+        stage.world.registry.patch(STATEFUL_SET, "default", first, {"spec": {"replicas": 3}})
+
+    asyncio.get_running_loop().call_later(500, drift)
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (orphan, "Service stray is an orphan"),
+        (second_run, "was told 2 times in one container life: --configure"),
+        (told_secret, "a secret value is in the log"),
+        (unknown_defect, "a defect was logged"),
+        (late_drift, "of quiet"),
+    ],
+)
+def test_what_breaks_a_law_is_noticed(harm, told):
+    scenario = SCENARIOS["create"]
+    harmed = replace(scenario, steps=(*scenario.steps, Step(harm, lambda stage: True)))
+    assert any(told in problem for problem in play(harmed, NoFaults()).problems)
+
+
+def test_another_end_is_noticed(calm):
+    (grown, _), (made, _) = without_fault(calm, "grow"), without_fault(calm, "create")
+    (problem,) = made.against(grown)
+    assert problem.startswith("after step 1 there is something else")

@@ -78,7 +78,7 @@ class Forking(NoFaults):
 
 def campaign_of(scenario, wanted, jobs):
     """Play every plan of a scenario; return by plan the processor time and what was wrong."""
-    calm = play(scenario, NoFaults())
+    calm = play(SCENARIOS[scenario], NoFaults())
     if calm.problems:
         return {f"{scenario}::without fault": (0.0, calm.problems)}
     sys.stdout.flush()
@@ -86,7 +86,7 @@ def campaign_of(scenario, wanted, jobs):
         folder = Path(name)
         schedule = Forking(wanted, folder, jobs)
         try:
-            problems = play(scenario, schedule).against(calm)
+            problems = play(SCENARIOS[scenario], schedule).against(calm)
         finally:
             if schedule.fault is not None:
                 schedule.report(schedule.fault, [traceback.format_exc()] if sys.exc_info()[0] else problems)
@@ -103,10 +103,10 @@ def plans_of(points):
 
 def one(text):
     """Play one plan from the beginning; return what is wrong with it."""
-    scenario, _, fault = text.partition(":")
-    schedule = OneFault(Fault.parse(fault))
+    name, _, fault = text.partition(":")
+    scenario, schedule = SCENARIOS[name], OneFault(Fault.parse(fault))
     run = play(scenario, schedule)
-    return run.against(play(scenario, NoFaults())) if schedule.struck else [f"{scenario} has no such point"]
+    return run.against(play(scenario, NoFaults())) if schedule.struck else [f"{name} has no such point"]
 
 
 def everything(scenarios, wanted, jobs):
@@ -131,7 +131,7 @@ def list_points(scenarios):
     """List the points of scenarios."""
     for scenario in scenarios:
         schedule = NoFaults()
-        play(scenario, schedule)
+        play(SCENARIOS[scenario], schedule)
         say(*(f"{scenario}:{point}  {point.what}" for point in schedule.points))
 
 

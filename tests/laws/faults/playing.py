@@ -5,7 +5,6 @@ import json
 from dataclasses import dataclass, field
 
 from faults.ends import broken_laws, difference, snapshot
-from faults.plays import SCENARIOS
 from faults.stage import played
 
 __all__ = ["Run", "play"]
@@ -37,9 +36,9 @@ class Run:
         return told
 
 
-def play(name, schedule):
+def play(scenario, schedule):
     """Play a scenario under a schedule of faults."""
-    scenario, run = SCENARIOS[name], Run()
+    run = Run()
     schedule.begun = not scenario.prologue
 
     async def act(stage):
