@@ -34,6 +34,9 @@ Script: TypeAlias = Callable[[ExecRequest, tuple[str, ...]], EmulatedRun]
 Life: TypeAlias = Callable[[ExecRequest], str]
 """Names the present life of the container that the request is for: another name is a fresh container."""
 
+Keeps: TypeAlias = Callable[[ExecRequest], bool]
+"""Tells whether the member has a volume that outlives its containers, with its setup package."""
+
 Variables: TypeAlias = Mapping[str, str]
 Blobs: TypeAlias = Mapping[str, bytes]
 
@@ -46,6 +49,9 @@ class _Inside:
     containers: dict[int, str] = field(default_factory=dict)
     adopted: set[int] = field(default_factory=set)
     has_package: bool = False
+    is_set_up: bool = False
+    """True where `--configure` ended well, in this life or, on a volume, in an earlier one."""
+    resumed: set[str] = field(default_factory=set)
     sent: int = 0
     held: int = 0
     held_by: str = ""
@@ -61,9 +67,10 @@ class _Inside:
 class Emulation:
     """Answers the execs of the guest protocol for any number of members."""
 
-    def __init__(self, *, script: Script | None = None, life: Life | None = None) -> None:
+    def __init__(self, *, script: Script | None = None, life: Life | None = None, keeps: Keeps | None = None) -> None:
         self._script = script or _ends_at_once
         self._life = life or _for_ever
+        self._keeps = keeps or _nothing_kept
         self._members: dict[tuple[str, str], tuple[str, _Inside]] = {}
 
     async def __call__(self, request: ExecRequest, stdin: AsyncIterator[bytes]) -> tuple[bytes, bytes, int]:
@@ -105,7 +112,8 @@ class Emulation:
         member, life = (request.namespace, request.pod), self._life(request)
         known = self._members.get(member)
         if known is None or known[0] != life:
-            known = (life, _Inside())
+            kept = known is not None and self._keeps(request) and known[1].is_set_up
+            known = (life, _Inside(is_set_up=kept))
             self._members[member] = known
         return known[1]
 
@@ -117,13 +125,17 @@ class Emulation:
         inside.containers[attempt] = variables["container"]
         if followed:
             inside.runs[operation] = inside.runs[f"setup-{followed}"]
+            inside.resumed.update({operation} if f"setup-{followed}" in inside.resumed else ())
             return
         _write_configmeta(inside, variables, blobs)
         run = EmulatedRun()
         if variables["package_url"]:
             inside.has_package = True
-            if variables["run_configure"] == "1":
+            if inside.is_set_up and variables["from_scratch"] == "0":
+                inside.resumed.add(operation)
+            elif variables["run_configure"] == "1":
                 run = self._script(request, ("--configure",))
+                inside.is_set_up = run.exit_code == 0
         inside.runs[operation] = run
 
     def _notified(
@@ -141,9 +153,12 @@ class Emulation:
         return _answer(_result(inside, operation, int(variables["tail_bytes"])))
 
 
-def emulated(*, script: Script | None = None, life: Life | None = None) -> Emulation:
-    """Make an emulation of members; by default every start script ends at once, well, and containers live for ever."""
-    return Emulation(script=script, life=life)
+def emulated(*, script: Script | None = None, life: Life | None = None, keeps: Keeps | None = None) -> Emulation:
+    """Make an emulation of members.
+
+    By default every start script ends at once, well, containers live for ever, and nothing outlives them.
+    """
+    return Emulation(script=script, life=life, keeps=keeps)
 
 
 def _followed(inside: _Inside, attempt: int, container: str) -> int:
@@ -171,7 +186,8 @@ def _result(inside: _Inside, operation: str, tail_bytes: int) -> Finished | Abse
         return Absent()
     shown = tail_bytes if run.exit_code else 0
     tails = [output[-shown:].decode("utf-8", "replace") if shown else "" for output in (run.stdout, run.stderr)]
-    return Finished(run.exit_code, tails[0], tails[1], generation=inside.counted())
+    resumed = operation in inside.resumed
+    return Finished(run.exit_code, tails[0], tails[1], generation=inside.counted(), resumed=resumed)
 
 
 def _answer(answer: Answer) -> tuple[bytes, bytes, int]:
@@ -192,6 +208,10 @@ async def _frame_bytes(stdin: AsyncIterator[bytes]) -> bytes:
 
 def _ends_at_once(_: ExecRequest, __: tuple[str, ...]) -> EmulatedRun:
     return EmulatedRun()
+
+
+def _nothing_kept(_: ExecRequest) -> bool:
+    return False
 
 
 def _for_ever(_: ExecRequest) -> str:

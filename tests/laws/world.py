@@ -86,13 +86,17 @@ class Recording:
 
 
 class Members:
-    """The inside of members, without processes: remembers each run of a start script; `codes` fail some."""
+    """The inside of members, without processes: remembers each run of a start script; `codes` fail some.
+
+    With `keeps` they have volumes that outlive their containers.
+    """
 
     def __init__(self) -> None:
         self.runs: list[tuple[str, str, str]] = []
         self.codes: dict[str, int] = {}
+        self.keeps = False
         self._containers: dict[tuple[str, str], str] = {}
-        self.emulation = emulated(script=self._script, life=self._life)
+        self.emulation = emulated(script=self._script, life=self._life, keeps=lambda _: self.keeps)
 
     async def __call__(self, call: ExecCall) -> Answer:
         self._containers[call.request.namespace, call.request.pod] = call.life.container_id

@@ -11,7 +11,7 @@ from typing import Any
 from faults.stage import Stage
 from world import app, cluster
 
-from kdlib.wire import KD_CLUSTER, SERVICE
+from kdlib.wire import KD_CLUSTER, POD, SERVICE
 
 __all__ = ["SCENARIOS", "Scenario", "Step"]
 
@@ -44,6 +44,7 @@ def made(tails: int = 2, *, storage: bool = False, spec: dict | None = None, **a
         of_cluster["spec"].update(spec or {})
         for role in of_cluster["spec"]["roles"] if storage else ():
             role["storage"] = {"size": "1Gi"}
+        stage.members.keeps = storage
         stage.world.create(of_app, of_cluster)
 
     return Step(act, configured(head=1, tail=tails))
@@ -83,6 +84,18 @@ def restarted(suffix: str, end):
 
     def set_up_again(stage):
         return end(stage) and stage.is_set_up(stage.pod(suffix))
+
+    return Step(act, set_up_again)
+
+
+def lost(suffix: str, end):
+    """Return the step in which one pod is lost, as with its node; its StatefulSet makes another one."""
+
+    def act(stage):
+        stage.world.registry.delete(POD, "default", stage.pod(suffix))
+
+    def set_up_again(stage):
+        return end(stage) and stage.has_pod(suffix) and stage.is_set_up(stage.pod(suffix))
 
     return Step(act, set_up_again)
 
@@ -151,6 +164,8 @@ SCENARIOS: dict[str, Scenario] = {
     "remove-role": Scenario((with_roles("head", head=1),), prologue=(made(2),)),
     "add-role": Scenario((with_roles("head", "tail", head=1, tail=2),), prologue=(made(2), with_roles("head", head=1))),
     "restart": Scenario((restarted("-1", configured(head=1, tail=2)),), prologue=(made(2),)),
+    "restart-storage": Scenario((restarted("-1", configured(head=1, tail=2)),), prologue=(made(2, storage=True),)),
+    "lost-pod": Scenario((lost("-1", configured(head=1, tail=2)),), prologue=(made(2),)),
     "config-error": Scenario(
         (
             failing("-1", made(2), with_states(head=["configured"], tail=["configured", "config error"])),

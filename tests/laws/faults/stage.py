@@ -77,6 +77,11 @@ class Stage:
         (name,) = (name for obj in self.world.registry.list(POD) if (name := obj["metadata"]["name"]).endswith(suffix))
         return name
 
+    def has_pod(self, suffix: str) -> bool:
+        """Tell whether there is a pod whose name ends so, with containers."""
+        pods = [obj for obj in self.world.registry.list(POD) if obj["metadata"]["name"].endswith(suffix)]
+        return any("containerStatuses" in pod.get("status", {}) for pod in pods)
+
     def is_set_up(self, pod: str) -> bool:
         """Tell whether the present container of a member is the one that was configured last."""
         status = self.world.registry.get(POD, "default", pod)["status"]

@@ -96,6 +96,22 @@ async def test_an_emulated_member_answers_as_a_real_one(make_container, make_pac
     assert results[0] == results[1]
 
 
+async def test_an_emulated_member_with_a_volume_takes_its_work_up_as_a_real_one(
+    make_container, make_package, make_set_up
+):
+    box = make_container("busybox")
+    make_package(box, SCRIPT)
+    hollow = Hollow(emulated(script=script, life=lambda _: box.text(".life"), keeps=lambda _: True))
+    assert await set_up(hollow, make_set_up(1)) == await set_up(box, make_set_up(1))
+    box.begin("second")
+    found = [await set_up(each, make_set_up(2, "containerd://b", generation=8)) for each in (hollow, box)]
+    assert found[0] == found[1]
+    assert found[0].result.resumed
+    box.begin("third")
+    again = make_set_up(3, "containerd://c", from_scratch=True)
+    assert await set_up(hollow, again) == await set_up(box, again)
+
+
 async def test_a_stream_that_was_cut_is_refused(make_set_up):
     async def stdin():
         yield b"KD1 9"
