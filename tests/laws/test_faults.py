@@ -75,7 +75,7 @@ def orphan(stage):
 
 
 def second_run(stage):
-    stage.members.runs.append(stage.members.runs[-1])
+    stage.members.runs += stage.members.runs[-1:] * 2
 
 
 def told_secret(stage):

@@ -37,7 +37,7 @@ class Replicas:
     """The servers behind one address: the next list may come from one that is behind, the next watch may come late."""
 
     def __init__(self) -> None:
-        self._collections: dict[tuple[str, str], _Collection] = {}
+        self._collections: dict[tuple[str, ...], _Collection] = {}
 
     def redirected(self, request: Request) -> Request:
         """Return the list request as the server in charge answers it: at an older version where that one is behind."""
@@ -80,7 +80,7 @@ class Replicas:
         return tuple(self._of(request).events)
 
     def _of(self, request: Request) -> _Collection:
-        key = (request.path, request.query.get("labelSelector", ""))
+        key = (request.path, *(request.query.get(name, "") for name in ("labelSelector", "fieldSelector")))
         return self._collections.setdefault(key, _Collection())
 
 

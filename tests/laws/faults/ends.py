@@ -3,6 +3,7 @@
 import difflib
 import json
 import shlex
+from base64 import b64encode
 from collections import Counter
 
 from faults.stage import KINDS, MARKER
@@ -75,18 +76,19 @@ def snapshot(stage, first_run=0):
     }
 
 
-def broken_laws(stage, *, attempts=1):
+def broken_laws(stage):
     """Yield every law that what is there, and what was said on the way, breaks."""
     yield from orphans(stage)
     yield from leaks(stage)
-    for pod, of_pod in lives(stage.members.runs).items():
-        if stage.came[f"Pod {pod}"] == 0:
-            yield f"a start script ran in {pod}, which never was"
-        for runs in of_pod:
-            for change, count in Counter(runs).items():
-                if count > (attempts if change == "--configure" else 1):
-                    yield f"{pod} was told {count} times in one container life: {change}"
     yield from (f"a defect was logged: {text}" for text in stage.log.defects)
+
+
+def doubled(stage, first_run):
+    """Yield what a start script was asked for twice in one container life since the step before."""
+    for pod, of_pod in lives(stage.members.runs[first_run:]).items():
+        for change, count in (item for runs in of_pod for item in Counter(runs).items()):
+            if count > 1:
+                yield f"{pod} was told {count} times in one container life: {change}"
 
 
 def orphans(stage):
@@ -103,7 +105,7 @@ def orphans(stage):
 
 def leaks(stage):
     """Yield where a secret value stands that it must not reach: log, Events, conditions and words of the status."""
-    registry, secrets = stage.world.registry, {MARKER, *tokens(stage)}
+    registry, secrets = stage.world.registry, {MARKER, b64encode(MARKER.encode()).decode(), *tokens(stage)}
     events = [
         json.dumps(obj) for res in registry.resources if res.kind.name == "Event" for obj in registry.list(res.kind)
     ]

@@ -4,7 +4,7 @@ import asyncio
 import json
 from dataclasses import dataclass, field
 
-from faults.ends import broken_laws, difference, snapshot
+from faults.ends import broken_laws, difference, doubled, snapshot
 from faults.stage import played
 
 __all__ = ["Run", "play"]
@@ -48,7 +48,7 @@ def play(scenario, schedule):
             except TimeoutError as error:
                 run.problems.append(str(error))
             else:
-                run.problems += broken_laws(stage, attempts=scenario.attempts)
+                run.problems += broken_laws(stage)
                 run.problems += [text async for text in unrest(stage)]
         return run
 
@@ -64,6 +64,7 @@ async def steps(stage, scenario, schedule, run):
         first_run = len(stage.members.runs)
         await brought_about(stage, step)
         run.snapshots.append(snapshot(stage, first_run))
+        run.problems += doubled(stage, first_run)
     schedule.begun = False
 
 

@@ -4,18 +4,23 @@ A scenario is a row of `SCENARIOS`: a prologue in which no fault strikes, then s
 that the operator has to bring about.
 """
 
+import base64
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from faults.stage import Stage
+from faults.stage import MARKER, Stage
 from world import app, cluster
 
-from kdlib.wire import KD_CLUSTER, POD, SERVICE
+from kdlib.names import ANNOTATION_PREFIX
+from kdlib.wire import CONFIG_MAP, KD_CLUSTER, POD, SECRET, SERVICE
 
 __all__ = ["SCENARIOS", "Scenario", "Step"]
 
 PACKAGE = "file:///opt/test/shell.tgz"
+EVENTS = ("configure", "addnodes", "delnodes")
+SECRET_VALUE = base64.b64encode(MARKER.encode()).decode()
 
 
 @dataclass(frozen=True)
@@ -28,19 +33,19 @@ class Step:
 
 @dataclass(frozen=True)
 class Scenario:
-    """`prologue` happens without faults; `attempts` tells how often a set-up is made in one container life."""
+    """`steps` happen under faults, `prologue` without."""
 
     steps: tuple[Step, ...]
     prologue: tuple[Step, ...] = ()
-    attempts: int = 1
 
 
-def made(tails: int = 2, *, storage: bool = False, spec: dict | None = None, **app_spec):
+def made(tails: int = 2, *, storage: bool = False, spec: dict | None = None, events: tuple[str, ...] = ()):
     """Return the step in which a user makes an app and a cluster of it."""
 
     def act(stage):
         of_app, of_cluster = app("shell", PACKAGE), cluster(app="shell", tails=tails)
-        of_app["spec"].update(app_spec)
+        for role in of_app["spec"]["roles"] if events else ():
+            role["eventList"] = list(events)
         of_cluster["spec"].update(spec or {})
         for role in of_cluster["spec"]["roles"] if storage else ():
             role["storage"] = {"size": "1Gi"}
@@ -146,6 +151,33 @@ def service_type(wanted: str):
     return end
 
 
+def connected(tails: int = 1):
+    """Return the step in which a user makes a ConfigMap, a Secret and a cluster that is connected to both."""
+    cluster_made = made(
+        tails, spec={"connections": {"configmaps": ["settings"], "secrets": ["login"]}}, events=(*EVENTS, "reconnect")
+    )
+
+    def act(stage):
+        for kind, name, label in (("ConfigMap", "settings", "cmType"), ("Secret", "login", "secretType")):
+            metadata = {"namespace": "default", "name": name, "labels": {f"{ANNOTATION_PREFIX}{label}": "test"}}
+            stage.world.create({"apiVersion": "v1", "kind": kind, "metadata": metadata})
+        cluster_made.act(stage)
+
+    return Step(act, cluster_made.end)
+
+
+def reconnected(kind, name: str, value: str):
+    """Return the step in which a user writes a value into what a cluster is connected to."""
+
+    def end(stage):
+        pods = [member["pod"] for role in stage.world.status()["roles"] for member in role["members"]]
+        told = all(value in json.dumps(stage.members.configmeta(pod)) for pod in pods)
+        return told and stage.world.status()["state"] == "configured"
+
+    data = {"data": {"key": value}}
+    return Step(lambda stage: stage.world.registry.patch(kind, "default", name, data), end)
+
+
 def gone(stage):
     """Tell whether nothing is left of the cluster."""
     return not stage.world.left()
@@ -171,7 +203,16 @@ SCENARIOS: dict[str, Scenario] = {
             failing("-1", made(2), with_states(head=["configured"], tail=["configured", "config error"])),
             retried(configured(head=1, tail=2)),
         ),
-        attempts=2,
+    ),
+    "reconnect": Scenario(
+        (
+            reconnected(CONFIG_MAP, "settings", "another value"),
+            reconnected(SECRET, "login", SECRET_VALUE),
+        ),
+        prologue=(connected(),),
+    ),
+    "decommission": Scenario(
+        (scaled({"head": 1, "tail": 1}, tail=1),), prologue=(made(3, events=(*EVENTS, "decommission")),)
     ),
     "service-type": Scenario((patched({"serviceType": "NodePort"}, service_type("NodePort")),), prologue=(made(1),)),
     "delete": Scenario((DELETED,), prologue=(made(1, storage=True),)),

@@ -16,7 +16,7 @@ DOWN_SECONDS = 1.0
 """From an operator's death to the start of the next one."""
 
 MARKER = "0123456789abcdef" * 4
-"""The entropy of every pass: whatever is made of it may be told to members only."""
+"""The entropy of every pass, and the value of the Secrets of scenarios: it may be told to members only."""
 
 
 KINDS = ("StatefulSet", "Service", "Pod", "PersistentVolumeClaim", "ControllerRevision", "KubeDirectorCluster")
