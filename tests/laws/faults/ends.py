@@ -19,6 +19,8 @@ HIDDEN = frozenset(
         # Made of the pod's UID, and addresses in the order in which pods and Services came.
         "containerID", "lastConfiguredContainer", "configuringContainer", "podIP", "podIPs", "clusterIP", "clusterIPs",
         "nodePort", "volumeName", "observedGeneration",
+        # Made of resource versions.
+        "lastConnectionHash",
     }
 )  # fmt: skip
 
@@ -26,6 +28,9 @@ HIDDEN = frozenset(
 def plain(value):
     """Return a value without what differs from run to run."""
     match value:
+        case {"kind": _, "name": _, "version": _}:
+            # What a cluster is connected to, by its resource version.
+            return {key: value[key] for key in ("kind", "name")}
         case dict():
             return {key: plain(item) for key, item in value.items() if key not in HIDDEN}
         case list() | tuple():
