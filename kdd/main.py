@@ -222,6 +222,43 @@ def scale(
 
 
 @app.command()
+def restart(
+    cluster: Annotated[str, typer.Argument(metavar="CLUSTER")],
+    member: Annotated[str | None, typer.Argument(metavar="[MEMBER]", help="One pod, at once; default: all.")] = None,
+    role: Annotated[
+        str | None, typer.Option("--role", metavar="ROLE", help="The members of one role, one after the other.")
+    ] = None,
+    namespace: Namespace = "default",
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+) -> None:
+    """Ask for members to be restarted, each in a new pod: one by one, each when all others are well."""
+    from kdd.restart import restart as command
+
+    settings = read_settings()
+    source = kubeconfig or settings.kubeconfig
+    _run(command(source, context, namespace, cluster=cluster, member=member, role=role))
+
+
+@app.command()
+def plan(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Manifests with clusters, and their apps.")],
+    namespace: Namespace = "default",
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    system_namespace: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Namespace of the system catalogue and the global config.")
+    ] = None,
+) -> None:
+    """Say what would happen if the manifests were applied, in order; nothing is written. Exit code 2: refused."""
+    from kdd.plan import plan as command
+
+    settings = read_settings()
+    system, source = system_namespace or settings.system_namespace, kubeconfig or settings.kubeconfig
+    _run(command(source, context, namespace, system_namespace=system, files=tuple(files)))
+
+
+@app.command()
 def explain(
     cluster: Annotated[str, typer.Argument(metavar="CLUSTER")],
     namespace: Namespace = "default",

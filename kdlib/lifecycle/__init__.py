@@ -6,12 +6,16 @@ Layer: pure.
 from kdlib.lifecycle.addresses import domain, fqdn, in_order, listed_members
 from kdlib.lifecycle.advance import advance, resting, settled
 from kdlib.lifecycle.connections import connection_hash
+from kdlib.lifecycle.forms import set_up_form
 from kdlib.lifecycle.log_tail import log_tail
 from kdlib.lifecycle.lost import lost_pods
-from kdlib.lifecycle.outdated import outdated_members, renewable
+from kdlib.lifecycle.outdated import outdated_members, renewable_members
+from kdlib.lifecycle.restarts import RESTART
+from kdlib.lifecycle.rollout import roll_out
 from kdlib.lifecycle.table import TABLE, Cause, Effect, Row, diagram, life_page
 
 __all__ = [
+    "RESTART",
     "TABLE",
     "Cause",
     "Effect",
@@ -27,7 +31,9 @@ __all__ = [
     "log_tail",
     "lost_pods",
     "outdated_members",
-    "renewable",
+    "renewable_members",
     "resting",
+    "roll_out",
+    "set_up_form",
     "settled",
 ]

@@ -56,13 +56,14 @@ def _set_up(member: MemberStatus, around: Circumstances) -> SetUp:
     detail = member.state_detail
     # An attempt whose end nobody saw may have ended well on a volume: what was announced since is not known there.
     unseen = (detail.attempt or 1) > 1 and detail.last_configured_container is None
+    is_anew = bool(detail.from_scratch)
     return SetUp(
         pod=member.pod,
         container=detail.configuring_container or "",
         attempt=detail.attempt or 1,
         generation=around.generation,
-        from_scratch=detail.config_error_detail is not None or unseen,
-        done_before=bool(member.pvc) and _was_done(member) and not unseen,
+        from_scratch=detail.config_error_detail is not None or is_anew or unseen,
+        done_before=bool(member.pvc) and _was_done(member) and not (unseen or is_anew),
     )
 
 

@@ -9,12 +9,13 @@ from dataclasses import replace
 from kdlib.lifecycle.actions import actions
 from kdlib.lifecycle.announcements import ADD, DELETE, Announcement, announcement, told
 from kdlib.lifecycle.causes import cause, known_to_others
-from kdlib.lifecycle.circumstances import Circumstances, Facts, has_package
+from kdlib.lifecycle.circumstances import Circumstances, circumstances_of, has_package
 from kdlib.lifecycle.connections import counted, with_reconnects
 from kdlib.lifecycle.departing import overdue_seconds
 from kdlib.lifecycle.effects import taken
+from kdlib.lifecycle.forms import set_up_form
 from kdlib.lifecycle.lost import replaced_in_seconds
-from kdlib.lifecycle.membership import LEAVING, grown
+from kdlib.lifecycle.membership import LEAVING, grown, with_service
 from kdlib.lifecycle.ordering import awaited_role
 from kdlib.lifecycle.progress import observed
 from kdlib.lifecycle.repeating import seconds_until
@@ -26,7 +27,6 @@ from kdlib.model import (
     Action,
     ClusterStatus,
     ConnectionStatus,
-    KdSecret,
     Life,
     MemberState,
     MemberStatus,
@@ -34,7 +34,7 @@ from kdlib.model import (
     ResolvedRole,
     RoleStatus,
 )
-from kdlib.rules import accepted_form
+from kdlib.rules import accepted_now
 from kdlib.wire import POD, STATEFUL_SET
 
 __all__ = ["advance", "resting", "settled"]
@@ -58,11 +58,12 @@ def advance(resolved: Resolved, connections: tuple[ConnectionStatus, ...] = ()) 
     """
     surroundings = Surroundings.of(resolved.seen)
     status = _with_names(resolved, surroundings)
-    stored = {member.pod: member for role in resolved.status.roles for member in role.members}
-    around = _around(resolved, stored, status, surroundings=surroundings)
+    around = circumstances_of(resolved, status, surroundings)
+    status = _for_members(status, around, _formed)
     status, reconnects = counted(status, resolved, connections)
+    rolls = bool(_rollouts(status) - _rollouts(resolved.status))
     leaves = any(_shrinks(role, around) for role in status.roles)
-    if reconnects or leaves or tells_keys(resolved) or any(_rotates(role, around) for role in status.roles):
+    if reconnects or rolls or leaves or tells_keys(resolved) or any(_rotates(role, around) for role in status.roles):
         status, around = _next_generation(status, around)
     status = _moved(status, around)
     if any(_grows(role, around) for role in status.roles):
@@ -86,8 +87,7 @@ def advance(resolved: Resolved, connections: tuple[ConnectionStatus, ...] = ()) 
 def resting(resolved: Resolved) -> Life:
     """Return the members of a paused cluster as they are recorded: what is seen of them is told, nothing is decided."""
     surroundings, status = Surroundings.of(resolved.seen), resolved.status
-    stored = {member.pod: member for role in status.roles for member in role.members}
-    around = _around(resolved, stored, status, surroundings=surroundings)
+    around = circumstances_of(resolved, status, surroundings)
     status = _observed(status, around)
     return Life(status=status, paused=True, again_seconds=_again_seconds(status, around, surroundings))
 
@@ -111,7 +111,7 @@ def _with_names(resolved: Resolved, surroundings: Surroundings) -> ClusterStatus
     """Take the reserved names over, make entries of new roles, and drop those of roles that are gone (RC-20, RC-22)."""
     known = {role.id: role for role in resolved.status.roles}
     roles = [
-        with_keys(_recorded(known.get(role.id, RoleStatus(id=role.id)), role, resolved.spec.default_secret), resolved)
+        with_keys(_recorded(known.get(role.id, RoleStatus(id=role.id)), role, resolved), resolved)
         for role in resolved.roles
         if _is_there(role, known.get(role.id), surroundings)
     ]
@@ -125,16 +125,36 @@ def _with_names(resolved: Resolved, surroundings: Surroundings) -> ClusterStatus
     return changed
 
 
-def _recorded(entry: RoleStatus, role: ResolvedRole, default_secret: KdSecret | None) -> RoleStatus:
+def _recorded(entry: RoleStatus, role: ResolvedRole, resolved: Resolved) -> RoleStatus:
     """Return the entry with what was answered for the role: its set's name, and the form that was accepted last.
 
-    That is the form in force; it stays from the first member on that was set up.
+    What changes for members that were set up is marked as a rollout, before anything is made of it.
     """
-    accepted = entry.accepted
-    if role.spec and (accepted is None or not entry.was_set_up):
-        accepted = accepted_form(role.spec, default_secret)
-    changed: RoleStatus = entry.changed(stateful_set=role.stateful_set, accepted=accepted)
+    accepted, rolls = entry.accepted, False
+    if role.spec:
+        accepted, rolls = accepted_now(entry, role.spec, resolved.spec.default_secret)
+    rolls = rolls or (resolved.former_app is not None and entry.was_set_up)
+    rollout = resolved.generation if rolls else entry.rollout
+    changed: RoleStatus = entry.changed(stateful_set=role.stateful_set, accepted=accepted, rollout=rollout)
     return changed
+
+
+def _formed(member: MemberStatus, around: Circumstances) -> MemberStatus:
+    """Record what a member that an earlier release set up was set up from: the app that the cluster ran until now."""
+    detail, role = member.state_detail, around.role
+    if detail.set_up_from is not None or not member.was_set_up:
+        return member
+    former = around.resolved.former_app
+    app = (former and former.role(role.id)) or role.app
+    changed: MemberStatus = member.changed(
+        state_detail=detail.changed(set_up_from=set_up_form(app.image_repo_tag, app))
+    )
+    return changed
+
+
+def _rollouts(status: ClusterStatus) -> set[tuple[str, int]]:
+    """Return what is to be brought to members one by one; configmeta tells it to all of them first."""
+    return {(role.id, role.rollout) for role in status.roles if role.rollout is not None}
 
 
 def _is_there(role: ResolvedRole, entry: RoleStatus | None, surroundings: Surroundings) -> bool:
@@ -142,13 +162,6 @@ def _is_there(role: ResolvedRole, entry: RoleStatus | None, surroundings: Surrou
     if role.wanted or (entry is not None and entry.members):
         return True
     return entry is not None and (STATEFUL_SET.name, role.stateful_set) in surroundings.children
-
-
-def _around(
-    resolved: Resolved, stored: Mapping[str, MemberStatus], status: ClusterStatus, *, surroundings: Surroundings
-) -> dict[str, Circumstances]:
-    facts, generation = Facts.of(resolved.seen.facts), status.spec_generation_to_process or 0
-    return {role.id: Circumstances(resolved, role, surroundings, facts, generation, stored) for role in resolved.roles}
 
 
 def _shrinks(role: RoleStatus, around: Mapping[str, Circumstances]) -> bool:
@@ -238,7 +251,7 @@ def _grown(status: ClusterStatus, around: Mapping[str, Circumstances]) -> Cluste
 
 
 def _with_tokens(status: ClusterStatus, around: Mapping[str, Circumstances]) -> ClusterStatus:
-    return _for_members(status, around, with_token)
+    return _for_members(_for_members(status, around, with_service), around, with_token)
 
 
 def _with_announcements(
@@ -333,7 +346,7 @@ def _reservations(status: ClusterStatus) -> set[tuple[object, ...]]:
         ("reserved", status.reserved.model_dump_json() if status.reserved else ""),
     }
     for role in status.roles:
-        found.add(("role", role.id, role.stateful_set))
+        found.add(("role", role.id, role.stateful_set, role.rollout))
         for member in role.members:
             leaving = member.state in LEAVING and not member.departs
             found.add((member.pod, member.node_id, member.service, member.auth_token, member.pvc, leaving))

@@ -100,7 +100,13 @@ def _pending(member: MemberStatus, around: Circumstances, *, held: int) -> Cause
     under_way = sighting.container == detail.configuring_container
     if sighting.container == detail.last_configured_container and not under_way:
         return Cause.CAME_BACK_FAILED if detail.config_error_detail is not None else Cause.CAME_BACK
-    return Cause.CONTAINER_RUNS if held >= (detail.listed_since or 0) and not around.awaited else None
+    return Cause.CONTAINER_RUNS if _may_begin(member, around, held=held) else None
+
+
+def _may_begin(member: MemberStatus, around: Circumstances, *, held: int) -> bool:
+    """Tell whether nobody has to come first, and the member's pod stays."""
+    is_listed = held >= (member.state_detail.listed_since or 0)
+    return is_listed and not (around.awaited or around.waits_for_pod(member))
 
 
 def _creating(member: MemberStatus, around: Circumstances) -> Cause | None:

@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kdlib.frozen import dig, short_digest
+from kdlib.lifecycle.forms import set_up_form
+from kdlib.lifecycle.outdated import is_older
 from kdlib.lifecycle.sightings import Sighting, Surroundings, ordinal
 from kdlib.model import (
     AppSpec,
+    ClusterStatus,
     Finished,
     GuestFact,
     MemberStatus,
@@ -19,8 +22,9 @@ from kdlib.model import (
     Stalled,
     UnderWay,
 )
+from kdlib.wire import POD, STATEFUL_SET
 
-__all__ = ["Circumstances", "Facts", "change_name", "has_package", "has_work"]
+__all__ = ["Circumstances", "Facts", "change_name", "circumstances_of", "has_package", "has_work", "subscribed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,31 @@ class Circumstances:
         """Tell whether the spec asks for the member: the highest ordinals go first; one that was told to go goes."""
         return ordinal(member) < self.role.wanted and member.state_detail.decommission is None
 
+    @property
+    def form(self) -> str:
+        """Return the digest of what members of the role are set up from."""
+        return set_up_form(self.role.image, self.role.app)
+
+    def pod_uid(self, member: MemberStatus) -> str:
+        """Return the UID of the member's pod; empty where there is none that stays."""
+        pod = self.surroundings.children.get((POD.name, member.pod), {})
+        ends = dig(pod, "metadata", "deletionTimestamp") is not None
+        return "" if ends else str(dig(pod, "metadata", "uid", default=""))
+
+    def is_older(self, member: MemberStatus) -> bool:
+        """Tell whether the member's pod comes from an older template than its StatefulSet has."""
+        children = self.surroundings.children
+        owner = children.get((STATEFUL_SET.name, self.role.stateful_set))
+        return is_older(children.get((POD.name, member.pod)), owner)
+
+    def is_otherwise(self, member: MemberStatus) -> bool:
+        """Tell whether the member was set up from another image or package than it is to have."""
+        return member.state_detail.set_up_from not in (None, self.form)
+
+    def waits_for_pod(self, member: MemberStatus) -> bool:
+        """Tell whether the member's pod is on its way out: no new package is tried in an old image."""
+        return self.is_otherwise(member) and self.is_older(member)
+
     def finished_set_up(self, member: MemberStatus) -> Finished | None:
         """Return how the member's present set-up attempt ended."""
         detail = member.state_detail
@@ -101,6 +130,13 @@ class Circumstances:
         sighting = self.sighting(member)
         known = sighting.container == member.state_detail.last_configured_container
         return sighting.runs and known and (member.pod, sighting.container) not in self.facts.stalled
+
+
+def circumstances_of(resolved: Resolved, status: ClusterStatus, surroundings: Surroundings) -> dict[str, Circumstances]:
+    """Gather the circumstances of each role; `status` is that of this pass."""
+    stored = {member.pod: member for role in resolved.status.roles for member in role.members}
+    facts, generation = Facts.of(resolved.seen.facts), status.spec_generation_to_process or 0
+    return {role.id: Circumstances(resolved, role, surroundings, facts, generation, stored) for role in resolved.roles}
 
 
 def has_package(role: ResolvedRole) -> bool:

@@ -6,9 +6,10 @@ Layer: pure.
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from kdlib.lifecycle.circumstances import Circumstances, change_name, has_package, subscribed
+from kdlib.lifecycle.circumstances import Circumstances, change_name, has_package, has_work, subscribed
 from kdlib.lifecycle.log_tail import log_tail
 from kdlib.lifecycle.repeating import next_try, written
+from kdlib.lifecycle.restarts import restart_handled
 from kdlib.lifecycle.retries import GIVE_UP, handled
 from kdlib.lifecycle.table import Effect, Row
 from kdlib.model import Decommission, Finished, MemberStatus, PendingNotify, StateDetail
@@ -20,7 +21,7 @@ DEFAULT_LOG_LENGTH = 256
 _NO_TAILS: Mapping[str, None] = MappingProxyType(
     {"start_script_stdout_message": None, "start_script_stderr_message": None}
 )
-_WELL: Mapping[str, None] = MappingProxyType({"config_error_detail": None, **_NO_TAILS})
+_WELL: Mapping[str, None] = MappingProxyType({"config_error_detail": None, "from_scratch": None, **_NO_TAILS})
 """What is so once all went well: unlike the original, the words of an earlier failure do not outlive it (5.8)."""
 
 
@@ -63,9 +64,16 @@ def _reserve(member: MemberStatus, around: Circumstances) -> StateDetail:
 
 def _reserve_further(member: MemberStatus, around: Circumstances) -> StateDetail:
     detail = member.state_detail
-    if detail.config_error_detail is not None:
+    is_anew = has_work(around.role) and (bool(detail.from_scratch) or around.is_otherwise(member))
+    if detail.config_error_detail is not None or is_anew:
         detail = _without_set_up(detail)
+    if detail.attempt is None:
+        # Whoever is new has just been started.
+        asked = restart_handled(around.annotations, around.role.id, member.pod, None)
+        detail = detail.changed(restart_handled=asked)
     reserved: StateDetail = detail.changed(
+        set_up_from=around.form,
+        from_scratch=is_anew or None,
         configuring_container=around.sighting(member).container,
         attempt=(detail.attempt or 0) + 1,
         configuring_generation=around.generation,

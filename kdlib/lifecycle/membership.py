@@ -6,7 +6,7 @@ Layer: pure.
 from kdlib.lifecycle.circumstances import Circumstances
 from kdlib.model import ContainerState, MemberState, MemberStatus, Resolved, ResolvedRole, StateDetail
 
-__all__ = ["LEAVING", "grown"]
+__all__ = ["LEAVING", "grown", "with_service"]
 
 LEAVING = frozenset({MemberState.DELETE_PENDING, MemberState.DELETING})
 
@@ -20,6 +20,16 @@ def grown(members: tuple[MemberStatus, ...], around: Circumstances, last_node_id
         return ()
     missing = range(len(members), around.role.wanted)
     return tuple(_member(around, ordinal, node_id) for node_id, ordinal in enumerate(missing, start=last_node_id + 1))
+
+
+def with_service(member: MemberStatus, around: Circumstances) -> MemberStatus:
+    """Reserve the name of the member's Service anew where another app gave its role ports, or took them (KO-05)."""
+    role = around.role
+    is_kept = role.spec is None or member.service == "" or (member.service == "n/a") != role.has_ports
+    if is_kept or member.state in LEAVING:
+        return member
+    changed: MemberStatus = member.changed(service=_service(around.resolved, role, member.pod))
+    return changed
 
 
 def _member(around: Circumstances, ordinal: int, node_id: int) -> MemberStatus:

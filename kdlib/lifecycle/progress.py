@@ -61,6 +61,8 @@ def _progress(member: MemberStatus, sighting: Sighting, around: Circumstances) -
         case MemberState.CREATE_PENDING:
             if sighting.runs and around.awaited:
                 return f"waiting for role {around.awaited!r}, which is before its own in the app's startOrder"
+            if sighting.runs and around.waits_for_pod(member):
+                return "waiting for a pod with the present image"
             return _waiting_for_container(sighting, f"{member.pod} -n {around.resolved.root.namespace}")
         case MemberState.CREATING:
             return _under_way(

@@ -9,6 +9,7 @@ Layer: pure.
 
 from collections.abc import Mapping
 
+from kdlib.lifecycle.requests import news, noted
 from kdlib.names import ANNOTATION_PREFIX
 
 __all__ = ["GIVE_UP", "ROTATE_TOKENS", "asked", "handled"]
@@ -19,22 +20,10 @@ ROTATE_TOKENS = f"{ANNOTATION_PREFIX}rotate-tokens"
 
 
 def handled(annotations: Mapping[str, str], pod: str, before: str | None, key: str = RETRY) -> str | None:
-    """Return what to record as handled for the member: the values of now, or those of before where gone."""
-    everyone, one = _values(before)
-    everyone = _plain(annotations.get(key)) or everyone
-    one = _plain(annotations.get(f"{key}-{pod}")) or one
-    return f"{everyone}|{one}" if one else everyone or None
+    """Return what to record as handled for the member."""
+    return noted(annotations, (key, f"{key}-{pod}"), before)
 
 
 def asked(annotations: Mapping[str, str], pod: str, before: str | None, key: str = RETRY) -> bool:
     """Tell whether there is a request for the member that was not handled yet."""
-    return handled(annotations, pod, before, key) != before
-
-
-def _values(recorded: str | None) -> tuple[str, str]:
-    everyone, _, one = (recorded or "").partition("|")
-    return everyone, one
-
-
-def _plain(value: str | None) -> str:
-    return (value or "").replace("|", "_")
+    return bool(news(annotations, (key, f"{key}-{pod}"), before))

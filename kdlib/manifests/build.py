@@ -4,10 +4,11 @@ Layer: pure.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from kdlib import lifecycle
 from kdlib.frozen import Json, dig
-from kdlib.graph import ObjectGraph, owned, ref_of
+from kdlib.graph import INTENT, ObjectGraph, contained, owned, ref_of
 from kdlib.manifests.app_copy import app_copy
 from kdlib.manifests.claim import Claims, claims_of
 from kdlib.manifests.connections import connection_versions
@@ -44,7 +45,32 @@ def build(resolved: Resolved) -> Desired:
         there = tuple(map(ref_of, resolved.seen.children))
         return Desired(ObjectGraph((), kept=there), lifecycle.resting(resolved), resolved)
     life = lifecycle.advance(resolved, connection_versions(resolved))
-    return Desired(graph_of(resolved, life), life, resolved)
+    graph = graph_of(resolved, life)
+    life = lifecycle.roll_out(resolved, life, frozenset(_current_roles(resolved, graph)))
+    pods = (Ref(POD, resolved.root.namespace, pod) for pod in life.renewals)
+    return Desired(replace(graph, renewed=(*graph.renewed, *pods)), life, resolved)
+
+
+def _current_roles(resolved: Resolved, graph: ObjectGraph) -> Iterator[str]:
+    """Yield the roles whose StatefulSets make pods as the graph wants them, or that need none."""
+    live = {ref_of(child): child for child in resolved.seen.children}
+    for role in resolved.roles:
+        ref = Ref(STATEFUL_SET, resolved.root.namespace, role.stateful_set)
+        wanted = graph.get(ref)
+        if wanted is None or _is_current(live.get(ref), wanted):
+            yield role.id
+
+
+def _is_current(live: Json | None, wanted: Json) -> bool:
+    if live is None or dig(live, "metadata", "annotations", INTENT) != wanted["metadata"]["annotations"][INTENT]:
+        return False
+    return contained(wanted, live) and _is_acted_upon(live)
+
+
+def _is_acted_upon(live: Json) -> bool:
+    """Tell whether the object's own controller has seen its present spec."""
+    seen: int = dig(live, "status", "observedGeneration", default=0)
+    return seen >= int(dig(live, "metadata", "generation", default=0))
 
 
 def graph_of(resolved: Resolved, life: Life) -> ObjectGraph:
@@ -115,10 +141,9 @@ class _Assembly:
                 yield Ref(SERVICE, self._resolved.root.namespace, member.service)
 
     def renewed_pods(self) -> Iterator[Ref]:
-        """Yield the pods that are made anew from a corrected role, since their members never were set up."""
-        for member in lifecycle.outdated_members(self._resolved.seen, self._life.status):
-            if lifecycle.renewable(member):
-                yield Ref(POD, self._resolved.root.namespace, member.pod)
+        """Yield the pods that are made anew at once, since nothing runs in them that anybody waits for."""
+        for member in lifecycle.renewable_members(self._resolved, self._life.status):
+            yield Ref(POD, self._resolved.root.namespace, member.pod)
 
     def lost_pods(self) -> Iterator[Ref]:
         """Yield the pods on dead nodes that are ended by force, as the cluster's policy says."""
@@ -155,7 +180,5 @@ class _Assembly:
         live = self.live(STATEFUL_SET, role.stateful_set)
         if live is None:
             return True
-        acted_upon = dig(live, "status", "observedGeneration", default=0) >= dig(
-            live, "metadata", "generation", default=0
-        )
-        return bool(acted_upon and dig(live, "spec", "replicas", default=1) <= int(member.pod.rpartition("-")[2]))
+        is_last = dig(live, "spec", "replicas", default=1) <= int(member.pod.rpartition("-")[2])
+        return bool(_is_acted_upon(live) and is_last)

@@ -51,7 +51,7 @@ def _app_container(resolved: Resolved, role: ResolvedRole, spec: ClusterRole) ->
     flags = role.app.container_spec
     container: Json = {
         "name": "app",
-        "image": role.app.image_repo_tag,
+        "image": role.image,
         "resources": spec.resources.amounts(),
         "env": _environment(role, spec),
         "ports": container_ports(resolved, role),
@@ -102,7 +102,7 @@ def _init_container(role: ResolvedRole, spec: ClusterRole) -> Json:
     """Return the container that fills an empty volume; it may do so as root only (KO-15)."""
     return {
         "name": "init",
-        "image": role.app.image_repo_tag,
+        "image": role.image,
         "command": ["/bin/sh"],
         "args": ["-c", init_script(persistent_directories(role.app))],
         "resources": spec.resources.amounts(),

@@ -55,7 +55,8 @@ def _immutables_kept(spec: Json, live: Json) -> Json:
     if live.get("selector") and live["selector"] != spec["selector"]:
         kept["selector"] = without_nulls(live["selector"])
         labels = spec["template"]["metadata"]["labels"]
-        chosen = merged(dig(live, "selector", "matchLabels"), labels)
+        # The labels by which the set finds its pods are those of the app that it was made for.
+        chosen = merged(labels, dig(live, "selector", "matchLabels"))
         kept["template"] = {**spec["template"], "metadata": {**spec["template"]["metadata"], "labels": chosen}}
     for name in ("serviceName", "podManagementPolicy"):
         kept[name] = live.get(name) or spec[name]

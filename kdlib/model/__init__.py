@@ -45,18 +45,15 @@ from kdlib.model.role_parts import (
 )
 from kdlib.model.runs import DECOMMISSION, Decommission, PendingNotify
 from kdlib.model.scheduling import ImagePullSecret, Toleration, TopologySpreadConstraint
+from kdlib.model.state_detail import ContainerState, MemberState, MemberTrouble, StateDetail
 from kdlib.model.status import (
     ClusterState,
     ClusterStatus,
-    ContainerState,
     MemberRollup,
-    MemberState,
     MemberStatus,
-    MemberTrouble,
     Reserved,
     RestoreProgress,
     RoleStatus,
-    StateDetail,
 )
 from kdlib.model.values import (
     Action,
@@ -68,6 +65,7 @@ from kdlib.model.values import (
     Outcome,
     Resolved,
     ResolvedRole,
+    Rollout,
     Seen,
     SetUp,
     Stalled,
@@ -139,6 +137,7 @@ __all__ = [
     "RestoreProgress",
     "RoleServices",
     "RoleStatus",
+    "Rollout",
     "SecretKey",
     "Seen",
     "ServiceEndpoint",

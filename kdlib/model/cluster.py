@@ -109,6 +109,12 @@ class ClusterRole(SpecPart):
         json_schema_extra=told("CL-V-17", "CL-V-18", "CL-M-04", default="the least that the app allows"),
     )
     resources: Resources = Field(description="Compute resources of each member.")
+    image_repo_tag: NonEmpty | None = Field(
+        None,
+        description="Container image of the members.",
+        examples=["docker.io/example/spark:3.5.1"],
+        json_schema_extra=told("CL-X-27", default="the image of the app's role"),
+    )
     pod_labels: Nullable[StringMap] = Field(
         None,
         description="Further labels of the pods.",

@@ -27,6 +27,7 @@ __all__ = [
     "Outcome",
     "Resolved",
     "ResolvedRole",
+    "Rollout",
     "Seen",
     "SetUp",
     "Stalled",
@@ -178,6 +179,11 @@ class ResolvedRole:
     """Reserved name; the pods are `<stateful_set>-<ordinal>`."""
     has_ports: bool = False
 
+    @property
+    def image(self) -> str | None:
+        """Return the image of the role's members: the cluster's, else the app's."""
+        return (self.spec and self.spec.image_repo_tag) or self.app.image_repo_tag
+
 
 @dataclass(frozen=True)
 class Connection:
@@ -221,6 +227,22 @@ class Resolved:
     """What cannot be held without the webhook, in words."""
     not_accepted: tuple[str, ...] = ()
     """Changes of the spec that a running cluster cannot make, in words; what was accepted before is in force."""
+    former_app: AppSpec | None = None
+    """The app that the cluster ran until now, in the pass that moves it to another one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """How far a change of the spec, or a restart that was asked for, has come with the members that it is about."""
+
+    done: int
+    total: int
+    words: str
+    """What happens now, or what keeps it from going on."""
+    is_stopped: bool = False
+    """True where it does not go on before somebody acts."""
+    is_upgrade: bool = True
+    """False where nothing but restarts that were asked for is left."""
 
 
 @dataclass(frozen=True)
@@ -239,6 +261,10 @@ class Life:
     """Wanted replicas by role id."""
     paused: bool = False
     """True for a paused cluster: nothing is decided, written or executed; what is there stays."""
+    renewals: tuple[str, ...] = ()
+    """Pods of members whose turn it is to get a new one."""
+    rollout: Rollout | None = None
+    """How far the members are behind what the spec says; None where all have it."""
     again_seconds: float | None = None
     """When to look again at the latest, though nothing changes: then a pod's waiting counts as trouble."""
 

@@ -1,10 +1,11 @@
-"""check(): manifests and setup packages judged without a cluster, with file, line, path, problem and remedy.
+"""check(): manifests and setup packages judged without a cluster; forecast(): what applying a manifest would do.
 
 Layer: pure.
 """
 
 from kdlib.offline.checking import MOST_FINDINGS, MOST_TOTAL_BYTES, MOST_WORK, check
 from kdlib.offline.finding import LEVELS, Checked, Finding, Level
+from kdlib.offline.forecast import Forecast, applied, forecast, request_for
 from kdlib.offline.formats import as_github, as_json, as_sarif, as_text
 from kdlib.offline.sources import MOST_FILES
 from kdlib.offline.table import OWN_RULES, OwnRule
@@ -20,11 +21,15 @@ __all__ = [
     "OWN_RULES",
     "Checked",
     "Finding",
+    "Forecast",
     "Level",
     "OwnRule",
+    "applied",
     "as_github",
     "as_json",
     "as_sarif",
     "as_text",
     "check",
+    "forecast",
+    "request_for",
 ]

@@ -20,6 +20,7 @@ CONDITION_TYPES = (
     "Reconciling",
     "Stalled",
     "Paused",
+    "Upgrading",
     "SpecAccepted",
     "ConnectionsMissing",
     "FieldsNotUsedYet",

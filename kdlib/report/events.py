@@ -151,10 +151,24 @@ def _verdict_causes(before: Json | None, after: Json) -> Iterator[_Cause]:
         yield _Cause(EventReason.CLUSTER_REFUSED, stalled["message"], generation)
     if was.get("reason") == Reason.REFUSED and stalled.get("reason") != Reason.REFUSED:
         yield _Cause(EventReason.CLUSTER_ACCEPTED, "what was wrong is put right", generation)
+    yield from _upgrade_causes(condition(before, "Upgrading"), condition(after, "Upgrading"), generation)
     for kind, reason in _TOLD_HINTS:
         hint = condition(after, kind)
         if hint and condition(before, kind).get("message") != hint["message"]:
             yield _Cause(reason, hint["message"], generation)
+
+
+def _upgrade_causes(was: Json, now: Json, generation: Any) -> Iterator[_Cause]:
+    """Yield begin, stop and end of a rollout; how far it is, is told by the condition alone."""
+    match was.get("reason"), now.get("reason"):
+        case before, after if before == after:
+            return
+        case _, Reason.UPGRADE_STOPPED:
+            yield _Cause(EventReason.UPGRADE_STOPPED, now["message"], generation)
+        case _, Reason.UPGRADING:
+            yield _Cause(EventReason.UPGRADE_STARTED, now["message"], generation)
+        case _:
+            yield _Cause(EventReason.UPGRADE_ENDED, "all members have what the spec says", generation)
 
 
 def _member_causes(seen: Seen, old: ClusterStatus, new: ClusterStatus) -> Iterator[_Cause]:
@@ -162,28 +176,34 @@ def _member_causes(seen: Seen, old: ClusterStatus, new: ClusterStatus) -> Iterat
     for role in new.roles:
         for member in role.members:
             was = before.get(member.pod) or MemberStatus(pod=member.pod)
-            yield from _transition_causes(seen, role.id, was, member)
+            yield from _transition_causes(seen, role, was, member)
             yield from _trouble_causes(seen, role, was, member)
             yield from _departure_causes(seen, role, was, member)
 
 
-def _transition_causes(seen: Seen, role: str, was: MemberStatus, member: MemberStatus) -> Iterator[_Cause]:
+def _transition_causes(seen: Seen, role: RoleStatus, was: MemberStatus, member: MemberStatus) -> Iterator[_Cause]:
     if was.state == member.state:
         return
-    detail, who = member.state_detail, f"member {member.pod!r} of role {role!r}"
+    detail, who = member.state_detail, f"member {member.pod!r} of role {role.id!r}"
     match was.state, member.state:
         case _, MemberState.CREATING:
             reason, note = EventReason.MEMBER_SET_UP_STARTED, f"set-up of {who} starts, attempt {detail.attempt}"
         case _, MemberState.CONFIGURED:
             reason, note = EventReason.MEMBER_CONFIGURED, f"{who} is configured"
         case _, MemberState.CONFIG_ERROR:
-            remedy = after_failure(seen, (role,), member.pod)
+            remedy = after_failure(seen, (role.id,), member.pod)
             reason, note = EventReason.MEMBER_FAILED, f"{who} failed: {detail.config_error_detail}; {remedy}"
+        case MemberState.CONFIGURED | MemberState.CONFIG_ERROR, MemberState.CREATE_PENDING if _is_renewed(role, was):
+            reason, note = EventReason.MEMBER_RENEWED, f"{who} was ended to be made anew"
         case MemberState.CONFIGURED | MemberState.CONFIG_ERROR, MemberState.CREATE_PENDING:
             reason, note = EventReason.MEMBER_RESTARTED, f"{who} lost its container, and will be set up again"
         case _:
             return
     yield _Cause(reason, note, [_life(was), _life(member)], member.pod)
+
+
+def _is_renewed(role: RoleStatus, was: MemberStatus) -> bool:
+    return role.rollout is not None or was.state_detail.restarting is not None
 
 
 def _trouble_causes(seen: Seen, role: RoleStatus, was: MemberStatus, member: MemberStatus) -> Iterator[_Cause]:

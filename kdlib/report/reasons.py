@@ -37,7 +37,10 @@ class Reason(StrEnum):
     REFUSED = "Refused"
     RESTORE_REFUSED = "RestoreRefused"
     RESTORING = "Restoring"
+    RESTARTING = "Restarting"
     SETTLED = "Settled"
+    UPGRADE_STOPPED = "UpgradeStopped"
+    UPGRADING = "Upgrading"
     WORLD_FAILED = "WorldFailed"
 
 
@@ -57,7 +60,7 @@ REASONS: dict[Reason, str] = {
     Reason.MEMBERS_CHANGING: "members come, go, are set up, or are told of a change",
     Reason.MEMBERS_DOWN: "a configured member's container does not run, or is not ready",
     Reason.MEMBERS_FAILED: "a member could not be set up, and waits for a retry",
-    Reason.MEMBERS_OUTDATED: "pods run an older template than the spec asks for, until somebody deletes them",
+    Reason.MEMBERS_OUTDATED: "pods run an older template though the spec did not change, until somebody deletes them",
     Reason.MEMBERS_STUCK: "a member's pod does not run: image, container, node or claim; somebody has to act",
     Reason.NO_MASTER_KEY: "the global configuration has no master key, so nothing can be encrypted",
     Reason.NO_WEBHOOK: "there is no admission webhook, which alone could hold what the message names",
@@ -68,7 +71,10 @@ REASONS: dict[Reason, str] = {
     Reason.REFUSED: "the spec cannot be done; what is there stays as it is",
     Reason.RESTORE_REFUSED: "the cluster cannot go on from its backup until somebody acts; tried again",
     Reason.RESTORING: "the cluster comes from a backup, and waits for what it needs",
+    Reason.RESTARTING: "members are restarted one after the other, since somebody asked for it",
     Reason.SETTLED: "nothing is left to do",
+    Reason.UPGRADE_STOPPED: "a member is in trouble, and the others do not get what the spec says until somebody acts",
+    Reason.UPGRADING: "members get what the spec says now, one after the other",
     Reason.WORLD_FAILED: "the API server did not do what was asked; tried again",
 }
 """What the reason of a condition means."""
@@ -96,6 +102,7 @@ class EventReason(StrEnum):
     MEMBER_DECOMMISSION_FAILED = "MemberDecommissionFailed"
     MEMBER_FAILED = "MemberFailed"
     MEMBER_NOTIFY_FAILED = "MemberNotifyFailed"
+    MEMBER_RENEWED = "MemberRenewed"
     MEMBER_RESTARTED = "MemberRestarted"
     MEMBER_SET_UP_STARTED = "MemberSetUpStarted"
     MEMBER_STUCK = "MemberStuck"
@@ -104,6 +111,9 @@ class EventReason(StrEnum):
     OBJECT_FAILED = "ObjectFailed"
     ROLE_GROWING = "RoleGrowing"
     ROLE_SHRINKING = "RoleShrinking"
+    UPGRADE_ENDED = "UpgradeEnded"
+    UPGRADE_STARTED = "UpgradeStarted"
+    UPGRADE_STOPPED = "UpgradeStopped"
 
 
 EVENT_REASONS: dict[EventReason, tuple[str, str]] = {
@@ -126,6 +136,7 @@ EVENT_REASONS: dict[EventReason, tuple[str, str]] = {
     EventReason.MEMBER_DECOMMISSION_FAILED: ("Warning", "the start script of a member that is to go failed to let go"),
     EventReason.MEMBER_FAILED: ("Warning", "a member could not be set up; the note says why and what to do"),
     EventReason.MEMBER_NOTIFY_FAILED: ("Warning", "the start script of a member failed when told of a change"),
+    EventReason.MEMBER_RENEWED: ("Normal", "a member was ended to be made anew: for a changed spec, or on request"),
     EventReason.MEMBER_RESTARTED: ("Warning", "a member lost its container, and is set up again"),
     EventReason.MEMBER_SET_UP_STARTED: ("Normal", "a member's container runs, and its set-up starts"),
     EventReason.MEMBER_STUCK: (
@@ -137,5 +148,8 @@ EVENT_REASONS: dict[EventReason, tuple[str, str]] = {
     EventReason.OBJECT_FAILED: ("Warning", "an object of the cluster could not be applied or deleted"),
     EventReason.ROLE_GROWING: ("Normal", "a role gets members"),
     EventReason.ROLE_SHRINKING: ("Normal", "a role loses members"),
+    EventReason.UPGRADE_ENDED: ("Normal", "all members have what the spec says"),
+    EventReason.UPGRADE_STARTED: ("Normal", "members get what the spec says now, one after the other"),
+    EventReason.UPGRADE_STOPPED: ("Warning", "a member is in trouble, and the others wait; the note says what to do"),
 }
 """The type of an Event with this reason, and what it means."""

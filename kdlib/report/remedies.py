@@ -10,7 +10,7 @@ from kdlib.frozen import Json, dig
 from kdlib.model import CONFIG_NAME, MemberStatus, MemberTrouble, RoleStatus, Seen
 from kdlib.wire import KD_APP
 
-__all__ = ["after_failure", "against_trouble", "against_unread", "package_field", "retry"]
+__all__ = ["after_failure", "against_trouble", "against_unread", "package_field", "retry", "to_go_on"]
 
 _FIELDS: Mapping[str, str] = MappingProxyType(
     {"configPackage": "defaultConfigPackage", "imageRepoTag": "defaultImageRepoTag"}
@@ -35,12 +35,19 @@ def retry(seen: Seen, pod: str = "") -> str:
     return " ".join(filter(None, ("kdd retry", str(name), pod, f"-n {namespace}")))
 
 
+def to_go_on(seen: Seen) -> str:
+    """Say how an upgrade that was stopped goes back, or on."""
+    back = "to go back, set the fields of the spec to what they were"
+    return f"{back}; to go on, correct them, or mend what failed, then {retry(seen)}"
+
+
 def against_trouble(seen: Seen, role: RoleStatus, member: MemberStatus) -> str:
     """Say what to do about what keeps a member's pod from running."""
     namespace = dig(seen.root, "metadata", "namespace", default="")
     match member.state_detail.trouble:
         case MemberTrouble.IMAGE_NOT_PULLED if role.was_set_up:
-            return "make the image available, and it goes on by itself"
+            field = f"{_in_spec(seen, role)}.imageRepoTag"
+            return f"make the image available, or name another one in {field}, and it goes on by itself"
         case MemberTrouble.IMAGE_NOT_PULLED:
             field = f"{_field(seen, role.id, 'imageRepoTag')} of app {_app(seen)!r}"
             return f"make the image available, or correct {field}, and it goes on by itself"
@@ -57,7 +64,7 @@ def against_trouble(seen: Seen, role: RoleStatus, member: MemberStatus) -> str:
             claim, other = member.pvc or "of the pod", _made_anew(seen, role, "its storage")
             return f"see kubectl describe pvc {claim} -n {namespace}; make a volume, or {other}"
         case _:
-            return _made_or_corrected(seen, role, "make room", "its resources")
+            return f"make room, or correct its resources in {_in_spec(seen, role)}, and it goes on by itself"
 
 
 def against_unread(named: str) -> str:

@@ -66,7 +66,8 @@ def _state(resolved: Resolved, life: Life, outcome: Outcome) -> str:
     if life.paused:
         return before or ClusterState.CREATING
     pending = ClusterState.CREATING if before in ("", ClusterState.CREATING) else ClusterState.UPDATING
-    if life.reservation_pending or not lifecycle.settled(life.status):
+    is_behind = life.rollout is not None and life.rollout.is_upgrade
+    if life.reservation_pending or is_behind or not lifecycle.settled(life.status):
         return pending
     return (before or pending) if outcome.failures else ClusterState.CONFIGURED
 

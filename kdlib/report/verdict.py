@@ -6,13 +6,13 @@ Layer: pure.
 from collections.abc import Iterator
 
 from kdlib.frozen import dig
-from kdlib.lifecycle import outdated_members, renewable
-from kdlib.model import Life, MemberStatus, MemberTrouble, Outcome, Resolved
+from kdlib.lifecycle import outdated_members, renewable_members
+from kdlib.model import Life, MemberStatus, MemberTrouble, Outcome, Resolved, Rollout
 from kdlib.report.conditions import FALSE, TRUE, Claim
 from kdlib.report.connected import missing_connections
 from kdlib.report.pausing import paused
 from kdlib.report.reasons import Reason
-from kdlib.report.remedies import after_failure, against_trouble, against_unread, retry
+from kdlib.report.remedies import after_failure, against_trouble, against_unread, retry, to_go_on
 from kdlib.report.tally import Tally, failed_departure, failed_notify, first_few, list_members, refused_notify
 
 __all__ = ["verdict"]
@@ -25,7 +25,7 @@ _AT_REST = {False: "nothing is left to do", True: "nothing is left to do before 
 def verdict(resolved: Resolved, life: Life, outcome: Outcome, tally: Tally) -> Iterator[Claim]:
     """Yield what the conditions say; Ready is False if a member failed, even where all others are settled."""
     stuck = _stuck(resolved, life, tally)
-    moving = _failures(outcome) or _moving(life, tally)
+    moving = _failures(outcome) or _rolling(life) or _moving(life, tally)
     trouble = stuck or moving or _down(tally)
     busy = None if life.paused else moving
     done = (Reason.CONFIGURED, f"all members are configured: {tally.fraction}")
@@ -36,7 +36,35 @@ def verdict(resolved: Resolved, life: Life, outcome: Outcome, tally: Tally) -> I
         yield Claim("Stalled", TRUE, *stuck)
     else:
         yield Claim("Stalled", FALSE, Reason.NOT_STALLED, "nothing waits for a person")
+    yield from _upgrade(resolved, life)
     yield from _hints(resolved, life)
+
+
+def _rolling(life: Life) -> tuple[Reason, str] | None:
+    """Return how far a rollout has come that goes on by itself."""
+    rollout = life.rollout
+    if rollout is None or rollout.is_stopped:
+        return None
+    if rollout.is_upgrade:
+        return Reason.UPGRADING, f"{_progress(rollout)}; {rollout.words}"
+    return Reason.RESTARTING, f"members to be restarted: {rollout.total}; {rollout.words}"
+
+
+def _progress(rollout: Rollout) -> str:
+    return f"{rollout.done}/{rollout.total} members have what the spec says"
+
+
+def _upgrade(resolved: Resolved, life: Life) -> Iterator[Claim]:
+    """Say how far an upgrade is, or who stopped it, why, and how it goes back or on."""
+    rollout = life.rollout
+    if rollout is None or not rollout.is_upgrade:
+        return
+    what = f"{_progress(rollout)}; {rollout.words}"
+    if rollout.is_stopped:
+        what = f"{what}; {to_go_on(resolved.seen)}"
+        yield Claim("Upgrading", FALSE, Reason.UPGRADE_STOPPED, what)
+    else:
+        yield Claim("Upgrading", TRUE, Reason.UPGRADING, what)
 
 
 def _hints(resolved: Resolved, life: Life) -> Iterator[Claim]:
@@ -46,7 +74,7 @@ def _hints(resolved: Resolved, life: Life) -> Iterator[Claim]:
     if resolved.unused_fields:
         listed = ", ".join(resolved.unused_fields)
         yield Claim("FieldsNotUsedYet", TRUE, Reason.FIELDS_NOT_USED, f"accepted, and without effect yet: {listed}")
-    late = [member.pod for member in outdated_members(resolved.seen, life.status) if not renewable(member)]
+    late = list(_late(resolved, life))
     if late:
         yield Claim("MembersOutdated", TRUE, Reason.MEMBERS_OUTDATED, _renewal(resolved, late))
     missing = missing_connections(resolved)
@@ -78,6 +106,15 @@ def _unread_keys(life: Life) -> Iterator[Claim]:
     unread = [f"{name!r} of role {role!r}" for role, name in named]
     if unread:
         yield Claim("SecretKeysUnreadable", TRUE, Reason.KEYS_UNREADABLE, against_unread(first_few(unread)))
+
+
+def _late(resolved: Resolved, life: Life) -> Iterator[str]:
+    """Yield the pods that are old though the spec did not change: those are not ours to end."""
+    rolled = {member.pod for role in life.status.roles if role.rollout is not None for member in role.members}
+    rolled |= {member.pod for member in renewable_members(resolved, life.status)}
+    for member in outdated_members(resolved.seen, life.status):
+        if member.pod not in rolled:
+            yield member.pod
 
 
 def _renewal(resolved: Resolved, pods: list[str]) -> str:

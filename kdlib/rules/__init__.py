@@ -7,7 +7,7 @@ from kdlib.rules.app import app_problems
 from kdlib.rules.app_use import use_needs, users_of
 from kdlib.rules.backup import Backup, backup_of, backup_ref
 from kdlib.rules.catalogue import Rule, catalogue, rule_titles, rules_page
-from kdlib.rules.changes import accepted_form, accepted_roles, with_accepted_keys
+from kdlib.rules.changes import accepted_form, accepted_now, accepted_roles, with_accepted_keys
 from kdlib.rules.config import config_problems, valid_key
 from kdlib.rules.connections import TYPED, type_of
 from kdlib.rules.defaults import app_defaults, cluster_defaults, least_members, reserved_values, time_limit
@@ -47,6 +47,7 @@ __all__ = [
     "User",
     "Verdict",
     "accepted_form",
+    "accepted_now",
     "accepted_roles",
     "app_defaults",
     "app_problems",

@@ -13,10 +13,12 @@ from kdlib.errors import Problem, RefusedError
 from kdlib.frozen import Json
 from kdlib.model import ClusterRole, ClusterSpec, ClusterStatus, KdSecret, RoleStatus, parsed
 from kdlib.rules.meaning import role_meaning
+from kdlib.rules.rollable import ROLLABLE, rolled_fields, rolled_form
 
 __all__ = [
     "AcceptedRole",
     "accepted_form",
+    "accepted_now",
     "accepted_roles",
     "corrected_roles",
     "kept_app",
@@ -31,6 +33,7 @@ __all__ = [
 _FOR_GOOD = frozenset({"storage", "blockStorage"})
 _FREE = frozenset({"members", "podDisruptionBudget", "secretKeys"})
 """What is no part of a pod: it changes at any time."""
+_ROLLED = frozenset(ROLLABLE.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +55,18 @@ class AcceptedRole:
     def in_force(self, written: ClusterRole) -> ClusterRole:
         """Return the role as accepted, with the member count, the budget and the secret keys that are asked for now.
 
-        A role that never was set up is as it is written, but for its volumes.
+        A role that never was set up is as it is written, but for its volumes; any other one takes what can be rolled
+        out to its members.
         """
         if not self.was_set_up:
             return written.changed(storage=self.role.storage, block_storage=self.role.block_storage)
         free = {"pod_disruption_budget": written.pod_disruption_budget, "secret_keys": written.secret_keys}
-        return self.role.changed(members=written.members, secret=self.secret, **free)
+        rolled = rolled_fields(written, self.role)
+        return self.role.changed(members=written.members, secret=self.secret, **free, **rolled)
 
 
 def kept_app(spec: ClusterSpec, app: str) -> Iterator[Problem]:
-    """CL-V-40: a cluster keeps its app."""
+    """CL-V-40: a cluster of which nobody knows yet what it runs keeps its app."""
     if spec.app != app:
         what = f"the cluster runs app {app!r}, and cannot change to {spec.app!r}"
         yield Problem("spec.app", what, f"set it back to {app!r}, or make a new cluster", "CL-V-40")
@@ -86,18 +91,18 @@ def removed_roles_stay_away(spec: ClusterSpec, old: ClusterSpec, status: Cluster
 def kept_roles(
     spec: ClusterSpec, accepted: Mapping[str, AcceptedRole], default_class: str | None = None
 ) -> Iterator[Problem]:
-    """CL-V-43: a role that has members, or had some that are not gone yet, changes nothing but count and secret keys.
+    """CL-V-43: a role that has members, or had some that are not gone yet, changes only what can reach them.
 
-    Secret keys are part of what members read, and nothing of them is in their pods, so members are told anew (W-38).
-    Unlike in the original, one of which no member ever was set up takes corrections of all but its volumes, which no
-    StatefulSet can change: who mends a mistake goes on from there without deleting anything.
+    That is what is no part of a pod (count, secret keys; W-38), and what `ROLLABLE` lists (W-32). A role of which no
+    member ever was set up takes corrections of all but its volumes, which no StatefulSet can change: who mends a
+    mistake goes on without deleting anything.
     `default_class` is the storage class that a role without one has got.
     """
     for index, role in enumerate(spec.roles):
         known = accepted.get(role.id)
         if known:
             for field in _changed_fields(role, known, spec.default_secret, default_class):
-                if not (known.was_set_up or field in _FOR_GOOD):
+                if field in _ROLLED or not (known.was_set_up or field in _FOR_GOOD):
                     continue
                 what = f"cannot change while role {role.id!r} has members"
                 remedy = "set it back; or set members to 0 or remove the role, and change it when its members are gone"
@@ -159,6 +164,18 @@ def _with_keys(form: Json, role: ClusterRole) -> Json:
     """Return the form with the role's secret keys, never with a clear value."""
     keys = [{key: value for key, value in item.dumped().items() if key != "value"} for item in role.secret_keys]
     return {**form, "secretKeys": keys} if keys else form
+
+
+def accepted_now(entry: RoleStatus, role: ClusterRole, default_secret: KdSecret | None) -> tuple[Json, bool]:
+    """Return what the status is to record of a role in force, and whether that has to be rolled out to its members.
+
+    It stays from the first member on that was set up, but for what can be rolled out.
+    """
+    known = _recorded(entry) if entry.was_set_up else None
+    if known is None or entry.accepted is None:
+        return accepted_form(role, default_secret), False
+    rolled = rolled_fields(role, known.role)
+    return (rolled_form(entry.accepted, role, rolled), True) if rolled else (entry.accepted, False)
 
 
 def _recorded(entry: RoleStatus) -> AcceptedRole | None:

@@ -168,10 +168,11 @@ def _changes(write: ClusterWrite, found: FoundApp | None, config: Config | None)
     if write.old is None:
         return
     reserved = write.status.reserved
-    runs_copy = bool(found and reserved and reserved.app_copy)
-    yield from kept_app(write.new.spec, found.name if found and runs_copy else write.old.spec.app)
-    catalog = (reserved and reserved.app_copy and reserved.app_catalog) or write.old.spec.app_catalog
-    yield from kept_catalog(write.new.spec, catalog)
+    if reserved and reserved.app_copy:
+        yield from found.refused if found else ()
+    else:
+        yield from kept_app(write.new.spec, write.old.spec.app)
+        yield from kept_catalog(write.new.spec, write.old.spec.app_catalog)
     yield from removed_roles_stay_away(write.new.spec, write.old.spec, write.status)
     known = (reserved and reserved.default_storage_class_name) or default_class(config, write.facts)
     yield from kept_roles(write.protected, accepted_roles(write.status, write.old.spec), known)

@@ -26,6 +26,7 @@ __all__ = [
     "fetched_files",
     "fitness_problems",
     "has_control_characters",
+    "image_has_no_blanks",
     "known_resources",
     "readable_secret",
     "settable_permissions",
@@ -55,6 +56,7 @@ def fitness_problems(spec: ClusterSpec, app: AppSpec | None, reserved: Reserved)
     for index, role in enumerate(spec.roles):
         path = f"spec.roles[{index}]"
         yield from known_resources(role, path)
+        yield from image_has_no_blanks(role, path)
         yield from valid_names(role, path, inherited=role.secret == spec.default_secret)
         yield from sound_paths(role, path)
         if role.secret != spec.default_secret:
@@ -83,6 +85,14 @@ def known_resources(role: ClusterRole, path: str) -> Iterator[Problem]:
             if key not in _STANDARD and not key.startswith("hugepages-") and not extended:
                 remedy = "use cpu, memory, ephemeral-storage, or the name of an extended resource, such as amd.com/gpu"
                 yield Problem(f"{path}.resources.{part}[{key}]", f"{key!r} is no resource", remedy, "CL-X-08")
+
+
+def image_has_no_blanks(role: ClusterRole, path: str) -> Iterator[Problem]:
+    """CL-X-27 (ours): the name of an image has no blanks, or its pods are refused."""
+    image = role.image_repo_tag
+    if image and (any(letter.isspace() for letter in image) or has_control_characters(image)):
+        remedy = "write it as registry.example.org/name:tag"
+        yield Problem(f"{path}.imageRepoTag", f"{image[:200]!r} has blanks", remedy, "CL-X-27")
 
 
 def valid_names(role: ClusterRole, path: str, *, inherited: bool = False) -> Iterator[Problem]:

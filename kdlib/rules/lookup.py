@@ -22,14 +22,14 @@ from kdlib.model import (
 )
 from kdlib.names import is_dns_subdomain
 from kdlib.rules.app import app_problems
-from kdlib.rules.changes import kept_app, kept_catalog
 from kdlib.rules.config import used_config_problems
 from kdlib.rules.correction import with_roles_of
 from kdlib.rules.defaults import app_defaults
 from kdlib.rules.meaning import app_meaning
+from kdlib.rules.moving import moving_problems
 from kdlib.wire import CONTROLLER_REVISION, KD_APP, KD_CONFIG, Ref
 
-__all__ = ["FoundApp", "app_places", "changed_app", "find_app", "find_config", "live_app", "own_copy"]
+__all__ = ["FoundApp", "app_places", "find_app", "find_config", "live_app", "own_copy"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,11 @@ class FoundApp:
     catalog: str
     spec: AppSpec
     replaces_copy: bool = False
-    """True where the cluster has a copy of an older form of the app, and no member ever ran from it."""
+    """True where the cluster has a copy of another app, or of a form of this one that no member ever ran from."""
+    former: "FoundApp | None" = None
+    """The app that the cluster ran until now, where it moves to this one."""
+    refused: tuple[Problem, ...] = ()
+    """Why the cluster stays with this app, and does not move to the one that its spec names."""
 
 
 def app_places(cluster: Json, system_namespace: str) -> tuple[Ref, ...]:
@@ -102,24 +106,20 @@ def own_copy(cluster: Cluster, seen: Seen) -> FoundApp | None:
     return FoundApp(name, reserved.app_namespace, reserved.app_catalog, spec)
 
 
-def changed_app(cluster: Cluster, found: FoundApp) -> Iterator[Problem]:
-    """Yield what the spec changed of what a cluster that has a copy of its app cannot change: CL-V-40, CL-V-41."""
-    if cluster.status and cluster.status.reserved and cluster.status.reserved.app_copy:
-        yield from kept_app(cluster.spec, found.name)
-        yield from kept_catalog(cluster.spec, found.catalog)
-
-
 def find_app(cluster: Cluster, app: App | None, seen: Seen) -> FoundApp:
     """Return the app that the cluster runs: its own copy, else the app given, else the one it names (CL-V-10).
 
     As long as no member was ever set up from the copy, a corrected app takes its place; later, roles of which no
     member ever was set up take its image and setup package. So a mistake in an app is mended in the app.
+    Where the spec names another app than the copy's, the cluster moves to it, or the copy says why it cannot.
     Raises RefusedError where there is none, or where it is wrong itself.
     """
     copy = own_copy(cluster, seen)
     if copy is None:
         return live_app(cluster, app, seen)
-    if _all_set_up(cluster) or list(changed_app(cluster, copy)):
+    if cluster.spec.app != copy.name or cluster.spec.app_catalog not in (None, copy.catalog):
+        return _moved(cluster, app, copy, seen)
+    if _all_set_up(cluster):
         return copy
     try:
         live = live_app(cluster, app, seen)
@@ -127,6 +127,21 @@ def find_app(cluster: Cluster, app: App | None, seen: Seen) -> FoundApp:
         return copy
     mended = _mended(cluster, copy, live)
     return copy if app_meaning(mended.spec) == app_meaning(copy.spec) else replace(mended, replaces_copy=True)
+
+
+def _moved(cluster: Cluster, app: App | None, copy: FoundApp, seen: Seen) -> FoundApp:
+    """Return the app that the spec names, or the copy with what speaks against leaving it (CL-V-40, CL-V-41)."""
+    status, path = cluster.status or ClusterStatus(), "spec.app"
+    if cluster.spec.app == copy.name:
+        path = "spec.appCatalog"
+    try:
+        live = live_app(cluster, app, seen)
+    except RefusedError as error:
+        return replace(copy, refused=tuple(error.problems))
+    problems = tuple(moving_problems(live.spec, copy.spec, status, path=path))
+    if problems:
+        return replace(copy, refused=problems)
+    return replace(live, replaces_copy=True, former=copy)
 
 
 def _all_set_up(cluster: Cluster) -> bool:

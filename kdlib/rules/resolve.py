@@ -24,7 +24,7 @@ from kdlib.rules.changes import accepted_roles, corrected_roles, kept_roles, rol
 from kdlib.rules.connections import find_connections
 from kdlib.rules.defaults import cluster_defaults, reserved_values
 from kdlib.rules.fitness import fitness_problems
-from kdlib.rules.lookup import FoundApp, changed_app, find_app, find_config
+from kdlib.rules.lookup import FoundApp, find_app, find_config
 from kdlib.rules.metadata import fitting_name, valid_metadata
 from kdlib.rules.naming import Names
 from kdlib.rules.roles import role_problems
@@ -40,18 +40,33 @@ def resolve(cluster: Cluster, app: App | None, seen: Seen) -> Resolved:
 
     The app is the cluster's own copy where there is one, else `app`, else the one of that name in `seen.related`.
     A change of what a running cluster cannot change (CL-V-40 to CL-V-43) is reported in `not_accepted`, and what was
-    accepted last stays in force: without a webhook nobody could refuse it before it was stored.
+    accepted last stays in force: without a webhook nobody could refuse it before it was stored. So is a move to another
+    app for which the rest of the spec is wrong.
     What is in the stored status (names, values of the global config) stays; the rest is chosen now, and must be
     recorded before it is used. Raises RefusedError with every problem at once: path, what, remedy, rule.
     """
     found = find_app(cluster, app, seen)
+    if found.former is None:
+        return _with_app(cluster, found, seen)
+    try:
+        return _with_app(cluster, found, seen)
+    except RefusedError as error:
+        kept = replace(found.former, refused=tuple(error.problems))
+        try:
+            return _with_app(cluster, kept, seen)
+        except RefusedError:
+            raise error from None
+
+
+def _with_app(cluster: Cluster, found: FoundApp, seen: Seen) -> Resolved:
+    """Resolve a cluster that runs this app; raises RefusedError with every problem."""
     config = find_config(cluster, seen)
     status = cluster.status or ClusterStatus()
-    reserved = status.reserved or reserved_values(config).changed(
-        app_namespace=found.namespace, app_catalog=found.catalog
-    )
+    reserved = status.reserved or reserved_values(config)
+    if status.reserved is None or found.former is not None:
+        reserved = reserved.changed(app_namespace=found.namespace, app_catalog=found.catalog)
     accepted = accepted_roles(status)
-    changes = [*changed_app(cluster, found), *kept_roles(cluster.spec, accepted, reserved.default_storage_class_name)]
+    changes = [*found.refused, *kept_roles(cluster.spec, accepted, reserved.default_storage_class_name)]
     named = cluster.spec.changed(app=found.name, app_catalog=found.catalog) if changes else cluster.spec
     spec = roles_in_force(cluster_defaults(named, found.spec, reserved), accepted)
     problems = sorted(
@@ -62,7 +77,7 @@ def resolve(cluster: Cluster, app: App | None, seen: Seen) -> Resolved:
         }
     )
     if problems:
-        raise RefusedError(str(cluster.ref), problems)
+        raise RefusedError(str(cluster.ref), [*found.refused, *problems])
     answer = _resolved(cluster, seen, found, spec=spec, reserved=reserved)
     return replace(answer, not_accepted=tuple(sorted(map(str, changes))))
 
@@ -113,6 +128,7 @@ def _resolved(cluster: Cluster, seen: Seen, found: FoundApp, *, spec: ClusterSpe
         roles=tuple(_roles(spec, found.spec, status, names)),
         status=status,
         connections=find_connections(cluster, spec, seen),
+        former_app=found.former.spec if found.former else None,
         unused_fields=unused_fields(cluster.spec, found.spec, find_config(cluster, seen)),
         unheld=unheld(spec),
     )

@@ -28,7 +28,7 @@ from kdlib.wire.kinds import (
 )
 from kdlib.wire.lastapplied import KUBECTL, applied_by_kubectl
 from kdlib.wire.ownership import ApplyConflictError, Conflict, Owner, Writer, applied, decoded_owners, updated
-from kdlib.wire.patches import PatchError, json_patch, merge_patch
+from kdlib.wire.patches import Difference, PatchError, differences, json_patch, merge_patch
 from kdlib.wire.quantities import Quantity, QuantityError
 from kdlib.wire.schema import Schema, Schemas, builtin_schemas, structural_schema
 from kdlib.wire.selectors import (
@@ -83,6 +83,7 @@ __all__ = [
     "STRATEGIC_MERGE_PATCH",
     "ApplyConflictError",
     "Conflict",
+    "Difference",
     "ExecRequest",
     "ExecStream",
     "FieldSelector",
@@ -108,6 +109,7 @@ __all__ = [
     "applied_by_kubectl",
     "builtin_schemas",
     "decoded_owners",
+    "differences",
     "from_label_selector",
     "json_patch",
     "label_key_problems",

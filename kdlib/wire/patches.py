@@ -3,6 +3,7 @@
 Layer: pure.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import jsonpatch
@@ -10,7 +11,7 @@ import jsonpointer
 
 from kdlib.frozen import Json, copied
 
-__all__ = ["PatchError", "json_patch", "merge_patch"]
+__all__ = ["Difference", "PatchError", "differences", "json_patch", "merge_patch"]
 
 _MOST_OPERATIONS = 10_000
 
@@ -21,6 +22,38 @@ class PatchError(ValueError):
     def __init__(self, message: str, *, is_malformed: bool = False) -> None:
         self.is_malformed = is_malformed
         super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A field that differs: its path, as `spec.roles[0].env`, and what stood and stands there, None for nothing."""
+
+    path: str
+    old: Any
+    new: Any
+
+
+def differences(old: Json, new: Json) -> tuple[Difference, ...]:
+    """Return the fields in which two objects differ, as few as make one of the other, sorted by path."""
+    found = (
+        Difference(_field_path(step["path"]), _at(old, step["path"]), step.get("value"))
+        for step in jsonpatch.JsonPatch.from_diff(old, new)
+        if step["op"] in ("add", "remove", "replace")
+    )
+    return tuple(sorted(found, key=lambda item: item.path))
+
+
+def _at(value: Json, pointer: str) -> Any:
+    return jsonpointer.resolve_pointer(value, pointer, None)
+
+
+def _field_path(pointer: str) -> str:
+    """Write a JSON Pointer as paths of the API are written; keys with dots or slashes stand in brackets."""
+    path = ""
+    for part in jsonpointer.JsonPointer(pointer).parts:
+        is_plain = part.replace("-", "").replace("_", "").isalnum() and not part.isdecimal()
+        path += f".{part}" if is_plain else f"[{part}]"
+    return path.removeprefix(".")
 
 
 def merge_patch(target: Any, patch: Any) -> Any:

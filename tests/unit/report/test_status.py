@@ -307,15 +307,15 @@ def test_a_pod_that_cannot_run_stalls_the_cluster_until_it_does(make, member, tr
 @pytest.mark.parametrize(
     ("trouble", "words"),
     [
-        ("image not pulled", "make the image available, and it goes on by itself"),
-        ("container not made", "make what it lacks, and it goes on by itself; or set spec.roles[0].members to 0"),
         (
-            "unschedulable",
-            "make room, and it goes on by itself; or set spec.roles[0].members to 0, correct its resources",
+            "image not pulled",
+            "make the image available, or name another one in spec.roles[0].imageRepoTag, and it goes on by itself",
         ),
+        ("container not made", "make what it lacks, and it goes on by itself; or set spec.roles[0].members to 0"),
+        ("unschedulable", "make room, or correct its resources in spec.roles[0], and it goes on by itself"),
     ],
 )
-def test_what_cannot_change_once_a_role_ran_is_no_remedy(make, member, trouble, words) -> None:
+def test_the_remedy_is_what_can_change_once_a_role_ran(make, member, trouble, words) -> None:
     stuck = member("s-a-1", "create pending", trouble=trouble, progress="it is so")
     desired = related(make({"a": [member("s-a-0"), stuck]}), defaultImageRepoTag="y")
     assert message(report.status(desired.seen, desired), "Stalled").startswith(f"s-a-1: it is so; {words}")
@@ -371,10 +371,10 @@ def test_members_with_an_older_template_are_told_until_they_are_renewed(make, me
 
 
 def test_a_role_that_needs_members_is_corrected_in_a_new_cluster(make, member) -> None:
-    stuck = member("s-a-1", "create pending", trouble="unschedulable", progress="no room")
+    stuck = member("s-a-1", "create pending", trouble="container not made", progress="no key")
     desired = related(make({"a": [member("s-a-0"), stuck]}), roles=[{"id": "a", "cardinality": "1+"}])
     words = message(report.status(desired.seen, desired), "Stalled")
-    assert words.endswith("or delete the cluster, and make it anew with its resources in spec.roles[0] corrected")
+    assert words.endswith("or delete the cluster, and make it anew with what names it in spec.roles[0] corrected")
 
 
 def departing(member, **told):

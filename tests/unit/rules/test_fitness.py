@@ -67,6 +67,7 @@ WRONG = [
         {"affinity": {"podAffinity": {PREFERRED: [{"weight": 0, "podAffinityTerm": POD_TERM}]}}},
     ),
     ("CL-X-17", "permissions.fileMode", file(permissions={"fileMode": -1})),
+    ("CL-X-27", "imageRepoTag", {"imageRepoTag": "example/demo: 2"}),
     ("CL-X-17", "permissions.fileMode", file(permissions={"fileMode": 4096})),
     ("CL-X-17", "permissions.fileOwner", file(permissions={"fileOwner": "-R"})),
     ("CL-X-17", "permissions.fileGroup", file(permissions={"fileGroup": "a b"})),

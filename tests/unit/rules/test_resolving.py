@@ -50,7 +50,8 @@ def nothing(_):
 
 
 def seen(cluster, *, apps=None, config=None, children=(), held=()):
-    pairs = [(Ref(KD_APP, item["metadata"]["namespace"], "demo"), item) for item in (apps or [app()])]
+    named = [(item["metadata"], item) for item in (apps or [app()])]
+    pairs = [(Ref(KD_APP, metadata["namespace"], metadata["name"]), item) for metadata, item in named]
     pairs.append((Ref(KD_CONFIG, "kd", "kd-global-config"), config))
     pairs += [(Ref(kind, "team", name), {"kind": kind.name}) for kind, name in held]
     return Seen(NOW, cluster, children=tuple(children), related=tuple(pairs))
@@ -269,33 +270,79 @@ def test_a_copy_that_is_gone_is_made_again_from_the_app():
     assert resolved(root(status=RESERVED)).reserved.app_copy == "copy"
 
 
-@pytest.mark.parametrize(
-    ("change", "path"),
-    [({"app": "other"}, "spec.app"), ({"appCatalog": "system"}, "spec.appCatalog")],
-    ids=["app", "catalog"],
-)
-def test_a_change_of_the_app_is_told_and_the_cluster_goes_on_with_the_old_one(change, path):
-    """CL-V-40 and CL-V-41, where no webhook refused the change."""
+RUNNING = {"roles": [{"id": "front", "statefulSet": "s", "members": [READY]}]}
+NEWER = app("newer", version="2.0", defaultImageRepoTag="example/demo:2")
+MOVES = {
+    "no such app": ({"app": "absent"}, [], "spec.app", "does not exist"),
+    "another distribution": ({"app": "newer"}, [app("newer", distroID="x")], "spec.app", "distroID"),
+    "another distribution's catalog": (
+        {"appCatalog": "system"},
+        [app("demo", "kd", distroID="x")],
+        "spec.appCatalog",
+        "distroID",
+    ),
+    "a role less": ({"app": "newer"}, [app("newer", roles=NEWER["spec"]["roles"][1:])], "spec.app", "role 'front'"),
+    "too few members": (
+        {"app": "newer"},
+        [app("newer", roles=[{"id": "front", "cardinality": "1"}, {"id": "back", "cardinality": "3+"}])],
+        "spec.roles[1].members",
+        "cardinality",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "others", "path", "words"), MOVES.values(), ids=list(MOVES))
+def test_a_move_that_cannot_be_made_is_told_and_the_cluster_goes_on_with_the_old_app(change, others, path, words):
+    """CL-V-40, CL-V-41, CL-X-25, where no webhook refused the change."""
     children = [copy_of(resolved().app.dumped())]
-    answer = resolved(root(status=RESERVED, **change), children=children)
-    assert [text.partition(":")[0] for text in answer.not_accepted] == [path]
+    answer = resolved(root(status={**RESERVED, **RUNNING}, **change), apps=[app(), *others], children=children)
+    assert any(text.startswith(path) and words in text for text in answer.not_accepted)
     assert (answer.app_name, answer.spec.app, answer.spec.app_catalog) == ("demo", "demo", "local")
-    assert answer.reserved.app_copy == "copy"
+    assert (answer.reserved.app_copy, answer.former_app) == ("copy", None)
+
+
+def test_a_cluster_moves_to_another_app_of_its_distribution():
+    """W-32: from a further copy, and what it ran until now is known in that very pass."""
+    children = [copy_of(resolved().app.dumped())]
+    answer = resolved(root(status={**RESERVED, **RUNNING}, app="newer"), apps=[app(), NEWER], children=children)
+    assert (answer.app_name, answer.app.version, answer.not_accepted) == ("newer", "2.0", ())
+    assert answer.reserved.app_copy not in ("", "copy")
+    assert answer.former_app is not None
+    assert answer.former_app.version == "1.0"
+    system = app("demo", "kd", version="3.0")
+    elsewhere = resolved(root(status=RESERVED, appCatalog="system"), apps=[app(), system], children=children)
+    assert (elsewhere.app.version, elsewhere.reserved.app_catalog, elsewhere.reserved.app_namespace) == (
+        "3.0",
+        "system",
+        "kd",
+    )
 
 
 def test_a_change_of_a_role_with_members_is_told_and_the_old_form_stays_in_force():
     """CL-V-43, where no webhook refused the change: the status records what was accepted."""
     accepted = {"role": {"id": "front", "resources": LIMITS, "sharedMemory": "1Gi"}}
     status = {**RESERVED, "roles": [{"id": "front", "statefulSet": "s", "accepted": accepted, "members": [READY]}]}
-    roles = [{"id": "front", "resources": LIMITS, "sharedMemory": "2Gi", "env": [{"name": "A", "value": "b"}]}]
+    roles = [{"id": "front", "resources": LIMITS, "sharedMemory": "2Gi", "podLabels": {"a": "b"}}]
     answer = resolved(root(status=status, roles=roles), children=[copy_of(resolved().app.dumped())])
     assert [text.partition(":")[0] for text in answer.not_accepted] == [
-        "spec.roles[0].env",
+        "spec.roles[0].podLabels",
         "spec.roles[0].sharedMemory",
     ]
-    assert (answer.spec.roles[0].shared_memory, answer.spec.roles[0].env) == ("1Gi", ())
+    assert (answer.spec.roles[0].shared_memory, answer.spec.roles[0].pod_labels) == ("1Gi", None)
     same = [{"id": "front", "resources": LIMITS, "sharedMemory": "1024Mi"}]
     assert resolved(root(status=status, roles=same)).not_accepted == ()
+
+
+def test_a_role_with_members_takes_what_can_be_rolled_out():
+    """W-32; what means the same stays as it was accepted, so that no pod is made anew for another notation (W-10)."""
+    accepted = {"role": {"id": "front", "resources": LIMITS, "sharedMemory": "1Gi"}}
+    status = {**RESERVED, "roles": [{"id": "front", "statefulSet": "s", "accepted": accepted, "members": [READY]}]}
+    more = {"env": [{"name": "A", "value": "b"}], "imageRepoTag": "x:2", "sharedMemory": "1Gi"}
+    roles = [{"id": "front", "resources": {"limits": {"cpu": "1000m", "memory": "1024Mi"}}, **more}]
+    answer = resolved(root(status=status, roles=roles), children=[copy_of(resolved().app.dumped())])
+    (role,) = answer.spec.roles
+    assert (answer.not_accepted, role.env[0].value, role.image_repo_tag) == ((), "b", "x:2")
+    assert role.resources.amounts() == LIMITS
 
 
 def test_a_role_never_set_up_takes_corrections_of_all_but_its_volumes():

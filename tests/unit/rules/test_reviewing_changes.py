@@ -8,6 +8,7 @@ from kdlib.wire import CONTROLLER_REVISION
 MEMBER = {"pod": "kdss-1-0", "state": "configured"}
 STATUS = {"roles": [{"id": "front", "statefulSet": "kdss-1", "members": [MEMBER]}]}
 COPIED = {**STATUS, "reserved": {"appCopy": "copy", "appNamespace": "team", "appCatalog": "local"}}
+ONE = {"selectedRoles": ["front"], "roleServices": []}
 SECRET = {"name": "s1", "mountPath": "/s"}
 
 
@@ -19,7 +20,7 @@ def copy_of(make, **changes):
     return make.named(CONTROLLER_REVISION, "copy", data={"app": "demo", "spec": make.app(**changes)["spec"]})
 
 
-def test_a_cluster_keeps_its_app_and_its_catalog(world, make):
+def test_a_cluster_that_nobody_looked_after_yet_keeps_its_app_and_its_catalog(world, make):
     """CL-V-40 and CL-V-41."""
     richer = world.having(make.app("other"), make.app("demo", "kd"))
     old = make.cluster(status=STATUS, appCatalog="local")
@@ -34,12 +35,56 @@ def test_a_manifest_that_leaves_the_catalog_open_is_applied_again(world, make):
 
 
 def test_what_a_cluster_runs_counts_not_what_somebody_wrote_without_a_webhook(world, make):
-    running = world.having(copy_of(make), make.app("other"))
+    running = world.having(copy_of(make), make.app("other", distroID="example/other"))
     old = make.cluster(app="other", status=COPIED)
     assert running.update(make.cluster(app="demo"), old).allowed
     assert {
         rule for rule, _ in told(running.update(make.cluster(make.role(), make.role("back"), app="other"), old))
     } == {"CL-V-40"}
+
+
+def test_a_cluster_moves_to_another_app_of_its_distribution_alone(world, make):
+    """CL-V-40 and CL-V-41, narrowed (W-32)."""
+    others = (make.app("newer", version="2.0"), make.app("stranger", distroID="example/stranger"))
+    elsewhere = make.app("demo", "kd", version="3.0")
+    running = world.having(copy_of(make), elsewhere, *others)
+    old = make.cluster(status=COPIED)
+    assert running.update(make.cluster(app="newer"), old).allowed
+    assert running.update(make.cluster(appCatalog="system"), old).allowed
+    assert told(running.update(make.cluster(app="stranger"), old)) == [("CL-V-40", "spec.app")]
+    assert told(running.update(make.cluster(app="absent"), old)) == [("CL-V-10", "spec.app")]
+    strange = world.having(copy_of(make), make.app("demo", "kd", distroID="example/stranger"))
+    assert told(strange.update(make.cluster(appCatalog="system"), old)) == [("CL-V-41", "spec.appCatalog")]
+
+
+def fewer(make, name, cardinality="1"):
+    back = {"id": "back", "cardinality": cardinality}
+    services = {"selectedRoles": ["back"], "roleServices": []}
+    return make.app(name, roles=[back], config=services)
+
+
+LAYOUT = {"packageURL": "file:///a.tgz", "useNewSetupLayout": True}
+
+
+def test_an_app_that_a_cluster_moves_to_fits_the_members_that_are_there(world, make):
+    """CL-X-25, CL-X-26, and the rules for the roles of any cluster: CL-V-14, CL-V-16, CL-V-17."""
+    storage = {"storage": {"size": "1Gi", "storageClassName": "fast"}}
+    entry = {**STATUS["roles"][0], "members": [{**MEMBER, "pvc": "p-kdss-1-0"}]}
+    old = make.cluster(status=COPIED)
+    kept = make.cluster(make.role(**storage), status={**COPIED, "roles": [entry]})
+    dirs = make.app("dirs", roles=[{"id": "front", "cardinality": "1", "persistDirs": ["/data"]}], config=ONE)
+    package = make.app("package", defaultConfigPackage=LAYOUT)
+    several = make.app("several", roles=[{"id": "front", "cardinality": "2+"}], config=ONE)
+    running = world.having(copy_of(make), fewer(make, "fewer"), dirs, package, several)
+
+    def rules(app, old, *roles):
+        return [rule for rule, _ in told(running.update(make.cluster(*roles, app=app), old))]
+
+    assert rules("fewer", old) == ["CL-X-25"]
+    assert rules("several", old, make.role(members=1)) == ["CL-V-17"]
+    assert rules("dirs", kept, make.role(**storage)) == ["CL-X-26"]
+    assert rules("package", kept, make.role(**storage)) == ["CL-X-26"]
+    assert rules("dirs", old) == rules("package", old) == []
 
 
 def test_a_cluster_whose_app_is_gone_is_resized_by_its_own_copy(world, make):
@@ -51,10 +96,21 @@ def test_a_cluster_whose_app_is_gone_is_resized_by_its_own_copy(world, make):
     assert told(running.update(make.cluster(make.role(), make.role("side")), old)) == [("CL-V-14", "spec.roles[1].id")]
 
 
-CHANGES = {
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+TERM = {"key": "disk", "operator": "Exists"}
+ROLLED = {
+    "affinity": {
+        "affinity": {"nodeAffinity": {PREFERRED: [{"weight": 1, "preference": {"matchExpressions": [TERM]}}]}}
+    },
     "env": {"env": [{"name": "A", "value": "b"}]},
-    "podLabels": {"podLabels": {"a": "b"}},
+    "imageRepoTag": {"imageRepoTag": "example/demo:2"},
+    "nodeSelector": {"nodeSelector": {"disk": "ssd"}},
+    "priorityClassName": {"priorityClassName": "high"},
     "resources": {"resources": {"limits": {"cpu": "2", "memory": "1Gi"}}},
+    "tolerations": {"tolerations": [{"key": "a", "operator": "Exists"}]},
+}
+CHANGES = {
+    "podLabels": {"podLabels": {"a": "b"}},
     "secret": {"secret": SECRET},
     "sharedMemory": {"sharedMemory": "1Gi"},
     "storage": {"storage": {"size": "1Gi", "storageClassName": "fast"}},
@@ -62,14 +118,22 @@ CHANGES = {
 
 
 @pytest.mark.parametrize(("field", "change"), CHANGES.items(), ids=list(CHANGES))
-def test_a_role_with_members_changes_nothing_but_their_number(world, make, field, change):
+def test_a_role_with_members_keeps_what_cannot_be_rolled_out(world, make, field, change):
     """CL-V-43, both ways: what comes and what goes."""
     plain, other = make.cluster(status=STATUS), make.cluster(make.role(**change), status=STATUS)
     assert told(world.update(other, plain)) == [("CL-V-43", f"spec.roles[0].{field}")]
     assert told(world.update(plain, other)) == [("CL-V-43", f"spec.roles[0].{field}")]
 
 
-@pytest.mark.parametrize(("field", "change"), CHANGES.items(), ids=list(CHANGES))
+@pytest.mark.parametrize("change", ROLLED.values(), ids=list(ROLLED))
+def test_a_role_with_members_changes_what_can_be_rolled_out(world, make, change):
+    """CL-V-43, narrowed (W-32)."""
+    plain, other = make.cluster(status=STATUS), make.cluster(make.role(**change), status=STATUS)
+    assert world.update(other, plain).allowed
+    assert world.update(plain, other).allowed
+
+
+@pytest.mark.parametrize(("field", "change"), (CHANGES | ROLLED).items(), ids=list(CHANGES | ROLLED))
 def test_a_role_without_members_changes_freely(world, make, field, change):
     old = make.cluster(make.role(), make.role("back", members=0), status=STATUS)
     assert world.update(make.cluster(make.role(), make.role("back", members=0, **change)), old).allowed, field

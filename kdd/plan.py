@@ -1,0 +1,135 @@
+"""`kdd plan`: what would happen if manifests were applied, in order, without doing it.
+
+Layer: shell.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import typer
+
+from kdlib import kube, offline, packages, rules
+from kdlib.errors import ApiError, NotFoundError, Problem, RefusedError
+from kdlib.frozen import Json
+from kdlib.model import Seen
+from kdlib.names import LABEL_CLUSTER
+from kdlib.rules import Facts, ListNeed
+from kdlib.wire import (
+    CONTROLLER_REVISION,
+    KD_APP,
+    KD_CLUSTER,
+    PERSISTENT_VOLUME_CLAIM,
+    POD,
+    SERVICE,
+    STATEFUL_SET,
+    Ref,
+)
+
+__all__ = ["plan"]
+
+_CHILDREN = (CONTROLLER_REVISION, PERSISTENT_VOLUME_CLAIM, POD, SERVICE, STATEFUL_SET)
+_FORBIDDEN = 403
+_NO_SECRET = "0" * 64
+"""Stands for dice: what is drawn for a forecast is never stored."""
+
+
+async def plan(
+    kubeconfig: str | None, context: str | None, namespace: str, *, system_namespace: str, files: tuple[Path, ...]
+) -> None:
+    """Print what would happen to each cluster of the files; exit code 2 where one would be refused."""
+    values = [document.value for path in files for document in packages.load(path)]
+    named = {_ref(value, namespace): value for value in values if value.get("kind") in (KD_APP.name, KD_CLUSTER.name)}
+    clusters = [ref for ref in named if ref.kind == KD_CLUSTER]
+    if not clusters:
+        problem = Problem("(the files)", f"hold no {KD_CLUSTER.name}", "name a manifest with one")
+        raise RefusedError(", ".join(map(str, files)), [problem])
+    async with kube.connect(kubeconfig=kubeconfig, context=context) as api:
+        found = [(ref, await _World(api, system_namespace, named).forecast(ref)) for ref in clusters]
+    for ref, outcome in found:
+        _tell(ref, outcome)
+    if any(outcome.problems for _, outcome in found):
+        raise typer.Exit(2)
+
+
+def _tell(ref: Ref, outcome: offline.Forecast) -> None:
+    typer.echo(f"{ref}:" + ("" if outcome.problems or outcome.steps else " nothing would change"))
+    for problem in outcome.problems:
+        typer.echo(f"  refused: {problem}")
+    for number, step in enumerate(outcome.steps, start=1):
+        typer.echo(f"  {number}. {step}")
+
+
+def _ref(value: Json, namespace: str) -> Ref:
+    kind = KD_APP if value["kind"] == KD_APP.name else KD_CLUSTER
+    metadata = value.get("metadata") or {}
+    return Ref(kind, str(metadata.get("namespace") or namespace), str(metadata.get("name") or ""))
+
+
+class _World:
+    """What one forecast has to know: read as it is asked for; the files come before what is stored."""
+
+    def __init__(self, api: kube.Api, system_namespace: str, named: dict[Ref, Json]) -> None:
+        self._api = api
+        self._system_namespace = system_namespace
+        self._written = named
+        self._known: dict[Ref, Json | None] = {ref: item for ref, item in named.items() if ref.kind == KD_APP}
+
+    async def forecast(self, ref: Ref) -> offline.Forecast:
+        """Read what is there, and say what would happen."""
+        written = self._written[ref]
+        written = {**written, "metadata": {**written.get("metadata", {}), "namespace": ref.namespace}}
+        live = await self._read(ref)
+        new = offline.applied(written, live)
+        children = [item for kind in _CHILDREN for item in await self._children(kind, ref)] if live else []
+        refs = {item: None for root in (live, new) if root for item in await self._related(root)}
+        related = tuple((item, self._known[item]) for item in refs)
+        seen = Seen(datetime.now(UTC), new, tuple(children), related, entropy=_NO_SECRET)
+        return offline.forecast(new, live, seen, await self._facts(new, live))
+
+    async def _children(self, kind: kube.Kind, ref: Ref) -> Iterable[Json]:
+        listing = await self._api.list(kube.Selection(kind, ref.namespace, labels=f"{LABEL_CLUSTER}={ref.name}"))
+        return listing.items
+
+    async def _related(self, root: Json) -> tuple[Ref, ...]:
+        """Return what the root refers to, all of it read; what was found may refer to more."""
+        while True:
+            refs = rules.related(root, self._known.get, self._system_namespace)
+            missing = [item for item in refs if item not in self._known]
+            if not missing:
+                return refs
+            for item in missing:
+                self._known[item] = await self._read(item)
+
+    async def _facts(self, new: Json, live: Json | None) -> Facts:
+        """Gather what the rules ask for; what may not be read stays unknown, and refuses nothing."""
+        facts = Facts(self._known, system_namespace=self._system_namespace, check_access=False, entropy=_NO_SECRET)
+        request, hidden = offline.request_for(new, live), set[Ref | ListNeed]()
+        while True:
+            asked = rules.needs(request, facts)
+            needed: tuple[Ref | ListNeed, ...] = (*asked.objects, *asked.lists)
+            wanted = [item for item in needed if item not in hidden]
+            if not wanted:
+                return facts
+            for item in wanted:
+                try:
+                    facts = await self._with(facts, item)
+                except ApiError as error:
+                    if error.code != _FORBIDDEN:
+                        raise
+                    hidden.add(item)
+
+    async def _with(self, facts: Facts, item: Ref | ListNeed) -> Facts:
+        match item:
+            case Ref():
+                return replace(facts, objects={**facts.objects, item: await self._read(item)})
+            case ListNeed():
+                listing = await self._api.list(kube.Selection(item.kind, item.namespace))
+                return replace(facts, lists={**facts.lists, item: listing.items})
+
+    async def _read(self, ref: Ref) -> Json | None:
+        try:
+            return await self._api.get(ref)
+        except NotFoundError:
+            return None
