@@ -58,7 +58,7 @@ def people():
     """Return what a cluster's spec may refer to, in both namespaces."""
     metadata = {"namespace": SYSTEM, "name": "kd-global-config"}
     config = {"masterEncryptionKey": "0" * 32}
-    found = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (SYSTEM, DRIVEN, FRESH)]
+    found = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (DRIVEN, FRESH)]
     found.append({"apiVersion": KD_CONFIG.api_version, "kind": KD_CONFIG.name, "metadata": metadata, "spec": config})
     claim = {
         "accessModes": ["ReadWriteMany"],
