@@ -212,7 +212,7 @@ SCENARIOS: dict[str, Scenario] = {
         prologue=(connected(),),
     ),
     "decommission": Scenario(
-        (scaled({"head": 1, "tail": 1}, tail=1),), prologue=(made(3, events=(*EVENTS, "decommission")),)
+        (scaled({"head": 1, "tail": 1}, tail=1),), prologue=(made(2, events=(*EVENTS, "decommission")),)
     ),
     "service-type": Scenario((patched({"serviceType": "NodePort"}, service_type("NodePort")),), prologue=(made(1),)),
     "delete": Scenario((DELETED,), prologue=(made(1, storage=True),)),
