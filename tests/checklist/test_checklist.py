@@ -12,6 +12,14 @@ def test_the_page_is_what_the_tests_and_the_lists_say():
     assert make.PAGE.read_text(encoding="utf-8") == make.page(), "run: make schemas"
 
 
+def test_every_numbered_item_has_a_test_or_an_answer():
+    tests = make.tests_by_id()
+    without = [
+        key for key, item in make.items().items() if not (tests.get(key) or {"freed", "text", "open"} & set(item))
+    ]
+    assert not without
+
+
 def test_no_test_names_an_item_that_does_not_exist():
     assert not set(make.tests_by_id()) - set(make.items())
 
