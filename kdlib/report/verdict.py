@@ -98,7 +98,8 @@ def _repeated(life: Life) -> Iterator[str]:
             refused = refused_notify(member)
             if refused and (refused.next_try or refused.retries):
                 then = f"it is run again at {refused.next_try}" if refused.next_try else "it waits for a person"
-                yield f"{member.pod}: {refused.failure}, after {refused.retries or 0} further tries; {then}"
+                tries = "1 further try" if refused.retries == 1 else f"{refused.retries or 0} further tries"
+                yield f"{member.pod}: {refused.failure}, after {tries}; {then}"
 
 
 def _unread_keys(life: Life) -> Iterator[Claim]:

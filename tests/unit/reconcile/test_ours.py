@@ -6,7 +6,7 @@ from kdlib.errors import KubeDirectorError
 from kdlib.graph import ObjectGraph, controller_of, owner_reference
 from kdlib.names import LABEL_CLUSTER
 from kdlib.reconcile.ours import made_ours
-from kdlib.wire import CONFIG_MAP, PERSISTENT_VOLUME_CLAIM
+from kdlib.wire import CONFIG_MAP, PERSISTENT_VOLUME_CLAIM, Ref
 
 ROOT = {"apiVersion": "e/v1", "kind": "Pool", "metadata": {"namespace": "ns", "name": "a", "uid": "u"}}
 
@@ -35,3 +35,10 @@ def test_a_claim_is_given_nothing_but_its_owner():
 def test_a_kind_that_is_not_followed_is_a_loud_mistake():
     with pytest.raises(KubeDirectorError, match="ConfigMap"):
         made_ours(ObjectGraph((config_map(),)), ROOT, [PERSISTENT_VOLUME_CLAIM])
+
+
+def test_what_else_a_graph_says_is_kept():
+    ref = Ref(CONFIG_MAP, "ns", "other")
+    graph = ObjectGraph((config_map(),), kept=(ref,), renewed=(ref,), released=(ref,), forced=(ref,))
+    made = made_ours(graph, ROOT, [CONFIG_MAP])
+    assert (made.kept, made.renewed, made.released, made.forced) == ((ref,), (ref,), (ref,), (ref,))

@@ -411,7 +411,7 @@ def test_a_change_that_is_tried_again_by_itself_is_told_and_waits_for_nobody(mak
     status = report.status(desired.seen, desired)
     assert said(status)["NotifyFailed"] == ("True", "NotifyFailed")
     assert message(status, "NotifyFailed") == (
-        "s-a-0: the start script's addnodes ended with exit status 3, after 1 further tries; "
+        "s-a-0: the start script's addnodes ended with exit status 3, after 1 further try; "
         "it is run again at 2026-01-01T00:00:20Z"
     )
     assert said(status)["Stalled"] == ("False", "NotStalled")
