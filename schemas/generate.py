@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kdlib.lifecycle import life_page
 from kdlib.model import editor_schemas, reference, schemas
+from kdlib.report import reasons_page
 from kdlib.rules import rules_page
 
 SCHEMAS = Path(__file__).parent
@@ -20,7 +21,7 @@ PAGES = SCHEMAS.parent / "docs" / "reference"
 def generated() -> dict[Path, str]:
     """Return the text of each file."""
     texts = {SCHEMAS / name: text for name, text in (schemas() | editor_schemas()).items()}
-    pages = reference() | {"rules.md": rules_page(), "member-life.md": life_page()}
+    pages = reference() | {"rules.md": rules_page(), "member-life.md": life_page(), "reasons.md": reasons_page()}
     return texts | {PAGES / name: text for name, text in pages.items()}
 
 

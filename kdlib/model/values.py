@@ -221,8 +221,6 @@ class Resolved:
     """The status as stored, decoded; empty for a new cluster."""
     connections: tuple[Connection, ...] = ()
     """What the spec is connected to, in its order, each once."""
-    unused_fields: tuple[str, ...] = ()
-    """Paths of spec fields that are accepted but not acted upon yet."""
     unheld: tuple[str, ...] = ()
     """What cannot be held without the webhook, in words."""
     not_accepted: tuple[str, ...] = ()

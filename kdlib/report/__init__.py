@@ -8,6 +8,7 @@ from kdlib.report.config_status import config_status
 from kdlib.report.events import events, farewell
 from kdlib.report.explanation import Explanation, Wait, explanation
 from kdlib.report.lines import MemberLine, cluster_line, member_lines
+from kdlib.report.page import reasons_page
 from kdlib.report.reasons import EVENT_REASONS, REASONS, EventReason, Reason
 from kdlib.report.restoring import as_backed_up_before, not_backed_up, restored_events, restoring, resumed_event
 from kdlib.report.rollup import rollup
@@ -33,6 +34,7 @@ __all__ = [
     "farewell",
     "member_lines",
     "not_backed_up",
+    "reasons_page",
     "refused",
     "restored_events",
     "restoring",

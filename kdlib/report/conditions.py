@@ -6,32 +6,44 @@ Reconciling is True, needs a person while Stalled is True, and is done when Read
 Layer: pure.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from kdlib.frozen import Json
 from kdlib.report.reasons import Reason
 
-__all__ = ["CONDITION_TYPES", "FALSE", "TRUE", "Claim", "condition", "conditions", "timestamp"]
+__all__ = ["CONDITIONS", "CONDITION_TYPES", "FALSE", "TRUE", "Claim", "condition", "conditions", "timestamp"]
 
-CONDITION_TYPES = (
-    "Ready",
-    "Reconciling",
-    "Stalled",
-    "Paused",
-    "Upgrading",
-    "SpecAccepted",
-    "ConnectionsMissing",
-    "FieldsNotUsedYet",
-    "MembersOutdated",
-    "NotEnforced",
-    "NotifyFailed",
-    "SecretKeysUnreadable",
-    "SecretKeysAvailable",
-    "FormerKeysKept",
-    "BackedUp",
+CONDITIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "Ready": "every member is configured and runs, and nothing is left to do",
+        "Reconciling": "something is under way; the message says what",
+        "Stalled": "it waits for a person: the spec cannot be done, a member failed or refused a change, or a pod"
+        " cannot run; the message says what to do",
+        "Paused": "`spec.paused` is true: nothing is written or started; the other conditions tell what is seen",
+        "Upgrading": "members [get what the spec says now](../howto/upgrade.md), one after the other; False where a"
+        " member stopped that, and the message says how it goes back or on",
+        "SpecAccepted": "False, and there only then: the spec changed what a running cluster cannot change; what was"
+        " accepted before is in force",
+        "ConnectionsMissing": "members are not told of everything that the cluster is connected to; the message names"
+        " what is missing, and why",
+        "MembersOutdated": "pods of the members that the message names run with an older template though the spec did"
+        " not change, until somebody deletes them",
+        "NotEnforced": "without the admission webhook nobody holds what the message names",
+        "NotifyFailed": "start scripts that refused a change are run again by themselves, or were as often as the app"
+        " asks for; the message counts",
+        "SecretKeysUnreadable": "no known encryption key decrypts the secret keys that the message names; members do"
+        " not get them",
+        "SecretKeysAvailable": "(of the global configuration) there is a master key, so secret keys can be encrypted",
+        "FormerKeysKept": "(of the global configuration) keys that were the master key before still decrypt",
+        "BackedUp": "False, and there only then: the status backup cannot be written; the cluster goes on without",
+    }
 )
+"""What it means that a condition is True, in the order of the conditions."""
+
+CONDITION_TYPES = tuple(CONDITIONS)
 """The conditions of ours, in their order; those after the third are there only while they hold."""
 
 TRUE, FALSE = "True", "False"

@@ -36,7 +36,6 @@ _LONGEST_NOTE = 1024
 _LONGEST_NAME = 236
 _TOLD_HINTS = (
     ("ConnectionsMissing", EventReason.CONNECTIONS_MISSING),
-    ("FieldsNotUsedYet", EventReason.FIELDS_NOT_USED),
     ("MembersOutdated", EventReason.MEMBERS_OUTDATED),
     ("SecretKeysUnreadable", EventReason.KEYS_UNREADABLE),
     ("BackedUp", EventReason.CLUSTER_BACKUP_REFUSED),

@@ -20,7 +20,6 @@ class Reason(StrEnum):
     DECOMMISSION_FAILED = "DecommissionFailed"
     CONFIG_USABLE = "ValuesUsable"
     CONFIG_WRONG = "ValuesWrong"
-    FIELDS_NOT_USED = "FieldsNotUsedYet"
     FORMER_KEYS = "FormerKeysKept"
     KEYS_UNREADABLE = "SecretKeysUnreadable"
     MEMBERS_CHANGING = "MembersChanging"
@@ -54,7 +53,6 @@ REASONS: dict[Reason, str] = {
     Reason.DECOMMISSION_FAILED: "the start script of a member that is to go failed to let go; it waits for a person",
     Reason.CONFIG_USABLE: "every value of the global configuration can be used",
     Reason.CONFIG_WRONG: "values of the global configuration cannot be used; new clusters wait until they can",
-    Reason.FIELDS_NOT_USED: "fields of the spec are accepted, and change nothing yet",
     Reason.FORMER_KEYS: "keys that were the master key before still decrypt: a rotation was begun, or they are needed",
     Reason.KEYS_UNREADABLE: "no known encryption key decrypts these secret keys, so members do not get them",
     Reason.MEMBERS_CHANGING: "members come, go, are set up, or are told of a change",
@@ -95,7 +93,6 @@ class EventReason(StrEnum):
     CLUSTER_UPDATING = "ClusterUpdating"
     CONNECTIONS_CHANGED = "ConnectionsChanged"
     CONNECTIONS_MISSING = "ConnectionsMissing"
-    FIELDS_NOT_USED = "FieldsNotUsedYet"
     KEYS_UNREADABLE = "SecretKeysUnreadable"
     MEMBER_CONFIGURED = "MemberConfigured"
     MEMBER_DECOMMISSIONED = "MemberDecommissioned"
@@ -129,7 +126,6 @@ EVENT_REASONS: dict[EventReason, tuple[str, str]] = {
     EventReason.CLUSTER_UPDATING: ("Normal", "a configured cluster has something to do again"),
     EventReason.CONNECTIONS_CHANGED: ("Normal", "what the cluster is connected to changed; its members are told"),
     EventReason.CONNECTIONS_MISSING: ("Warning", "members are not told of something that the cluster is connected to"),
-    EventReason.FIELDS_NOT_USED: ("Warning", "fields of the spec are accepted, and change nothing yet"),
     EventReason.KEYS_UNREADABLE: ("Warning", "no known encryption key decrypts secret keys of the cluster"),
     EventReason.MEMBER_CONFIGURED: ("Normal", "a member was set up"),
     EventReason.MEMBER_DECOMMISSIONED: ("Normal", "a member that goes is waited for no more; the note says why"),

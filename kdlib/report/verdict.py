@@ -71,9 +71,6 @@ def _hints(resolved: Resolved, life: Life) -> Iterator[Claim]:
     """Yield what is said only where there is something to say."""
     if life.paused:
         yield paused(resolved.seen)
-    if resolved.unused_fields:
-        listed = ", ".join(resolved.unused_fields)
-        yield Claim("FieldsNotUsedYet", TRUE, Reason.FIELDS_NOT_USED, f"accepted, and without effect yet: {listed}")
     late = list(_late(resolved, life))
     if late:
         yield Claim("MembersOutdated", TRUE, Reason.MEMBERS_OUTDATED, _renewal(resolved, late))

@@ -30,7 +30,7 @@ from kdlib.rules.naming import Names
 from kdlib.rules.roles import role_problems
 from kdlib.rules.secret_keys import clear_values
 from kdlib.rules.storage import secret_has_prefix, shared_memory_allowed, volume_problems
-from kdlib.rules.unused import unheld, unused_fields
+from kdlib.rules.unheld import unheld
 
 __all__ = ["cluster_problems", "configs_for", "resolve"]
 
@@ -129,7 +129,6 @@ def _resolved(cluster: Cluster, seen: Seen, found: FoundApp, *, spec: ClusterSpe
         status=status,
         connections=find_connections(cluster, spec, seen),
         former_app=found.former.spec if found.former else None,
-        unused_fields=unused_fields(cluster.spec, found.spec, find_config(cluster, seen)),
         unheld=unheld(spec),
     )
 

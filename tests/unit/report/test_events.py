@@ -136,10 +136,10 @@ def test_a_shrinking_role_is_told_when_members_begin_to_leave(make, member) -> N
     assert "role 'a' shrinks from 2 to 1 members" in {event["note"] for event in report.events(seen, before, after)}
 
 
-def test_fields_without_effect_are_told_once(make, member) -> None:
+def test_what_a_condition_hints_at_is_told_once(make, member) -> None:
     seen, before = passed(make, {"a": [member("s-a-0")]}, {"state": "configured"})
-    after = {**before, "conditions": [*before["conditions"], {"type": "FieldsNotUsedYet", "message": "spec.x"}]}
-    assert reasons(report.events(seen, before, after)) == ["FieldsNotUsedYet"]
+    after = {**before, "conditions": [*before["conditions"], {"type": "MembersOutdated", "message": "x"}]}
+    assert reasons(report.events(seen, before, after)) == ["MembersOutdated"]
     assert report.events(seen, after, after) == ()
 
 

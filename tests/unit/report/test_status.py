@@ -174,14 +174,14 @@ def test_the_time_of_a_condition_changes_with_its_status_only(make, member) -> N
     }
 
 
-def test_unused_and_unheld_fields_have_conditions_while_there_are_any(make, member) -> None:
+def test_what_nobody_holds_has_a_condition_while_there_is_any(make, member) -> None:
     members = {"a": [member("s-a-0")]}
     used = make(members)
-    unused = replace(used, resolved=replace(used.resolved, unused_fields=("spec.connections",), unheld=("x: y",)))
+    alone = replace(used, resolved=replace(used.resolved, unheld=("x: y",)))
 
-    status = report.status(unused.seen, unused)
+    status = report.status(alone.seen, alone)
 
-    assert message(status, "FieldsNotUsedYet") == "accepted, and without effect yet: spec.connections"
+    assert message(status, "NotEnforced") == "x: y"
     assert said(status)["NotEnforced"] == ("True", "NoWebhook")
     assert set(said(report.status(used.seen, used))) == {"Ready", "Reconciling", "Stalled"}
 

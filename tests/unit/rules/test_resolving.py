@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kdlib.errors import RefusedError
 from kdlib.model import App, Cluster, Seen, parse_app
 from kdlib.names import LABEL_CLUSTER, LABEL_ROLE, is_dns_label
-from kdlib.rules import related, resolve, unused
+from kdlib.rules import related, resolve
 from kdlib.wire import KD_APP, KD_CONFIG, SERVICE, STATEFUL_SET, Ref
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -510,13 +510,6 @@ def test_a_role_without_members_that_never_had_any_is_left_out():
     assert [role.id for role in resolved(root(roles=roles)).roles] == ["front"]
 
 
-def test_no_field_is_left_that_changes_nothing():
-    tables = (unused.UNUSED_SPEC_FIELDS, unused.UNUSED_ROLE_FIELDS, unused.UNUSED_APP_FIELDS)
-    assert [*tables, unused.UNUSED_CONFIG_FIELDS] == [{}] * 4
-    answer = resolved(config=config(backupClusterStatus=True, allowRestoreWithoutConnections=True))
-    assert answer.unused_fields == ()
-
-
 def test_a_secret_value_that_nobody_encrypted_is_refused_and_not_told():
     """CL-M-09 without a webhook."""
     roles = [{"id": "front", "resources": LIMITS, "secretKeys": [{"name": "k", "value": "hunter2"}]}]
@@ -524,13 +517,6 @@ def test_a_secret_value_that_nobody_encrypted_is_refused_and_not_told():
         resolved(root(roles=roles))
     assert [problem.rule for problem in caught.value.problems] == ["CL-M-09"]
     assert "hunter2" not in str(caught.value)
-
-
-@pytest.mark.parametrize("connections", [{}, {"clusters": []}, None])
-def test_a_field_that_says_nothing_is_not_named(connections):
-    roles = [{"id": "front", "resources": LIMITS, "secretKeys": []}]
-    answer = resolved(root(roles=roles, connections=connections), config=config(backupClusterStatus=False))
-    assert answer.unused_fields == ()
 
 
 def test_what_only_admission_could_hold_is_said():
