@@ -114,6 +114,11 @@ class Plan:
         return any(step.irreversible for step in self.steps)
 
     @property
+    def creates(self) -> bool:
+        """Tell whether a step makes what is not there."""
+        return any(isinstance(step, Apply) and step.why is Why.MISSING for step in self.steps)
+
+    @property
     def steps(self) -> tuple[Step, ...]:
         """Return all steps in order."""
         return tuple(step for wave in self.waves for step in wave)

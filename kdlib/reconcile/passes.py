@@ -68,8 +68,9 @@ class PassSettings:
 class Passes:
     """Runs passes over the roots of one kind.
 
-    Guarantees: what depends on a reservation is done only after it was stored; before members end, the root is read
-    from the storage once more; a pass in which everything is as wanted sends nothing.
+    Guarantees: what depends on a reservation is done only after it was stored; before members end, and before a fresh
+    process makes anything, the root is read from the storage once more; a pass in which everything is as wanted sends
+    nothing.
     Assumes: passes over one root do not overlap; somebody runs `announcer`.
     """
 
@@ -157,7 +158,8 @@ class Passes:
         plan = graph.plan(ours, seen.children, root=seen.root, deletable=self._settings.deletable)
         if plan.is_empty:
             return Applied(Outcome(failures=plan.blocked))
-        if plan.irreversible:
+        if plan.irreversible or (plan.creates and not self._recorder.has_recorded(seen.root)):
+            # A server that is behind may show a root that is gone: nothing is made for it.
             await self._read_root_again(seen.root)
         applied = await carry_out(self._api, plan, seen.children)
         failed, fields = dict(applied.outcome.failures), fields_of(self._api, seen.root)

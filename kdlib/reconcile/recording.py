@@ -84,6 +84,12 @@ class Recorder:
         due = self._is_stored(ref, root, status)
         return 0.0 if due else max(0.0, self._wait_seconds(ref, root["metadata"]["uid"], urgency))
 
+    def has_recorded(self, root: Json) -> bool:
+        """Tell whether this process wrote a status of the root: then what was seen of it is not from long ago."""
+        metadata = root["metadata"]
+        last = self._last.get(Ref(self._kind, metadata.get("namespace", ""), metadata["name"]))
+        return last is not None and last.uid == metadata["uid"]
+
     def forget(self, ref: Ref) -> None:
         """Drop what is remembered of a root that is gone."""
         self._last.pop(ref, None)

@@ -272,6 +272,21 @@ def test_members_end_only_after_the_root_was_read_once_more_and_was_as_seen(play
     play(scenario)
 
 
+def test_a_fresh_operator_makes_nothing_before_it_read_the_root_from_the_storage(play, made):
+    async def scenario(world):
+        async with world.operating():
+            world.create(made.app(), made.cluster(tails=1))
+            await world.until(world.configured(head=1, tail=1))
+        (service,) = [item["service"] for item in world.status()["roles"][0]["members"]]
+        world.registry.delete(SERVICE, "default", service)
+        async with world.operating() as transport:
+            await world.until(lambda: any(path.endswith(f"/services/{service}") for _, path in transport.writes))
+        asked = [(request.method, request.path.rpartition("/")[2]) for request in transport.requests]
+        assert asked.index(("GET", "c1")) < asked.index(("PATCH", service))
+
+    play(scenario)
+
+
 def test_shutdown_lets_a_running_pass_end_and_takes_up_nothing_new(play, made):
     async def scenario(world):
         transport = world.transport()
