@@ -21,7 +21,7 @@ from kdlib.lifecycle.progress import observed
 from kdlib.lifecycle.repeating import seconds_until
 from kdlib.lifecycle.secret_keys import tells_keys, with_keys
 from kdlib.lifecycle.sightings import Surroundings, ordinal
-from kdlib.lifecycle.table import TABLE, Cause
+from kdlib.lifecycle.table import TABLE
 from kdlib.lifecycle.tokens import rotates_token, with_token
 from kdlib.model import (
     Action,
@@ -41,9 +41,6 @@ __all__ = ["advance", "resting", "settled"]
 
 EVERYTHING = 2**62
 """More than any spec generation: nobody has to be waited for."""
-
-GOING = frozenset({Cause.UNWANTED, Cause.UNWANTED_KNOWN, Cause.DECOMMISSIONED, Cause.GIVEN_UP})
-"""Why a member is wanted, and listed, no more."""
 
 FINAL = frozenset({MemberState.CONFIGURED, MemberState.CONFIG_ERROR})
 
@@ -166,7 +163,19 @@ def _is_there(role: ResolvedRole, entry: RoleStatus | None, surroundings: Surrou
 
 def _shrinks(role: RoleStatus, around: Mapping[str, Circumstances]) -> bool:
     """Tell whether this pass takes members from the role: one that is asked first is there until it let go."""
-    return role.id in around and any(cause(member, around[role.id], held=-1) in GOING for member in role.members)
+    return role.id in around and any(_goes(member, around[role.id]) for member in role.members)
+
+
+def _goes(member: MemberStatus, around: Circumstances) -> bool:
+    """Tell whether the member is listed no more after this pass, however many transitions lead there."""
+    if _is_out(member):
+        return False
+    moved = _settled_member(member, around, held=-1)
+    return moved is None or _is_out(moved)
+
+
+def _is_out(member: MemberStatus) -> bool:
+    return member.state in LEAVING and not member.departs
 
 
 def _rotates(role: RoleStatus, around: Mapping[str, Circumstances]) -> bool:
@@ -348,8 +357,7 @@ def _reservations(status: ClusterStatus) -> set[tuple[object, ...]]:
     for role in status.roles:
         found.add(("role", role.id, role.stateful_set, role.rollout))
         for member in role.members:
-            leaving = member.state in LEAVING and not member.departs
-            found.add((member.pod, member.node_id, member.service, member.auth_token, member.pvc, leaving))
+            found.add((member.pod, member.node_id, member.service, member.auth_token, member.pvc, _is_out(member)))
     return found
 
 

@@ -12,11 +12,12 @@ LEAVING = frozenset({MemberState.DELETE_PENDING, MemberState.DELETING})
 
 
 def grown(members: tuple[MemberStatus, ...], around: Circumstances, last_node_id: int) -> tuple[MemberStatus, ...]:
-    """Return the members that the role lacks; none while it has members that leave (RC-23).
+    """Return the members that the role lacks; none while it has members that leave (RC-23), or were told to go.
 
-    Node ids go on from `last_node_id` (RC-17).
+    Pods go from the highest ordinal down: a new member above one that goes would keep its pod for ever. Node ids go on
+    from `last_node_id` (RC-17).
     """
-    if any(member.state in LEAVING for member in members):
+    if any(member.state in LEAVING or member.state_detail.decommission is not None for member in members):
         return ()
     missing = range(len(members), around.role.wanted)
     return tuple(_member(around, ordinal, node_id) for node_id, ordinal in enumerate(missing, start=last_node_id + 1))

@@ -15,8 +15,15 @@ __all__ = ["rotates_token", "with_token"]
 
 
 def rotates_token(member: MemberStatus, around: Circumstances) -> bool:
-    """Tell whether this pass makes a new token for a member that has one: it is told to all members then."""
-    wanted = bool(member.auth_token and around.resolved.seen.entropy) and member.state not in LEAVING
+    """Tell whether this pass makes a new token for a member that has one: it is told to all members then.
+
+    The answer is the same before and after the member's transitions of this pass, and no where no token is needed: a
+    request that is never handled would be told to all members again and again.
+    """
+    stored = around.stored.get(member.pod)
+    if not member.auth_token or stored is None or stored.state in LEAVING:
+        return False
+    wanted = bool(around.resolved.seen.entropy) and _needs_token(around.resolved, around.role)
     return wanted and asked(around.annotations, member.pod, member.state_detail.tokens_handled, ROTATE_TOKENS)
 
 

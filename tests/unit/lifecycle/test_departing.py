@@ -230,3 +230,31 @@ def test_an_operator_that_dies_asks_no_member_twice(make):
     world.settle()
     assert life.events.count(GONE) == 1
     assert "set-tail-2" not in world.pods
+
+
+def test_a_role_grows_only_once_those_that_were_told_to_go_are_gone_wherever_they_stand(make):
+    """A new member of a higher number would keep the pod of one that goes alive for ever."""
+    world = shrunk(make(), 2)
+    world.pods["set-tail-2"] = None
+    world.slow = {"set-tail-2"}
+    world.operate()
+    assert world.states()["set-tail-2"] == "create pending"
+    world.wanted["tail"] = 4
+    world.operate()
+    assert "set-tail-3" not in world.states()
+    world.slow = set()
+    world.settle()
+    assert [world.states()[f"set-tail-{number}"] for number in range(4)] == ["configured"] * 4
+
+
+def test_others_are_told_of_a_departure_that_ended_while_the_pod_was_not_to_be_seen(make):
+    world = shrunk(make(), 2)
+    container = world.pods["set-tail-2"]
+    world.pods["set-tail-2"] = None
+    world.slow = {"set-tail-2"}
+    world.operate()
+    world.pods["set-tail-2"] = container
+    world.work()
+    world.settle()
+    assert container.events.count(GONE) == 1
+    assert delnodes("set-tail-2") in world.events("set-head-0")
