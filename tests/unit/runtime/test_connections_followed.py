@@ -218,7 +218,6 @@ def test_w04_a_connection_to_a_cluster_that_never_gets_a_status_waits(play_conne
 def test_w21_a_connected_cluster_of_the_system_catalog_is_told_of(play, made, members, make_cluster):
     async def scenario(world):
         app = made.app("base", PACKAGE)
-        world.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kd"}})
         world.create({**app, "metadata": {"namespace": "kd", "name": "base"}}, made.app("shell", PACKAGE))
         async with world.operating():
             world.create(made.cluster("other", app="base", tails=1), make_cluster(clusters=["other"]))

@@ -32,7 +32,6 @@ def cluster(made, name, values, key=OLD):
 
 
 def prepared(world, made, **spec):
-    world.registry.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kd"}})
     world.create(config(**{"masterEncryptionKey": OLD.hex(), **spec}), made.cluster("plain"))
     world.create(*(cluster(made, name, values) for name, values in VALUES.items()))
 
@@ -177,7 +176,6 @@ def test_a_configuration_without_a_key_gets_one(play, made):
     """CFG-X-53: the remedy that the condition names."""
 
     async def scenario(world):
-        world.registry.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kd"}})
         world.create(config(nativeSystemdSupport=True))
         assert await rotate(Api(world.transport()), CONFIG, new_key=None) == []
         assert len(spec_of(world)["masterEncryptionKey"]) == 64

@@ -35,7 +35,6 @@ def play_keys(play, made, members):
     def played(scenario, *keys, app=None, heads=1, namespace="default", change=lambda _: None):
         async def run(world):
             async with world.operating() as transport:
-                world.registry.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kd"}})
                 world.create(config())
                 cluster, plain = made.cluster(app="shell", tails=1), made.app("shell", PACKAGE)
                 plain["metadata"]["namespace"] = namespace
