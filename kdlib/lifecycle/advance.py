@@ -11,18 +11,16 @@ from kdlib.lifecycle.announcements import ADD, DELETE, Announcement, announcemen
 from kdlib.lifecycle.causes import cause, known_to_others
 from kdlib.lifecycle.circumstances import Circumstances, circumstances_of, has_package
 from kdlib.lifecycle.connections import counted, with_reconnects
-from kdlib.lifecycle.departing import overdue_seconds
 from kdlib.lifecycle.effects import taken
 from kdlib.lifecycle.forms import set_up_form
-from kdlib.lifecycle.lost import replaced_in_seconds
 from kdlib.lifecycle.membership import LEAVING, grown, with_service
 from kdlib.lifecycle.ordering import awaited_role
 from kdlib.lifecycle.progress import observed
-from kdlib.lifecycle.repeating import seconds_until
 from kdlib.lifecycle.secret_keys import tells_keys, with_keys
 from kdlib.lifecycle.sightings import Surroundings, ordinal
 from kdlib.lifecycle.table import TABLE
 from kdlib.lifecycle.tokens import rotates_token, with_token
+from kdlib.lifecycle.waiting import again_seconds
 from kdlib.model import (
     Action,
     ClusterStatus,
@@ -35,7 +33,7 @@ from kdlib.model import (
     RoleStatus,
 )
 from kdlib.rules import accepted_now
-from kdlib.wire import POD, STATEFUL_SET
+from kdlib.wire import STATEFUL_SET
 
 __all__ = ["advance", "resting", "settled"]
 
@@ -77,7 +75,7 @@ def advance(resolved: Resolved, connections: tuple[ConnectionStatus, ...] = ()) 
         actions=() if pending else tuple(_actions(status, around)),
         reservation_pending=pending,
         replicas=tuple(_replicas(status)),
-        again_seconds=_again_seconds(status, around, surroundings),
+        again_seconds=again_seconds(status, around, surroundings),
     )
 
 
@@ -86,7 +84,7 @@ def resting(resolved: Resolved) -> Life:
     surroundings, status = Surroundings.of(resolved.seen), resolved.status
     around = circumstances_of(resolved, status, surroundings)
     status = _observed(status, around)
-    return Life(status=status, paused=True, again_seconds=_again_seconds(status, around, surroundings))
+    return Life(status=status, paused=True, again_seconds=again_seconds(status, around, surroundings))
 
 
 def settled(status: ClusterStatus) -> bool:
@@ -367,34 +365,6 @@ def _replicas(status: ClusterStatus) -> Iterator[tuple[str, int]]:
         if role.members:
             running = (ordinal(member) + 1 for member in role.members if member.state != MemberState.DELETING)
             yield role.id, max(running, default=0)
-
-
-def _again_seconds(
-    status: ClusterStatus, around: Mapping[str, Circumstances], surroundings: Surroundings
-) -> float | None:
-    """Return when the first pod that waits, or member that is to let go, will have had its time; None for none."""
-    times = (
-        seconds
-        for role in status.roles
-        if role.id in around
-        for member in role.members
-        for seconds in _times(member, around[role.id], surroundings)
-    )
-    return min((seconds for seconds in times if seconds > 0), default=None)
-
-
-def _times(member: MemberStatus, around: Circumstances, surroundings: Surroundings) -> Iterator[float]:
-    trouble, told = surroundings.sighting(member.pod).trouble, member.state_detail.decommission
-    if trouble is not None:
-        yield trouble.lasts_seconds(around.resolved.seen.now)
-    pod = surroundings.children.get((POD.name, member.pod))
-    if pod is not None:
-        yield replaced_in_seconds(pod, around.resolved) or 0.0
-    if told is not None and told.exit_code is None and not told.over:
-        yield overdue_seconds(member, around)
-    for entry in member.state_detail.pending_notify_cmds or ():
-        if entry.next_try:
-            yield seconds_until(entry.next_try, around.resolved.seen.now)
 
 
 def _actions(status: ClusterStatus, around: Mapping[str, Circumstances]) -> Iterator[Action]:
