@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from kdlib.frozen import dig
 from kdlib.lifecycle import outdated_members, renewable_members
 from kdlib.model import Life, MemberStatus, MemberTrouble, Outcome, Resolved, Rollout
-from kdlib.report.conditions import FALSE, TRUE, Claim
+from kdlib.report.conditions import FALSE, TRUE, Claim, condition
 from kdlib.report.connected import missing_connections
 from kdlib.report.pausing import paused
 from kdlib.report.reasons import Reason
@@ -19,6 +19,7 @@ __all__ = ["verdict"]
 
 
 _LISTED = 10
+_WHEN_RESUMED = "the cluster is paused: members get what the spec says when it is resumed"
 _AT_REST = {False: "nothing is left to do", True: "nothing is left to do before somebody acts"}
 
 
@@ -41,8 +42,10 @@ def verdict(resolved: Resolved, life: Life, outcome: Outcome, tally: Tally) -> I
 
 
 def _rolling(life: Life) -> tuple[Reason, str] | None:
-    """Return how far a rollout has come that goes on by itself."""
+    """Return how far a rollout has come that goes on by itself, or when the cluster is resumed."""
     rollout = life.rollout
+    if life.paused and _is_begun(life):
+        return Reason.UPGRADING, _WHEN_RESUMED
     if rollout is None or rollout.is_stopped:
         return None
     if rollout.is_upgrade:
@@ -57,6 +60,8 @@ def _progress(rollout: Rollout) -> str:
 def _upgrade(resolved: Resolved, life: Life) -> Iterator[Claim]:
     """Say how far an upgrade is, or who stopped it, why, and how it goes back or on."""
     rollout = life.rollout
+    if rollout is None and _is_begun(life):
+        yield from _upgrade_as_before(resolved, life)
     if rollout is None or not rollout.is_upgrade:
         return
     what = f"{_progress(rollout)}; {rollout.words}"
@@ -65,6 +70,19 @@ def _upgrade(resolved: Resolved, life: Life) -> Iterator[Claim]:
         yield Claim("Upgrading", FALSE, Reason.UPGRADE_STOPPED, what)
     else:
         yield Claim("Upgrading", TRUE, Reason.UPGRADING, what)
+
+
+def _is_begun(life: Life) -> bool:
+    return any(role.rollout is not None for role in life.status.roles)
+
+
+def _upgrade_as_before(resolved: Resolved, life: Life) -> Iterator[Claim]:
+    """Say what was said of an upgrade that nothing is decided of in this pass: it is not at its end."""
+    before = condition(resolved.seen.root.get("status"), "Upgrading")
+    if before:
+        reason = Reason.UPGRADE_STOPPED if before["reason"] == Reason.UPGRADE_STOPPED else Reason.UPGRADING
+        what = _WHEN_RESUMED if life.paused else before["message"]
+        yield Claim("Upgrading", FALSE if life.paused else before["status"], reason, what)
 
 
 def _hints(resolved: Resolved, life: Life) -> Iterator[Claim]:

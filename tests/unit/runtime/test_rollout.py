@@ -8,7 +8,7 @@ from world import SMALL
 
 from kdlib.frozen import dig
 from kdlib.names import ANNOTATION_PREFIX
-from kdlib.wire import CONTROLLER_REVISION, KD_CLUSTER, POD, SERVICE, STATEFUL_SET
+from kdlib.wire import CONTROLLER_REVISION, EVENT, KD_CLUSTER, POD, SERVICE, STATEFUL_SET
 
 PACKAGE = "file:///opt/test/shell.tgz"
 BIGGER = {"limits": {"memory": "32Mi", "cpu": "10m"}}
@@ -351,5 +351,45 @@ def test_an_upgrade_that_gives_a_role_its_first_port_gives_its_members_services(
         await at.world.until(lambda: len(at.ended) == 8 and at.world.configured(**TAILS)() and not at.told()["reason"])
         services = {item["metadata"]["name"] for item in at.world.registry.list(SERVICE, "default")}
         assert not {f"s-{pod}" for pod in at.pods()} & services
+
+    stage(scenario)
+
+
+def test_an_upgrade_is_told_of_until_it_is_done_whatever_else_is_asked_for_meanwhile(stage):
+    """Pausing the cluster, or more members, does not end it."""
+
+    async def scenario(at):
+        tails = at.pods()
+        at.members.codes[tails[2]] = 3
+        at.role("tail", resources=BIGGER)
+        await at.world.until(lambda: at.told()["reason"] == "UpgradeStopped")
+        at.world.registry.patch(KD_CLUSTER, "default", "c1", {"spec": {"paused": True}})
+        await at.world.until(lambda: at.condition("Paused") is not None)
+        assert (at.told()["status"], at.condition("Ready")["status"]) == ("False", "False")
+        assert "the cluster is paused" in at.told()["message"]
+        at.world.registry.patch(KD_CLUSTER, "default", "c1", {"spec": {"paused": None}})
+        await at.world.until(lambda: at.condition("Paused") is None)
+        at.members.codes.clear()
+        at.role("tail", members=4)
+        await asyncio.sleep(30)
+        reasons = [item["reason"] for item in at.world.registry.list(EVENT, "default")]
+        assert "UpgradeEnded" not in reasons
+        at.role("tail", resources=SMALL)
+        await at.world.until(lambda: at.condition("Upgrading") is None)
+        assert at.memory() == ["16Mi"] * 4
+
+    stage(scenario)
+
+
+def test_a_member_that_waits_to_be_upgraded_keeps_a_paused_cluster_from_being_ready(stage):
+    async def scenario(at):
+        at.role("tail", resources=BIGGER)
+        await at.world.until(lambda: at.told()["reason"] == "Upgrading")
+        at.world.registry.patch(KD_CLUSTER, "default", "c1", {"spec": {"paused": True}})
+        await at.world.until(lambda: at.condition("Paused") is not None)
+        await asyncio.sleep(300)
+        assert at.memory()[0] == "16Mi"
+        assert at.condition("Ready")["status"] == "False"
+        assert at.told()["reason"] == "Upgrading"
 
     stage(scenario)
