@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from kdlib.errors import ApiError, ExpiredError, NotFoundError, UnreachableError, WorldError, from_status
+from kdlib.errors import ApiError, ExpiredError, UnreachableError, WorldError, from_status
 from kdlib.kube.api import Api, Selection
 from kdlib.kube.backoff import Backoff
 from kdlib.kube.cache import Cache, version_reached
@@ -24,6 +24,8 @@ _log = logging.getLogger(__name__)
 _BARREN_WATCHES = 3
 _OLDER_LISTS = 5
 _SHORT_SECONDS = 5.0
+_NOT_SERVED = 404
+_FORBIDDEN = 403
 
 
 class Step(StrEnum):
@@ -72,6 +74,8 @@ class ReflectorSettings:
 class Reflector:
     """Follows one selection of objects into a Cache.
 
+    As long as nothing was listed yet, a kind that is not served counts as empty where it is `optional`, and one that
+    may not be listed where it is `dispensable`.
     `told` is called after each list, with what went wrong or None, once the cache holds what it gave.
 
     Guarantees: after every failure it goes on from a state from which it recovers; failures in a row are waited for
@@ -88,13 +92,14 @@ class Reflector:
         cache: Cache,
         *,
         optional: bool = False,
+        dispensable: bool = False,
         settings: ReflectorSettings | None = None,
         told: Callable[[WorldError | None], None] | None = None,
     ) -> None:
         self._api = api
         self._selection = selection
         self._cache = cache
-        self._optional = optional
+        self._absences = (*((_NOT_SERVED,) if optional else ()), *((_FORBIDDEN,) if dispensable else ()))
         self._settings = settings or ReflectorSettings()
         self._told = told
         self._barren = 0
@@ -146,8 +151,8 @@ class Reflector:
     async def _list(self) -> None:
         try:
             listing = await self._api.list(self._selection, page_size=self._settings.page_size)
-        except NotFoundError:
-            if self._optional and not self._cache.synced.is_set():
+        except ApiError as error:
+            if error.code in self._absences and not self._cache.synced.is_set():
                 self._cache.replace((), "")
             raise
         self._check_age(listing.resource_version)

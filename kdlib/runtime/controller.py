@@ -27,7 +27,7 @@ from kdlib.reconcile import (
 )
 from kdlib.runtime.containment import contained, contained_now
 from kdlib.runtime.expectations import Expectations
-from kdlib.runtime.followed import CHILDREN, Followed, roots_of
+from kdlib.runtime.followed import CHILDREN, DISPENSABLE, Followed, roots_of
 from kdlib.runtime.queue import WorkQueue
 from kdlib.runtime.references import References
 from kdlib.runtime.refusals import Refusals
@@ -206,9 +206,17 @@ class Controller:
     def _reflectors(self) -> list[Reflector]:
         reflector = partial(Reflector, self._api, settings=self._settings.watches)
         children = (
-            reflector(Selection(item.kind, labels=item.labels), self._children[item.kind]) for item in self._followed
+            reflector(
+                Selection(item.kind, labels=item.labels),
+                self._children[item.kind],
+                dispensable=item.kind in DISPENSABLE,
+            )
+            for item in self._followed
         )
-        others = (reflector(Selection(kind), cache, optional=True) for kind, cache in self._others.items())
+        others = (
+            reflector(Selection(kind), cache, optional=True, dispensable=kind in DISPENSABLE)
+            for kind, cache in self._others.items()
+        )
         refusals = self._refusals.reflector(self._api, self._settings.watches)
         return [reflector(Selection(self._kind), self._roots, optional=True), *children, *others, refusals]
 

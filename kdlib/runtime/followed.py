@@ -12,6 +12,7 @@ from kdlib.kube import Identity, pruned
 from kdlib.names import LABEL_CLUSTER
 from kdlib.wire import (
     CONTROLLER_REVISION,
+    KD_STATUS_BACKUP,
     PERSISTENT_VOLUME_CLAIM,
     POD,
     POD_DISRUPTION_BUDGET,
@@ -20,7 +21,7 @@ from kdlib.wire import (
     Kind,
 )
 
-__all__ = ["CHILDREN", "Followed", "pruned_budget", "pruned_pod", "pruned_revision", "roots_of"]
+__all__ = ["CHILDREN", "DISPENSABLE", "Followed", "pruned_budget", "pruned_pod", "pruned_revision", "roots_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,12 @@ CHILDREN = (
     Followed(CONTROLLER_REVISION, transform=pruned_revision),
 )
 """The kinds of which the objects of a cluster are."""
+
+DISPENSABLE = frozenset({KD_STATUS_BACKUP, POD_DISRUPTION_BUDGET})
+"""Kinds that only those clusters need which ask for them: who may not list them looks after all others without.
+
+Nothing is deleted or restored by what is not seen, and what is made in spite of that is nobody else's.
+"""
 
 
 def roots_of(child: Json, kind: Kind) -> Iterator[Identity]:
