@@ -13,23 +13,15 @@ import typer
 from kdlib import kube, offline, packages, rules
 from kdlib.errors import ApiError, NotFoundError, Problem, RefusedError
 from kdlib.frozen import Json
+from kdlib.manifests import MANAGED
 from kdlib.model import Seen
 from kdlib.names import LABEL_CLUSTER
 from kdlib.rules import Facts, ListNeed
-from kdlib.wire import (
-    CONTROLLER_REVISION,
-    KD_APP,
-    KD_CLUSTER,
-    PERSISTENT_VOLUME_CLAIM,
-    POD,
-    SERVICE,
-    STATEFUL_SET,
-    Ref,
-)
+from kdlib.wire import KD_APP, KD_CLUSTER, POD, Ref
 
-__all__ = ["plan"]
+__all__ = ["forecast", "plan"]
 
-_CHILDREN = (CONTROLLER_REVISION, PERSISTENT_VOLUME_CLAIM, POD, SERVICE, STATEFUL_SET)
+_CHILDREN = (*MANAGED, POD)
 _FORBIDDEN = 403
 _NO_SECRET = "0" * 64
 """Stands for dice: what is drawn for a forecast is never stored."""
@@ -46,15 +38,22 @@ async def plan(
         problem = Problem("(the files)", f"hold no {KD_CLUSTER.name}", "name a manifest with one")
         raise RefusedError(", ".join(map(str, files)), [problem])
     async with kube.connect(kubeconfig=kubeconfig, context=context) as api:
-        found = [(ref, await _World(api, system_namespace, named).forecast(ref)) for ref in clusters]
+        found = [(ref, await forecast(api, ref, named, system_namespace=system_namespace)) for ref in clusters]
     for ref, outcome in found:
         _tell(ref, outcome)
     if any(outcome.problems for _, outcome in found):
         raise typer.Exit(2)
 
 
+async def forecast(api: kube.Api, ref: Ref, named: dict[Ref, Json], *, system_namespace: str) -> offline.Forecast:
+    """Say what would happen to the cluster `ref` if all that is named were applied."""
+    return await _World(api, system_namespace, named).forecast(ref)
+
+
 def _tell(ref: Ref, outcome: offline.Forecast) -> None:
     typer.echo(f"{ref}:" + ("" if outcome.problems or outcome.steps else " nothing would change"))
+    for words in outcome.unknown:
+        typer.echo(f"  cannot be looked at, and is left out: {words}")
     for problem in outcome.problems:
         typer.echo(f"  refused: {problem}")
     for number, step in enumerate(outcome.steps, start=1):
@@ -75,6 +74,7 @@ class _World:
         self._system_namespace = system_namespace
         self._written = named
         self._known: dict[Ref, Json | None] = {ref: item for ref, item in named.items() if ref.kind == KD_APP}
+        self._hidden: dict[Ref, str] = {}
 
     async def forecast(self, ref: Ref) -> offline.Forecast:
         """Read what is there, and say what would happen."""
@@ -84,23 +84,30 @@ class _World:
         new = offline.applied(written, live)
         children = [item for kind in _CHILDREN for item in await self._children(kind, ref)] if live else []
         refs = {item: None for root in (live, new) if root for item in await self._related(root)}
-        related = tuple((item, self._known[item]) for item in refs)
-        seen = Seen(datetime.now(UTC), new, tuple(children), related, entropy=_NO_SECRET)
-        return offline.forecast(new, live, seen, await self._facts(new, live))
+        related = tuple((item, self._known[item]) for item in refs if item not in self._hidden)
+        hidden = tuple((item, words) for item, words in self._hidden.items() if item in refs)
+        seen = Seen(datetime.now(UTC), new, tuple(children), related, unreadable=hidden, entropy=_NO_SECRET)
+        found = offline.forecast(new, live, seen, await self._facts(new, live))
+        return replace(found, unknown=tuple(words for _, words in hidden))
 
     async def _children(self, kind: kube.Kind, ref: Ref) -> Iterable[Json]:
         listing = await self._api.list(kube.Selection(kind, ref.namespace, labels=f"{LABEL_CLUSTER}={ref.name}"))
         return listing.items
 
     async def _related(self, root: Json) -> tuple[Ref, ...]:
-        """Return what the root refers to, all of it read; what was found may refer to more."""
+        """Return what the root refers to, read as far as it may be; what was found may refer to more."""
         while True:
             refs = rules.related(root, self._known.get, self._system_namespace)
-            missing = [item for item in refs if item not in self._known]
+            missing = [item for item in refs if item not in self._known and item not in self._hidden]
             if not missing:
                 return refs
             for item in missing:
-                self._known[item] = await self._read(item)
+                try:
+                    self._known[item] = await self._read(item)
+                except ApiError as error:
+                    if error.code != _FORBIDDEN:
+                        raise
+                    self._hidden[item] = str(error)
 
     async def _facts(self, new: Json, live: Json | None) -> Facts:
         """Gather what the rules ask for; what may not be read stays unknown, and refuses nothing."""

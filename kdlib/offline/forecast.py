@@ -27,10 +27,14 @@ _LONGEST = 100
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """What would happen: refused for these problems, or these steps, in words; nothing where both are empty."""
+    """What would happen: refused for these problems, or these steps, in words; nothing where both are empty.
+
+    `unknown` says in words what could not be looked at: what the cluster gets from it is left out.
+    """
 
     problems: tuple[Problem, ...] = ()
     steps: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
 
 
 def applied(written: Json, live: Json | None) -> Json:
