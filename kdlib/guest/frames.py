@@ -65,7 +65,7 @@ class Frame:
     """Variables and blobs for the guest script; names are shell names."""
 
     variables: Mapping[str, str] = field(default_factory=dict)
-    blobs: Mapping[str, bytes] = field(default_factory=dict)
+    blobs: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 def begin_command(mode: str) -> tuple[str, ...]:

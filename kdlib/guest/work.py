@@ -4,7 +4,7 @@ Layer: pure.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kdlib.guest.frames import Frame
 from kdlib.model import FileInjection, Notify, Resolved, ResolvedRole, SetUp
@@ -67,7 +67,7 @@ class SetUpWork:
     pod: str
     container: str
     action: SetUp
-    configmeta: bytes | None = None
+    configmeta: bytes | None = field(default=None, repr=False)
     package_url: str | None = None
     new_layout: bool = False
     run_configure: bool = True
@@ -88,7 +88,7 @@ class NotifyWork:
     pod: str
     container: str
     action: Notify
-    configmeta: bytes
+    configmeta: bytes = field(repr=False)
     new_layout: bool = False
     epoch: str = ""
     limits: Limits = Limits()

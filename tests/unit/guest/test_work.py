@@ -137,3 +137,13 @@ def test_each_event_has_a_limit_of_its_own(make_resolved):
     for event, seconds in (("addnodes", "20"), ("delnodes", "7200")):
         work = notify_work(resolved, Notify(pod, "containerd://a", "x", 4, (f"--{event}", "--role", "x")), b"{}")
         assert notify_frame(work, stamp=9).variables["limit_seconds"] == seconds
+
+
+def test_no_representation_of_work_holds_what_members_are_told(make_resolved):
+    """Law 7: tokens, secret keys and connected Secrets stand in configmeta."""
+    resolved = make_resolved({"configPackage": {"packageURL": "http://h/a.tgz"}})
+    pod = f"{resolved.roles[0].stateful_set}-0"
+    told = notify_work(resolved, Notify(pod, "containerd://a", "2", 2), b"hunter2")
+    begun = set_up_work(resolved, action(resolved), b"hunter2")
+    shown = repr([told, notify_frame(told, stamp=1), begun, set_up_frame(begun, stamp=1, programs={})])
+    assert "hunter2" not in shown
