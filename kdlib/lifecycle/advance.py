@@ -10,11 +10,11 @@ from kdlib.lifecycle.actions import actions
 from kdlib.lifecycle.announcements import ADD, DELETE, Announcement, announcement, told
 from kdlib.lifecycle.causes import cause, known_to_others
 from kdlib.lifecycle.circumstances import Circumstances, circumstances_of, has_package
-from kdlib.lifecycle.connections import counted, with_reconnects
+from kdlib.lifecycle.connections import counted, with_reconnects, without_unread
 from kdlib.lifecycle.effects import taken
 from kdlib.lifecycle.forms import set_up_form
 from kdlib.lifecycle.membership import LEAVING, grown, with_service
-from kdlib.lifecycle.ordering import awaited_role
+from kdlib.lifecycle.ordering import with_awaited
 from kdlib.lifecycle.progress import observed
 from kdlib.lifecycle.secret_keys import tells_keys, with_keys
 from kdlib.lifecycle.sightings import Surroundings, ordinal
@@ -68,11 +68,13 @@ def advance(resolved: Resolved, connections: tuple[ConnectionStatus, ...] = ()) 
     status = _with_tokens(status, around)
     status = _with_announcements(status, resolved, around)
     status = with_reconnects(status, around, changes=reconnects)
-    status = _observed(_digested(status), _ordered(status, around))
+    status = _observed(_digested(status), with_awaited(status, around))
+    works = tuple(_actions(status, around))
+    status = without_unread(status, resolved) if works else status
     pending = bool(_reservations(status) - _reservations(resolved.status))
     return Life(
         status=status,
-        actions=() if pending else tuple(_actions(status, around)),
+        actions=() if pending else works,
         reservation_pending=pending,
         replicas=tuple(_replicas(status)),
         again_seconds=again_seconds(status, around, surroundings),
@@ -198,14 +200,7 @@ def _next_generation(
 def _moved(status: ClusterStatus, around: Mapping[str, Circumstances]) -> ClusterStatus:
     """Take the transitions: first of members that others may wait for, then of those that wait."""
     first = _each(status, around, held=-1)
-    return _each(first, _ordered(first, around), held=_held(first, around))
-
-
-def _ordered(status: ClusterStatus, around: Mapping[str, Circumstances]) -> dict[str, Circumstances]:
-    """Say of each role which one it waits for, as the members stand now."""
-    return {
-        role_id: replace(item, awaited=awaited_role(status, item.resolved, role_id)) for role_id, item in around.items()
-    }
+    return _each(first, with_awaited(first, around), held=_held(first, around))
 
 
 def _each(status: ClusterStatus, around: Mapping[str, Circumstances], *, held: int) -> ClusterStatus:
@@ -350,6 +345,7 @@ def _reservations(status: ClusterStatus) -> set[tuple[object, ...]]:
     """Return all that must be recorded before anything is made that depends on it."""
     found: set[tuple[object, ...]] = {
         ("cluster", status.cluster_service, status.spec_generation_to_process or 0),
+        ("connections", status.last_connection_hash),
         ("reserved", status.reserved.model_dump_json() if status.reserved else ""),
     }
     for role in status.roles:

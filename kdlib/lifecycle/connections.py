@@ -20,7 +20,7 @@ from kdlib.model import (
 )
 from kdlib.names import ANNOTATION_CONNECTION_VERSION
 
-__all__ = ["connection_hash", "counted", "with_reconnects"]
+__all__ = ["connection_hash", "counted", "with_reconnects", "without_unread"]
 
 RECONNECT = ("--reconnect",)
 
@@ -64,6 +64,20 @@ def with_reconnects(status: ClusterStatus, around: Mapping[str, Circumstances], 
     )
     found: ClusterStatus = status.changed(roles=roles)
     return found
+
+
+def without_unread(status: ClusterStatus, resolved: Resolved) -> ClusterStatus:
+    """Record that members are told nothing of what cannot be read now, before a configmeta without it goes out.
+
+    That is no change to count. That it can be read again is one: those that were told nothing hear of it then.
+    """
+    unread = {(item.ref.kind.name, item.ref.name) for item in resolved.connections if not item.is_known}
+    if not unread:
+        return status
+    found = status.connections or ()
+    known = tuple(item.changed(version=None) if (item.kind, item.name) in unread else item for item in found)
+    changed: ClusterStatus = status.changed(connections=known or None, last_connection_hash=connection_hash(known))
+    return changed
 
 
 def _version(resolved: Resolved) -> int:

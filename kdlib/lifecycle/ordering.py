@@ -5,9 +5,13 @@ Pods start at once: images are pulled, volumes made and names resolved meanwhile
 Layer: pure.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+
+from kdlib.lifecycle.circumstances import Circumstances
 from kdlib.model import ClusterStatus, MemberState, MemberStatus, Resolved
 
-__all__ = ["awaited_role"]
+__all__ = ["awaited_role", "with_awaited"]
 
 
 def awaited_role(status: ClusterStatus, resolved: Resolved, role_id: str) -> str:
@@ -20,6 +24,13 @@ def awaited_role(status: ClusterStatus, resolved: Resolved, role_id: str) -> str
         return ""
     earlier = order[: order.index(role_id)]
     return next((other for other in earlier if other in entries and not all(map(_is_up, entries[other].members))), "")
+
+
+def with_awaited(status: ClusterStatus, around: Mapping[str, Circumstances]) -> dict[str, Circumstances]:
+    """Say of each role which one it waits for, as the members stand in this status."""
+    return {
+        role_id: replace(item, awaited=awaited_role(status, item.resolved, role_id)) for role_id, item in around.items()
+    }
 
 
 def _is_up(member: MemberStatus) -> bool:

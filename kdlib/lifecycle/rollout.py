@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from kdlib.lifecycle.circumstances import Circumstances, circumstances_of, has_package
 from kdlib.lifecycle.membership import LEAVING
+from kdlib.lifecycle.ordering import with_awaited
 from kdlib.lifecycle.restarts import RESTART, restart_asked, restart_asked_alone, restart_handled
 from kdlib.lifecycle.sightings import Surroundings, ordinal
 from kdlib.model import ClusterStatus, ContainerState, Life, MemberState, MemberStatus, Resolved, RoleStatus, Rollout
@@ -31,7 +32,7 @@ def roll_out(resolved: Resolved, life: Life, current: Collection[str]) -> Life:
     """
     if life.reservation_pending or not _is_asked(resolved, life.status):
         return life
-    around = circumstances_of(resolved, life.status, Surroundings.of(resolved.seen))
+    around = with_awaited(life.status, circumstances_of(resolved, life.status, Surroundings.of(resolved.seen)))
     cases = tuple(_cases(life.status, around, current))
     turn = _turn(cases)
     status = _advanced(life.status, cases, turn)
@@ -71,6 +72,13 @@ class _Case:
     ailment: str
     """Why it cannot be counted on; empty where it can."""
     has_failed: bool
+    is_awaiting: bool
+    """Its role waits for an earlier one (`startOrder`), which a change may mend: it holds nobody up."""
+
+    @property
+    def holds_up(self) -> bool:
+        """Tell whether nobody else may go because of it."""
+        return bool(self.ailment) and not (self.is_due or self.is_awaiting)
 
     @property
     def is_due(self) -> bool:
@@ -116,6 +124,7 @@ def _case(role: RoleStatus, member: MemberStatus, around: Circumstances, *, is_r
         is_ending=ending and stored is not None and stored.state_detail.restarting == uid,
         ailment="it is being restarted" if ending else _ailment(member, around),
         has_failed=_has_failed(member),
+        is_awaiting=bool(around.awaited) and member.state == MemberState.CREATE_PENDING,
     )
 
 
@@ -162,7 +171,7 @@ def _turn(cases: tuple[_Case, ...]) -> _Case | None:
     Members that are down and behind do not wait for one another, or a change that mends them all would reach none.
     """
     due = [case for case in cases if case.is_due]
-    if not due or any(case.ailment and not case.is_due for case in cases):
+    if not due or any(case.holds_up for case in cases):
         return None
     first = next((case for case in due if case.ailment), due[0])
     return first if first.is_ready else None
@@ -198,7 +207,7 @@ def _told(cases: tuple[_Case, ...], turn: _Case | None) -> Rollout | None:
     if all(map(_is_done, rolled)) and not any(case.is_due or case.is_ending for case in cases):
         return None
     about = rolled or [case for case in cases if case.is_due or case.is_ending]
-    others = [case for case in cases if case.ailment and not case.is_due]
+    others = [case for case in cases if case.holds_up]
     failed = next((case for case in others if case.has_failed), None)
     return Rollout(
         done=sum(map(_is_done, rolled)),

@@ -12,7 +12,7 @@ _LISTED = 10
 _REMEDIES = {
     Reason.CONNECTIONS_MISSING: "members are told of it as soon as it is there",
     Reason.CONNECTIONS_UNLABELLED: "add the label, with the type under which members look for it",
-    Reason.CONNECTIONS_UNREADABLE: "it is tried again; what members were told of it before stays",
+    Reason.CONNECTIONS_UNREADABLE: "it is tried again; members that are told of nothing else keep what they know of it",
 }
 
 

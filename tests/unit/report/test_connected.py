@@ -47,7 +47,10 @@ def told(desired):
         (
             SHUT,
             "NotReadable",
-            "Secret 'login' cannot be read: you may not; it is tried again; what members were told of it before stays",
+            (
+                "Secret 'login' cannot be read: you may not; it is tried again; "
+                "members that are told of nothing else keep what they know of it"
+            ),
         ),
     ],
     ids=["missing", "unlabelled", "unreadable"],

@@ -367,6 +367,15 @@ def test_a_secret_that_may_not_be_read_stops_only_itself_and_is_told_with_the_se
             assert missing(world)[0] == "NotReadable"
             assert world.status()["connectionVersion"] == version
             assert reconnects(world) == 2
+            # A configmeta that goes out meanwhile cannot have it; whoever got one hears of it again.
+            world.change(tail=2)
+            await world.until(lambda: world.configured(head=1, tail=2)() and settled(world)())
+            transport.before = lambda _: None
+            await world.until(lambda: missing(world) == (None, ""))
+            await asyncio.sleep(60)
+            documents = [members.configmeta(pod) for pod in pods(world)]
+            assert ["settings" in item["connections"]["secrets"] for item in documents] == [True] * 3
+            assert world.status()["connectionVersion"] == version + 1
 
     play(scenario, members)
 

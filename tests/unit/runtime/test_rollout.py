@@ -393,3 +393,29 @@ def test_a_member_that_waits_to_be_upgraded_keeps_a_paused_cluster_from_being_re
         assert at.told()["reason"] == "Upgrading"
 
     stage(scenario)
+
+
+def test_roles_that_wait_for_a_failed_one_do_not_keep_the_change_that_mends_it_away(play, made, members):
+    """`startOrder`: the head waits for the tails, of which one failed, and a change of the spec is to mend it."""
+
+    async def scenario(world):
+        async with world.operating() as transport:
+            app = made.app("shell", PACKAGE)
+            app["spec"]["startOrder"] = ["tail", "head"]
+            world.create(app, made.cluster(app="shell", tails=2))
+            at = Stage(world, members, transport)
+            await world.until(lambda: len(world.states().get("tail", ())) == 2)
+            first, last = at.pods()
+            members.codes[last] = 3
+            await world.until(lambda: world.states()["tail"] == ["configured", "config error"])
+            members.codes[first] = 3
+            world.registry.delete(POD, "default", first)
+            await world.until(lambda: world.states()["tail"] == ["config error"] * 2)
+            members.codes.clear()
+            at.role("tail", resources=BIGGER)
+            await world.until(lambda: set(at.ended) == {first, last})
+            await world.until(world.configured(head=1, tail=2))
+            await world.until(lambda: at.condition("Upgrading") is None)
+            assert at.memory() == ["32Mi"] * 2
+
+    play(scenario, members)
