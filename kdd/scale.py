@@ -18,6 +18,8 @@ from kdlib.wire import KD_CLUSTER, Ref
 __all__ = ["FIELD_MANAGER", "scale"]
 
 FIELD_MANAGER = "kdd-scale"
+_CLIENT_SIDE = "kubectl-client-side-apply"
+"""Who writes a manifest's lists whole, as kubectl names itself then."""
 
 
 async def scale(
@@ -38,6 +40,9 @@ async def scale(
         await api.apply(_counts(ref, {**kept, **wanted}), kind=KD_CLUSTER, field_manager=FIELD_MANAGER)
     changes = (f"{role} from {_shown(before[role])} to {count} members" for role, count in wanted.items())
     typer.echo(f"{ref}: {', '.join(changes)}")
+    if any(item.get("manager") == _CLIENT_SIDE for item in dig(found, "metadata", "managedFields", default=[])):
+        words = "client-side kubectl apply of its manifest writes all of spec.roles, and takes that back"
+        typer.echo(f"{ref}: spec.roles: {words}; apply it with --server-side", err=True)
 
 
 def _numbers(texts: Sequence[str]) -> dict[str, int]:

@@ -146,6 +146,15 @@ def test_numbers_asked_for_one_after_the_other_all_stay(server):
     assert server.members() == {"head": 3, "tail": 0}
 
 
+def test_who_scales_a_cluster_that_is_applied_on_the_client_s_side_is_warned(server):
+    """Such an apply writes the whole list of roles, and members would go with their claims."""
+    written, query = manifest(role("head"), role("tail")), {"fieldManager": "kubectl-client-side-apply"}
+    path = KD_CLUSTER.path("team")
+    server.ask(lambda api: api._request("POST", path, written, query=query))
+    code, output = server.kdd("scale", "c1", "tail=5")
+    assert (code, "apply it with --server-side" in output) == (0, True)
+
+
 def test_a_role_that_is_not_there_and_a_number_that_cannot_be_are_refused_in_one_line(server):
     server.apply(manifest(role("head"), role("tail")))
     before = server.spec()
