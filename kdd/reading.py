@@ -8,7 +8,9 @@ from kdlib.errors import NotFoundError, Problem, RefusedError
 from kdlib.frozen import Json, dig
 from kdlib.wire import Ref
 
-__all__ = ["check_member", "read_cluster"]
+__all__ = ["check_member", "read_cluster", "request_key"]
+
+_LONGEST_NAME = 63
 
 
 async def read_cluster(api: kube.Api, ref: Ref) -> Json:
@@ -27,3 +29,14 @@ def check_member(ref: Ref, cluster: Json, member: str | None) -> None:
     if member is not None and member not in pods:
         known = ", ".join(map(str, pods)) or "none yet"
         raise RefusedError(str(ref), [Problem("MEMBER", f"{member!r} is no member", f"its members are: {known}")])
+
+
+def request_key(ref: Ref, key: str, member: str | None) -> str:
+    """Return the annotation that asks one member, or all; raises RefusedError where none can have the member's name."""
+    if member is None:
+        return key
+    asked = f"{key}-{member}"
+    if len(asked.rpartition("/")[2]) > _LONGEST_NAME:
+        what = f"{member!r} is too long for the name of an annotation"
+        raise RefusedError(str(ref), [Problem("MEMBER", what, "leave it out: all members are asked then")])
+    return asked

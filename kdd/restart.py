@@ -7,7 +7,7 @@ import secrets
 
 import typer
 
-from kdd.reading import read_cluster
+from kdd.reading import read_cluster, request_key
 from kdlib import kube
 from kdlib.errors import Problem, RefusedError
 from kdlib.frozen import Json, dig
@@ -29,8 +29,8 @@ async def restart(
         problem = _problem(found, member, role)
         if problem:
             raise RefusedError(str(ref), [problem])
-        suffix = f"-{member}" if member else f"-role-{role}" if role else ""
-        await api.merge_patch(ref, {"metadata": {"annotations": {RESTART + suffix: secrets.token_hex(4)}}})
+        key = f"{RESTART}-role-{role}" if role else request_key(ref, RESTART, member)
+        await api.merge_patch(ref, {"metadata": {"annotations": {key: secrets.token_hex(4)}}})
     what = member or (f"the members of role {role!r}, one after the other" if role else "all members, one by one")
     typer.echo(f"{ref}: asked for a restart of {what}")
 

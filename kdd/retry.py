@@ -7,7 +7,7 @@ import secrets
 
 import typer
 
-from kdd.reading import check_member, read_cluster
+from kdd.reading import check_member, read_cluster, request_key
 from kdlib import kube
 from kdlib.errors import Problem, RefusedError
 from kdlib.frozen import Json, dig
@@ -32,7 +32,7 @@ async def retry(
             raise RefusedError(str(ref), [Problem("--give-up", what, remedy)])
         if member is None and not give_up and not any(map(_waits, asked)):
             raise RefusedError(str(ref), [Problem("CLUSTER", "no member of it failed", "there is nothing to retry")])
-        key = f"{ANNOTATION_PREFIX}{'give-up' if give_up else 'retry'}" + (f"-{member}" if member else "")
+        key = request_key(ref, f"{ANNOTATION_PREFIX}{'give-up' if give_up else 'retry'}", member)
         await api.merge_patch(ref, {"metadata": {"annotations": {key: secrets.token_hex(4)}}})
     if give_up:
         typer.echo(f"{ref}: asked to let go, as it is, of {member or 'all members that are to go'}")

@@ -7,7 +7,7 @@ import secrets
 
 import typer
 
-from kdd.reading import check_member, read_cluster
+from kdd.reading import check_member, read_cluster, request_key
 from kdlib import kube
 from kdlib.errors import Problem, RefusedError
 from kdlib.frozen import Json, dig
@@ -31,7 +31,7 @@ async def rotate_tokens(
                 str(ref),
                 [Problem("CLUSTER", f"{member} has no token" if member else "no member of it has a token", remedy)],
             )
-        key = f"{ANNOTATION_PREFIX}rotate-tokens" + (f"-{member}" if member else "")
+        key = request_key(ref, f"{ANNOTATION_PREFIX}rotate-tokens", member)
         await api.merge_patch(ref, {"metadata": {"annotations": {key: secrets.token_hex(4)}}})
     typer.echo(f"{ref}: asked for a new token of {member or 'every member that has one'}")
 

@@ -89,3 +89,11 @@ async def test_where_nobody_is_to_go_there_is_nothing_to_give_up(ask):
 async def test_where_nothing_failed_there_is_nothing_to_retry(ask):
     code, output, keys = await ask([member("s-0", **told())])
     assert (code, keys, "there is nothing to retry" in output) == (2, [], True)
+
+
+async def test_a_member_whose_name_fits_into_no_annotation_is_told_so_with_a_way_out(ask):
+    """A pod of the naming scheme CrNameRole may have 56 characters, the name of an annotation 63."""
+    pod = f"{'a' * 51}-1000"
+    code, output, keys = await ask([member(pod, **told())], pod, "--give-up")
+    assert (code, keys, output.count("\n")) == (2, [], 1)
+    assert f"MEMBER: {pod!r} is too long for the name of an annotation; leave it out" in output
