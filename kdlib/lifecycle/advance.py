@@ -85,7 +85,7 @@ def resting(resolved: Resolved) -> Life:
     """Return the members of a paused cluster as they are recorded: what is seen of them is told, nothing is decided."""
     surroundings, status = Surroundings.of(resolved.seen), resolved.status
     around = circumstances_of(resolved, status, surroundings)
-    status = _observed(status, around)
+    status = _observed(status, with_awaited(status, around))
     return Life(status=status, paused=True, again_seconds=again_seconds(status, around, surroundings))
 
 

@@ -97,10 +97,15 @@ class Circumstances:
         return set_up_form(self.role.image, self.role.app)
 
     def pod_uid(self, member: MemberStatus) -> str:
-        """Return the UID of the member's pod; empty where there is none that stays."""
+        """Return the UID of the member's pod; empty where there is none."""
         pod = self.surroundings.children.get((POD.name, member.pod), {})
-        ends = dig(pod, "metadata", "deletionTimestamp") is not None
-        return "" if ends else str(dig(pod, "metadata", "uid", default=""))
+        return str(dig(pod, "metadata", "uid", default=""))
+
+    def pod_ends(self, member: MemberStatus) -> bool:
+        """Tell whether the member's pod was deleted, and is still there."""
+        return (
+            dig(self.surroundings.children.get((POD.name, member.pod), {}), "metadata", "deletionTimestamp") is not None
+        )
 
     def is_older(self, member: MemberStatus) -> bool:
         """Tell whether the member's pod comes from an older template than its StatefulSet has."""

@@ -117,6 +117,8 @@ def _letting_go(member: MemberStatus, around: Circumstances) -> str:
     if told.failure:
         again = f"kdd retry {root.name} {member.pod} -n {root.namespace}"
         return f"{told.failure}; mend it, then {again}; or let it go as it is: {again} --give-up"
+    if not around.sighting(member).runs:
+        return "it goes, and is to be asked first: its container does not run, and is waited for until its time is over"
     operation = (member.pod, member.state_detail.last_configured_container, f"notify-{told.change}")
     return _under_way(around.facts, operation, "it goes: its start script's decommission runs")
 

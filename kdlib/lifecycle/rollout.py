@@ -60,6 +60,9 @@ class _Case:
     role: str
     member: MemberStatus
     uid: str
+    """That of its pod; empty where there is none that stays."""
+    there: str
+    """That of its pod, which may be on its way out: it is being restarted for as long as that is there."""
     handled: str | None
     is_rolled: bool
     """Its role has a rollout."""
@@ -107,7 +110,8 @@ def _cases(status: ClusterStatus, around: dict[str, Circumstances], current: Col
 def _case(role: RoleStatus, member: MemberStatus, around: Circumstances, *, is_ready: bool) -> _Case:
     detail = member.state_detail
     # Whoever leaves holds the others up, and has no turn.
-    uid = "" if member.state in LEAVING else around.pod_uid(member)
+    there = "" if member.state in LEAVING else around.pod_uid(member)
+    uid = "" if around.pod_ends(member) else there
     request = (around.annotations, role.id, member.pod, detail.restart_handled)
     stored = around.stored.get(member.pod)
     ending = bool(uid) and uid == detail.restarting
@@ -115,6 +119,7 @@ def _case(role: RoleStatus, member: MemberStatus, around: Circumstances, *, is_r
         role=role.id,
         member=member,
         uid=uid,
+        there=there,
         handled=restart_handled(*request),
         is_rolled=role.rollout is not None,
         is_ready=is_ready,
@@ -161,7 +166,8 @@ def _has_failed(member: MemberStatus) -> bool:
     detail = member.state_detail
     queue, departure = detail.pending_notify_cmds or (), detail.decommission
     refused = any(entry.exit_code is not None and entry.next_try is None for entry in queue)
-    stays = departure is not None and departure.exit_code is not None
+    refused = refused and member.state == MemberState.CONFIGURED
+    stays = member.departs and departure is not None and departure.exit_code is not None
     return member.state == MemberState.CONFIG_ERROR or detail.trouble is not None or refused or stays
 
 
@@ -179,7 +185,7 @@ def _turn(cases: tuple[_Case, ...]) -> _Case | None:
 
 def _marked(role: RoleStatus, cases: tuple[_Case, ...], marked: dict[str, _Case]) -> RoleStatus:
     """Return the role with the restarts that are to come recorded."""
-    uids = {case.member.pod: case.uid for case in cases}
+    uids = {case.member.pod: case.there for case in cases}
     members = tuple(_restarting(member, marked.get(member.pod), uids.get(member.pod)) for member in role.members)
     changed: RoleStatus = role.changed(members=members)
     return changed

@@ -258,3 +258,18 @@ def test_others_are_told_of_a_departure_that_ended_while_the_pod_was_not_to_be_s
     world.settle()
     assert container.events.count(GONE) == 1
     assert delnodes("set-tail-2") in world.events("set-head-0")
+
+
+def test_one_whose_container_does_not_run_is_not_said_to_run_its_start_script(make):
+    world = shrunk(make(), 2)
+    plain = world.pod
+
+    def ended(name, container):
+        found = plain(name, container)
+        if name == "set-tail-2":
+            found["status"]["containerStatuses"][0]["state"] = {"terminated": {"exitCode": 1}}
+        return found
+
+    world.pod = ended
+    world.operate()
+    assert "its container does not run" in world.member("set-tail-2").state_detail.progress

@@ -2,6 +2,8 @@
 
 import pytest
 
+from kdlib import lifecycle
+
 ORDER = ["name", "data", "query"]
 
 
@@ -99,3 +101,10 @@ def test_a_role_that_goes_keeps_nobody_waiting(make):
     world.settle()
     assert set(world.states().values()) == {"configured"}
     assert set(world.states()) == {"set-data-0", "set-data-1", "set-query-0"}
+
+
+def test_a_paused_cluster_says_the_same_of_members_that_wait_for_a_role(make):
+    world = make()
+    world.slow = {"set-name-0"}
+    world.settle()
+    assert lifecycle.resting(world.resolved()).status.roles == world.status.roles

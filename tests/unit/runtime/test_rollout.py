@@ -419,3 +419,21 @@ def test_roles_that_wait_for_a_failed_one_do_not_keep_the_change_that_mends_it_a
             assert at.memory() == ["32Mi"] * 2
 
     play(scenario, members)
+
+
+def test_a_restart_that_was_asked_for_is_told_as_one(play, made, members):
+    """A Warning that a member lost its container is for those that nobody asked to be restarted."""
+
+    async def scenario(world):
+        async with world.operating() as transport:
+            world.create(made.app("shell", PACKAGE), made.cluster(app="shell", tails=2))
+            await world.until(world.configured(head=1, tail=2))
+            at = Stage(world, members, transport)
+            at.annotate("restart", "1")
+            await world.until(lambda: len(at.ended) == 3)
+            await asyncio.sleep(60)
+            assert world.configured(head=1, tail=2)()
+            reasons = [item["reason"] for item in world.registry.list(EVENT, "default")]
+            assert (reasons.count("MemberRenewed"), reasons.count("MemberRestarted")) == (3, 0)
+
+    play(scenario, members, start_seconds=3, stop_seconds=5)
