@@ -38,6 +38,10 @@ __all__ = ["Controller", "Settings"]
 
 _log = logging.getLogger(__name__)
 
+_PASSING = frozenset({404, 408, 409, 410, 429, 502, 503, 504})
+"""Answers that others tell of, or that another try changes."""
+_UNDECLARED = "field not declared in schema"
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -106,6 +110,7 @@ class Controller:
         self._queue: WorkQueue[Identity] = WorkQueue(backoff=self._settings.backoff)
         self._references = References()
         self._running: set[anyio.CancelScope] = set()
+        self._refused: dict[Identity, tuple[int, bool]] = {}
         self._subscribe()
 
     async def run(self) -> None:
@@ -175,12 +180,15 @@ class Controller:
         result = await contained(subject, lambda: self._passes.run(namespace, name, supervisor.facts(key)))
         match result:
             case WorldError():
+                self._complain(key, subject, result)
                 self._retry(key, subject, result)
             case Passed(gone=True):
+                self._refused.pop(key, None)
                 supervisor.forget(key)
                 expectations.forget(key)
                 self._queue.succeeded(key)
             case Passed():
+                self._refused.pop(key, None)
                 expectations.expect(key, result.facts)
                 if result.held:
                     supervisor.hold(key)
@@ -197,6 +205,20 @@ class Controller:
         self._queue.succeeded(key)
         if passed.again_seconds is not None:
             self._queue.add_after(key, passed.again_seconds)
+
+    def _complain(self, key: Identity, subject: str, error: WorldError) -> None:
+        """Log, once until a pass succeeds, the refusal that two passes in a row ended with: nothing else would tell."""
+        if not isinstance(error, ApiError) or error.code in _PASSING:
+            return
+        if self._refused.get(key) == (error.code, False):
+            self._refused[key] = (error.code, True)
+            remedy = self._settings.watches.missing_remedy
+            older = _UNDECLARED in str(error) and remedy
+            words = f"the definitions are older than this operator, install its own: {remedy}" if older else ""
+            told = "; ".join(filter(None, (" ".join(str(error).split()), words)))
+            _log.warning("%s: cannot be looked after, and is tried again: %s", subject, told)
+        elif (error.code, True) != self._refused.get(key):
+            self._refused[key] = (error.code, False)
 
     def _retry(self, key: Identity, subject: str, error: WorldError) -> None:
         asked = error.retry_after_seconds if isinstance(error, ApiError) else 0

@@ -1,8 +1,11 @@
 """An operator whose rights are older than it is, in virtual time: it does without what no cluster asks for."""
 
+import asyncio
+
 import pytest
 
 from kdlib.errors import api_error
+from kdlib.kube import ReflectorSettings
 from kdlib.wire import KD_STATUS_BACKUP, POD_DISRUPTION_BUDGET
 
 
@@ -47,5 +50,30 @@ def test_a_disruption_budget_is_made_once_the_right_is_there_and_its_cluster_run
             assert not world.registry.list(POD_DISRUPTION_BUDGET)
             allow()
             await world.until(lambda: world.registry.list(POD_DISRUPTION_BUDGET))
+
+    play(scenario)
+
+
+def test_a_cluster_whose_status_is_refused_is_told_of_in_the_log_once_and_goes_on_when_it_is_taken(play, made, caplog):
+    """So it is where the definitions are older than the operator: no status can say so."""
+
+    async def scenario(world):
+        transport = world.transport()
+
+        def before(request):
+            if getattr(request, "path", "").endswith("/c1/status"):
+                raise api_error(500, "", "failed to create typed patch:\n  .status.roles: field not declared in schema")
+
+        transport.before = before
+        async with world.operating(transport, watches=ReflectorSettings(missing_remedy="kubectl apply -f schemas/")):
+            world.create(made.app(), made.cluster(), made.cluster("c2"))
+            await asyncio.sleep(600)
+            assert world.status("c2")["state"] == "configured"
+            lines = [record.getMessage() for record in caplog.records if "looked after" in record.getMessage()]
+            assert len(lines) == 1
+            assert lines[0].startswith("KubeDirectorCluster default/c1: cannot be looked after")
+            assert lines[0].endswith("older than this operator, install its own: kubectl apply -f schemas/")
+            transport.before = lambda _: None
+            await world.until(world.configured(head=1, tail=2))
 
     play(scenario)
