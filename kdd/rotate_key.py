@@ -88,7 +88,8 @@ class _Rotation:
 
         config, written = await self._write(fields)
         if written:
-            self._say(f"{self._ref}: {'would get' if self._dry_run else 'has'} a new key, and the one before decrypts")
+            before = ", and the one before decrypts" if dig(config, "spec", "formerEncryptionKeys") else ""
+            self._say(f"{self._ref}: {'would get' if self._dry_run else 'has'} a new key{before}")
         else:
             self._say(f"{self._ref}: goes on with the key that it has")
         return config

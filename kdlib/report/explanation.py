@@ -67,7 +67,7 @@ def _told(root: Json) -> Iterator[str]:
         yield "it is being deleted: the operator lets go of it, then its objects go"
     elif seen != wanted:
         known = f"has seen generation {seen}" if seen else "has not seen it yet"
-        yield f"the operator {known}, the spec is at generation {wanted}: is kdd running, and may it read the cluster?"
+        yield f"the operator {known}, the spec is at generation {wanted}: is kdd running? If so, its log says why"
     said = set()
     order = list(_GOOD)
     found = dig(root, "status", "conditions", default=[])

@@ -221,3 +221,13 @@ def test_a_key_file_holds_a_key(tmp_path):
     assert ("holds no AES key" in str(caught.value), "hunter2" in str(caught.value)) == (True, False)
     with pytest.raises(RefusedError, match="cannot be read"):
         read_key(tmp_path / "none")
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_the_first_key_follows_no_other(play, made, capsys, dry_run):
+    async def scenario(world):
+        world.create(config())
+        await rotate(Api(world.transport()), CONFIG, new_key=None, dry_run=dry_run)
+
+    play(scenario)
+    assert capsys.readouterr().out.startswith(f"{CONFIG}: {'would get' if dry_run else 'has'} a new key\n")
