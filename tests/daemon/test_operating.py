@@ -14,6 +14,7 @@ from kdd.settings import Settings
 
 TOP = Path(__file__).parents[2]
 GROUP = "/apis/kubedirector.hpe.com/"
+KINDS = 4
 
 
 class Bare:
@@ -34,12 +35,13 @@ class Bare:
 
     async def until_asked_again(self, times):
         """Wait until each kind of ours was asked for so often."""
-        while True:
-            ours = [count for path, count in self.asked.items() if path.startswith(GROUP)]
-            if len(ours) == 3 and min(ours) >= times:
-                return
-            self.changed.clear()
-            await self.changed.wait()
+        async with asyncio.timeout(90):
+            while True:
+                ours = [count for path, count in self.asked.items() if path.startswith(GROUP)]
+                if len(ours) == KINDS and min(ours) >= times:
+                    return
+                self.changed.clear()
+                await self.changed.wait()
 
 
 @asynccontextmanager
