@@ -54,8 +54,7 @@ async def serving(world, tmp_path, transport=None):
 
 
 def prepared(world):
-    for name in ("kd", "team"):
-        world.registry.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    world.registry.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team"}})
 
 
 def test_a_configuration_becomes_ready_and_is_left_alone_then(play, tmp_path):

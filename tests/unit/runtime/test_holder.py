@@ -39,10 +39,6 @@ def in_namespace(obj, namespace):
     return {**obj, "metadata": {**obj["metadata"], "namespace": namespace}}
 
 
-def namespace(name):
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-
-
 def test_an_app_is_held_while_a_cluster_uses_it(play, made):
     async def scenario(world):
         async with holding(world):
@@ -116,7 +112,6 @@ def test_an_app_made_after_its_cluster_is_held(play, made):
 
 def test_a_system_app_is_held_by_clusters_that_have_none_of_its_name_beside_them(play, made):
     async def scenario(world):
-        world.create(namespace(SYSTEM))
         async with holding(world):
             world.create(in_namespace(made.app(), SYSTEM), made.cluster())
             await world.until(lambda: held(world, namespace=SYSTEM))

@@ -87,7 +87,8 @@ def _is_let_pass(schema: Schema, value: Any, before: _Before) -> bool:
 def _type_error(schema: Schema, value: Any, path: str) -> FieldError | None:
     found = json_type(value)
     if schema.is_int_or_string:
-        return None if found in {"integer", "string"} else _mismatch(path, "integer,string", found)
+        fits = {"integer", "string"} & set(_taken_as(value, found))
+        return None if fits else _mismatch(path, "integer,string", found)
     if not schema.type or schema.type in _taken_as(value, found):
         return _format_error(schema, value, path)
     form = schema.raw.get("format")
