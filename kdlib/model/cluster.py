@@ -51,6 +51,9 @@ __all__ = ["Cluster", "ClusterRole", "ClusterSpec", "Connections"]
 MOST_ROLES = 100
 """A bound that the cost of the CRD's rules needs: ten times what real apps have."""
 
+MOST_CONNECTIONS = 100
+"""A bound on what one cluster makes the operator follow: each ConfigMap and Secret is a watch of its own."""
+
 _HAS_MEMBERS = (
     "oldSelf.status.roles.exists(known, known.id == role.id && has(known.members) && size(known.members) > 0)"
 )

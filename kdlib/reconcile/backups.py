@@ -55,8 +55,8 @@ async def keep_backup(api: Api, seen: Seen, status: Json) -> Kept:
 
 
 async def drop_backup(api: Api, root: Json, backup: Backup) -> tuple[Ended, ...]:
-    """Delete a backup that is to be no more; raises WorldError."""
-    if backup.wanted or not backup.is_ours or backup.live is None:
+    """Delete a backup of the cluster's own that is to be no more; raises WorldError."""
+    if backup.wanted or not backup.is_owned or backup.live is None:
         return ()
     ref, metadata = backup_ref(root), backup.live["metadata"]
     try:

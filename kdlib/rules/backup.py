@@ -24,6 +24,8 @@ class Backup:
     live: Json | None
     is_ours: bool
     """True where it is there, stays, and is nobody else's."""
+    is_owned: bool = False
+    """True where the cluster, or the one that it was before a restore, owns it: nothing else is ever deleted."""
 
     @property
     def annotations(self) -> Mapping[str, str]:
@@ -47,10 +49,14 @@ def backup_of(root: Json, related: Iterable[tuple[Ref, Json | None]]) -> Backup 
         return None
     known = tuple(related)
     live = dict(known).get(backup_ref(root))
-    is_ours = live is not None and not dig(live, "metadata", "deletionTimestamp")
-    if live is not None and Ownership(root).hold(live) is Hold.FOREIGN:
-        is_ours = False
-    return Backup(config_flag(known, "backupClusterStatus"), live, is_ours)
+    hold = Ownership(root).hold(live) if live is not None else Hold.FOREIGN
+    stays = live is not None and not dig(live, "metadata", "deletionTimestamp")
+    return Backup(
+        wanted=config_flag(known, "backupClusterStatus"),
+        live=live,
+        is_ours=stays and hold is not Hold.FOREIGN,
+        is_owned=stays and hold in (Hold.OWN, Hold.FORMER),
+    )
 
 
 def config_flag(related: Iterable[tuple[Ref, Json | None]], name: str) -> bool:

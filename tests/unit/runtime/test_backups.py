@@ -99,6 +99,24 @@ def test_a_settled_cluster_follows_the_switch(play, made):
     play(scenario)
 
 
+def test_a_backup_that_somebody_brought_is_not_deleted_where_none_are_kept(play, made):
+    async def scenario(world):
+        async with world.operating():
+            world.create(made.app(), made.cluster())
+            await world.until(world.configured(head=1, tail=2))
+            brought = {
+                "apiVersion": KD_STATUS_BACKUP.api_version,
+                "kind": KD_STATUS_BACKUP.name,
+                "metadata": {"namespace": "default", "name": "c1"},
+                "spec": {"statusBackup": {"state": "configured", "roles": []}},
+            }
+            world.create(brought)
+            await asyncio.sleep(3600)
+            assert backups(world)["c1"]["spec"] == brought["spec"]
+
+    play(scenario)
+
+
 def test_a_backup_that_somebody_edits_or_deletes_is_put_right(play, made):
     async def scenario(world):
         async with world.operating():
