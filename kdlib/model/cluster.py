@@ -214,9 +214,15 @@ class ClusterRole(SpecPart):
 class Connections(SpecPart):
     """Other resources of the namespace that members are told about."""
 
-    clusters: tuple[Text, ...] = Field((), description="Names of KubeDirectorClusters.", examples=[["warehouse"]])
-    configmaps: tuple[Text, ...] = Field((), description="Names of ConfigMaps.", examples=[["spark-defaults"]])
-    secrets: tuple[Text, ...] = Field((), description="Names of Secrets.", examples=[["warehouse-login"]])
+    clusters: tuple[Text, ...] = Field(
+        (), description="Names of KubeDirectorClusters.", examples=[["warehouse"]], max_length=MOST_CONNECTIONS
+    )
+    configmaps: tuple[Text, ...] = Field(
+        (), description="Names of ConfigMaps.", examples=[["spark-defaults"]], max_length=MOST_CONNECTIONS
+    )
+    secrets: tuple[Text, ...] = Field(
+        (), description="Names of Secrets.", examples=[["warehouse-login"]], max_length=MOST_CONNECTIONS
+    )
 
 
 class ClusterSpec(SpecPart):

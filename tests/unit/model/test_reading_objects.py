@@ -108,6 +108,7 @@ WRONG_CLUSTERS = [
     (cluster(defaultSecret={"name": "s", "mountPath": "d"}), "spec.defaultSecret.mountPath: 'd' is not a mount path"),
     (cluster(defaultSecret={"name": "s", "mountPath": "/d", "defaultMode": 512}), "512 is more than 511"),
     (cluster({"blockStorage": {"storageClassName": "s", "pathPrefix": "/d", "numDevices": 0}}), "0 is less than 1"),
+    (cluster(connections={"secrets": ["x"] * 101}), "spec.connections.secrets: has more than 100 items"),
 ]
 
 
