@@ -231,7 +231,7 @@ class ControlPlane:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 if reached():
                     return
-            time.sleep(0.05)
+            time.sleep(0.05)  # processes of others that start have nothing to wait for but their answers
         logs = sorted(self._folder.glob("*.log"))
         tails = "\n".join(f"{log.name}: {log.read_text(errors='replace')[-1000:]}" for log in logs)
         raise ControlPlaneError(f"{what} is not ready after {self._ready_seconds:.0f} s\n{tails}")

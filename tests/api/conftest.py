@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         server = getattr(item, "callspec", None) and item.callspec.params.get("server")
         if server is not None and server not in wanted:
-            item.add_marker(pytest.mark.skip(reason=f"--servers={','.join(wanted)}"))
+            item.add_marker(pytest.mark.skip(reason=f"--servers={','.join(wanted)}"))  # asked for
 
 
 class SandboxThread:
@@ -85,7 +85,7 @@ def real_credentials():
     try:
         plane = ControlPlane(control_plane_folder(os.environ))
     except ControlPlaneError as error:
-        pytest.skip(str(error))
+        pytest.skip(str(error))  # no binaries on this machine: the error says which; .ci/run builds them
     with plane, tempfile.TemporaryDirectory() as folder:
         yield credentials(plane.kubeconfig, Path(folder))
 
@@ -123,7 +123,7 @@ class Reviewer(BaseHTTPRequestHandler):
                 self.send_error(500)
                 return
             case "/slow":
-                time.sleep(3)
+                time.sleep(3)  # the case is about a webhook that answers too late: the lateness itself
         data = json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": answer}).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")

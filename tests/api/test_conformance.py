@@ -299,7 +299,7 @@ class Run:
             if self._reached(step.get("until", {}), answer):
                 return answer
             assert time.monotonic() < end, f"{step['do']}: never {step['until']}, but {answer[0]} {answer[2]}"
-            time.sleep(0.05)
+            time.sleep(0.05)  # a real server tells no client when its caches have caught up
 
     def _reached(self, until, answer):
         code, _, body = answer

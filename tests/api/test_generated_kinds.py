@@ -158,7 +158,7 @@ def until(client, path, wanted):
     end = time.monotonic() + PATIENCE_SECONDS
     while ask(client, "GET", path)[0] != wanted:
         assert time.monotonic() < end, f"{path}: never {wanted}"
-        time.sleep(0.05)
+        time.sleep(0.05)  # a real server tells no client when a new kind is served
 
 
 def outcome(code, answer):

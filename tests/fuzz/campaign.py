@@ -17,17 +17,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mutations import mutant
+
+import kdlib
+from kdlib import manifests, offline, packages, rules
+from kdlib.errors import RefusedError
+from kdlib.frozen import canonical
+from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, Ref
+
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
-
-from mutations import mutant  # noqa: E402 - after the path
-
-import kdlib  # noqa: E402
-from kdlib import manifests, offline, packages, rules  # noqa: E402
-from kdlib.errors import RefusedError  # noqa: E402
-from kdlib.frozen import canonical  # noqa: E402
-from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, Ref  # noqa: E402
-
 CORPUS = [path.read_bytes() for path in sorted((HERE / "corpus").iterdir())]
 GOOD = {
     kind: next(

@@ -136,7 +136,7 @@ async def on_a_real_server(hollow, folder):
     try:
         plane = ControlPlane(control_plane_folder(os.environ))
     except ControlPlaneError as error:
-        pytest.skip(str(error))
+        pytest.skip(str(error))  # no binaries on this machine: the error says which; .ci/run builds them
     with plane:
         plane.write_kubeconfig(folder / "kubeconfig")
         async with (

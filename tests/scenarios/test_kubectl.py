@@ -152,7 +152,7 @@ class SandboxThread:
 def kubectl(request):
     program = CANDIDATES[request.param]
     if not Path(program).exists():
-        pytest.skip(f"there is no {program}")
+        pytest.skip(f"there is no {program}")  # of several kubectls, those that are here are tried
     with SandboxThread() as running, tempfile.TemporaryDirectory() as home:
         running.sandbox.write_kubeconfig(Path(home, "kubeconfig"))
         yield Kubectl(program, Path(home, "kubeconfig"), home)
