@@ -103,8 +103,10 @@ def _catching_up(member: MemberStatus, around: Circumstances) -> str:
     if queue[0].exit_code is not None:
         root = around.resolved.root
         if queue[0].next_try:
-            which = f"{(queue[0].retries or 0) + 1} of {around.role.app.notify_retries}"
-            return f"{queue[0].failure}; it is run again by itself at {queue[0].next_try}, further try {which}"
+            which, most = (queue[0].retries or 0) + 1, around.role.app.notify_retries or 0
+            # The app that the cluster moved to meanwhile may ask for fewer tries, or for none.
+            count = f"{which} of {most}" if which <= most else f"{which}"
+            return f"{queue[0].failure}; it is run again by itself at {queue[0].next_try}, further try {count}"
         return f"{queue[0].failure}; mend it, then kdd retry {root.name} {member.pod} -n {root.namespace}"
     operation = (member.pod, container, f"notify-{change_name(queue[0])}")
     return _under_way(around.facts, operation, f"its start script's {queue[0].event} runs")

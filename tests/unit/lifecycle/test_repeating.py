@@ -97,3 +97,10 @@ def test_what_is_tried_again_by_itself_is_told_with_the_time_and_the_count(make)
     wait(world, 10)
     wait(world, 20)
     assert "kdd retry" in world.member("set-head-0").state_detail.progress
+
+
+def test_a_try_that_the_app_does_not_ask_for_any_more_is_told_without_how_many_there_are(make):
+    world = make(retries=2)
+    del world.options["retries"]
+    world.operate()
+    assert world.member("set-head-0").state_detail.progress.endswith("further try 1")
