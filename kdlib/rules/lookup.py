@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from kdlib.errors import Problem, RefusedError
 from kdlib.frozen import Json, dig
+from kdlib.graph import Ownership
 from kdlib.model import (
     CONFIG_NAME,
     App,
@@ -20,7 +21,7 @@ from kdlib.model import (
     parse_config,
     parsed,
 )
-from kdlib.names import is_dns_subdomain
+from kdlib.names import LABEL_CATALOG, is_dns_subdomain
 from kdlib.rules.app import app_problems
 from kdlib.rules.config import used_config_problems
 from kdlib.rules.correction import with_roles_of
@@ -40,6 +41,8 @@ class FoundApp:
     namespace: str
     catalog: str
     spec: AppSpec
+    copy: str = ""
+    """Name of the ControllerRevision that it was read from; empty where it was none."""
     replaces_copy: bool = False
     """True where the cluster has a copy of another app, or of a form of this one that no member ever ran from."""
     former: "FoundApp | None" = None
@@ -86,24 +89,49 @@ def _accepted_before(cluster: Cluster) -> bool:
 
 
 def own_copy(cluster: Cluster, seen: Seen) -> FoundApp | None:
-    """Return the app as the cluster's own copy has it, or None where there is no copy yet.
+    """Return the app as the cluster's own copy has it, or None where there is no copy yet (CL-X-75).
 
+    Where the copy that is recorded was never written, it is the one that the cluster was to change for it.
     Raises RefusedError where the copy cannot be read.
     """
     reserved = cluster.status.reserved if cluster.status else None
     if not reserved or not reserved.app_copy:
         return None
-    copy = next((item for item in seen.children if _is(item, CONTROLLER_REVISION.name, reserved.app_copy)), None)
+    copy = _copy_there(seen, reserved.app_copy)
     if copy is None:
         return None
-    name = str(dig(copy, "data", "app", default=""))
+    copy_name, name = str(dig(copy, "metadata", "name")), str(dig(copy, "data", "app", default=""))
+    namespace, catalog = reserved.app_namespace, reserved.app_catalog
+    if copy_name != reserved.app_copy:
+        # What is recorded is already that of the other app; the copy's label tells where its own came from.
+        catalog = str(dig(copy, "metadata", "labels", LABEL_CATALOG, default=catalog))
+        namespace = cluster.namespace if catalog == "local" else _system_namespace(seen) or namespace
     try:
         spec = app_defaults(parsed(AppSpec, dig(copy, "data", "spec", default={})))
     except RefusedError as error:
-        remedy = f"delete ControllerRevision {reserved.app_copy!r}, so that the app is copied again"
+        remedy = f"delete ControllerRevision {copy_name!r}, so that the app is copied again"
         wrong = [replace(problem, remedy=remedy) for problem in _inside_app(name, error.problems)]
         raise RefusedError(str(cluster.ref), wrong) from error
-    return FoundApp(name, reserved.app_namespace, reserved.app_catalog, spec)
+    return FoundApp(name, namespace, catalog, spec, copy=copy_name)
+
+
+def _copy_there(seen: Seen, recorded: str) -> Json | None:
+    """Return the copy of this name, else the last other one that the cluster holds."""
+    copies = [item for item in seen.children if item.get("kind") == CONTROLLER_REVISION.name]
+    for copy in copies:
+        if dig(copy, "metadata", "name") == recorded:
+            return copy
+    left = [item for item in copies if Ownership(seen.root).holds(item) and isinstance(dig(item, "data", "app"), str)]
+    return max(left, key=_age, default=None)
+
+
+def _age(item: Json) -> tuple[str, str]:
+    return str(dig(item, "metadata", "creationTimestamp", default="")), str(dig(item, "metadata", "name"))
+
+
+def _system_namespace(seen: Seen) -> str:
+    """Return the namespace that the operator lives in, which has its configuration; empty where that is not known."""
+    return next((ref.namespace for ref, _ in seen.related if (ref.kind, ref.name) == (KD_CONFIG, CONFIG_NAME)), "")
 
 
 def find_app(cluster: Cluster, app: App | None, seen: Seen) -> FoundApp:
@@ -199,7 +227,3 @@ def _inside_app(name: str, problems: list[Problem] | tuple[Problem, ...]) -> Ite
     for problem in problems:
         remedy = f"correct the app: {problem.remedy}" if problem.remedy else "correct the app"
         yield Problem("spec.app", f"app {name!r} is wrong: {problem.path}: {problem.what}", remedy, problem.rule)
-
-
-def _is(item: Json, kind: str, name: str) -> bool:
-    return item.get("kind") == kind and dig(item, "metadata", "name") == name

@@ -63,7 +63,7 @@ def _with_app(cluster: Cluster, found: FoundApp, seen: Seen) -> Resolved:
     config = find_config(cluster, seen)
     status = cluster.status or ClusterStatus()
     reserved = status.reserved or reserved_values(config)
-    if status.reserved is None or found.former is not None:
+    if status.reserved is None or found.former is not None or found.copy not in ("", reserved.app_copy):
         reserved = reserved.changed(app_namespace=found.namespace, app_catalog=found.catalog)
     accepted = accepted_roles(status)
     changes = [*found.refused, *kept_roles(cluster.spec, accepted, reserved.default_storage_class_name)]
@@ -123,7 +123,7 @@ def _resolved(cluster: Cluster, seen: Seen, found: FoundApp, *, spec: ClusterSpe
         app_name=found.name,
         app=found.spec,
         spec=spec,
-        reserved=reserved.changed(app_copy=names.app_copy(found.name, replaced=found.replaces_copy)),
+        reserved=reserved.changed(app_copy=_copy_name(found, names)),
         cluster_service=names.cluster_service(),
         roles=tuple(_roles(spec, found.spec, status, names)),
         status=status,
@@ -131,6 +131,13 @@ def _resolved(cluster: Cluster, seen: Seen, found: FoundApp, *, spec: ClusterSpe
         former_app=found.former.spec if found.former else None,
         unheld=unheld(spec),
     )
+
+
+def _copy_name(found: FoundApp, names: Names) -> str:
+    """Return the name of the copy of this app: the one that it was read from, unless it takes that one's place."""
+    if found.copy and not found.replaces_copy:
+        return found.copy
+    return names.app_copy(found.name, replaced=found.replaces_copy)
 
 
 def _roles(spec: ClusterSpec, app: AppSpec, status: ClusterStatus, names: Names) -> Iterator[ResolvedRole]:

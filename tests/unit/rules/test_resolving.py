@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kdlib.errors import RefusedError
 from kdlib.model import App, Cluster, Seen, parse_app
-from kdlib.names import LABEL_CLUSTER, LABEL_ROLE, is_dns_label
+from kdlib.names import LABEL_CATALOG, LABEL_CLUSTER, LABEL_ROLE, is_dns_label
 from kdlib.rules import related, resolve
 from kdlib.wire import KD_APP, KD_CONFIG, SERVICE, STATEFUL_SET, Ref
 
@@ -316,6 +316,58 @@ def test_a_cluster_moves_to_another_app_of_its_distribution():
         "system",
         "kd",
     )
+
+
+def left_copy():
+    """Return the copy of the app that a cluster ran from before it began to move."""
+    copy = copy_of(resolved().app.dumped())
+    copy["metadata"]["labels"][LABEL_CATALOG] = "local"
+    return copy
+
+
+MOVING = {**RUNNING, "reserved": {"appCopy": "further", "appNamespace": "kd", "appCatalog": "system"}}
+
+
+def test_a_cluster_whose_new_app_is_deleted_in_the_middle_of_a_move_stays_with_the_old_one_and_says_so():
+    """The further copy is recorded, and was never written; the one before is there still."""
+    answer = resolved(root(status=MOVING, app="newer"), apps=[], children=[left_copy()])
+    assert (answer.app_name, answer.app.version) == ("demo", "1.0")
+    assert (answer.reserved.app_copy, answer.reserved.app_namespace, answer.reserved.app_catalog) == (
+        "copy",
+        "team",
+        "local",
+    )
+    assert any(text.startswith("spec.app: ") and "does not exist" in text for text in answer.not_accepted)
+
+
+def test_a_move_that_was_begun_goes_on_under_the_name_that_was_recorded_for_the_further_copy():
+    begun = resolved(root(status={**RESERVED, **RUNNING}, app="newer"), apps=[NEWER], children=[left_copy()])
+    status = {**RUNNING, "reserved": begun.reserved.dumped()}
+    again = resolved(root(status=status, app="newer"), apps=[NEWER], children=[left_copy()])
+    assert (again.reserved, again.app_name, again.not_accepted) == (begun.reserved, "newer", ())
+    elsewhere = {"reserved": {**RESERVED["reserved"], "appCatalog": "system", "appNamespace": "kd"}, **RUNNING}
+    elsewhere["reserved"]["appCopy"] = begun.reserved.app_copy
+    system = app("demo", "kd", version="3.0")
+    moved = resolved(root(status=elsewhere, appCatalog="system"), apps=[app(), system], children=[left_copy()])
+    assert (moved.app.version, moved.reserved.app_copy) == ("3.0", begun.reserved.app_copy)
+
+
+def test_a_correction_whose_copy_was_not_written_yet_changes_no_role_that_was_set_up():
+    back = {"id": "back", "statefulSet": "t", "members": [{"pod": "t-0", "nodeID": 2, "state": "config error"}]}
+    entries = [*RUNNING["roles"], back]
+    edited = app(defaultImageRepoTag="example/demo:2")
+    reserved = RESERVED["reserved"]
+    for name in ("copy", "further"):
+        status = {"reserved": {**reserved, "appCopy": name}, "roles": entries}
+        answer = resolved(root(status=status), apps=[edited], children=[left_copy()])
+        assert [item.image_repo_tag for item in answer.app.roles] == ["example/demo:1", "example/demo:2"]
+
+
+def test_a_stranger_s_copy_is_no_app_to_fall_back_on():
+    stranger = child("ControllerRevision", "copy", owner=("c", "other"), data={"app": "demo", "spec": app()["spec"]})
+    stranger["metadata"]["ownerReferences"][0]["kind"] = "StatefulSet"
+    with pytest.raises(RefusedError, match="does not exist"):
+        resolved(root(status=MOVING, app="newer"), apps=[], children=[stranger])
 
 
 def test_a_change_of_a_role_with_members_is_told_and_the_old_form_stays_in_force():

@@ -8,7 +8,7 @@ from world import SMALL
 
 from kdlib.frozen import dig
 from kdlib.names import ANNOTATION_PREFIX
-from kdlib.wire import CONTROLLER_REVISION, EVENT, KD_CLUSTER, POD, SERVICE, STATEFUL_SET
+from kdlib.wire import CONTROLLER_REVISION, EVENT, KD_APP, KD_CLUSTER, POD, SERVICE, STATEFUL_SET
 
 PACKAGE = "file:///opt/test/shell.tgz"
 BIGGER = {"limits": {"memory": "32Mi", "cpu": "10m"}}
@@ -305,6 +305,35 @@ def test_w32_a_cluster_is_upgraded_to_another_app_member_by_member_and_back(stag
         await at.world.until(lambda: len(at.ended) == 8 and at.world.configured(**TAILS)() and not at.told()["reason"])
         assert versions(at) == {"1"}
         assert all(at.members.of(pod) == ["--configure"] * 3 for pod in everyone)
+
+    stage(scenario)
+
+
+def test_an_app_that_is_deleted_in_the_middle_of_a_move_takes_nothing_from_the_cluster(stage, made):
+    """The further copy is recorded and not written yet: the one before is taken up again, until the app is back."""
+
+    async def scenario(at):
+        name = at.world.status()["reserved"]["appCopy"]
+
+        def lose(request):
+            at.look(request)
+            body = request.body if isinstance(getattr(request, "body", None), dict) else {}
+            recorded = dig(body, "status", "reserved", "appCopy", default=name)
+            if recorded != name and at.world.registry.get(KD_APP, "default", "newer"):
+                at.world.registry.delete(KD_APP, "default", "newer")
+
+        at.world.create(newer(made))
+        at.transport.before = lose
+        move(at, "newer")
+        await at.world.until(lambda: "does not exist" in (at.condition("SpecAccepted") or {}).get("message", ""))
+        await at.world.until(lambda: at.world.configured(**TAILS)() and not at.told()["reason"])
+        assert (at.ended, at.condition("Stalled")["status"], versions(at)) == ([], "False", {"1"})
+        assert at.world.status()["reserved"]["appCopy"] == name
+        at.transport.before = at.look
+        at.world.create(newer(made))
+        await at.world.until(lambda: len(at.ended) == 4 and at.world.configured(**TAILS)() and not at.told()["reason"])
+        assert versions(at) == {"2"}
+        assert at.condition("SpecAccepted") is None
 
     stage(scenario)
 
