@@ -3,18 +3,14 @@
 Layer: shell.
 """
 
-import asyncio
-import sys
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-import kdlib
-from kdd.settings import Settings, WebhookSettings, read_settings
-from kdlib.errors import KubeDirectorError, RefusedError
+from kdd.flags import PREFIX, run
+from kdd.settings import read_settings
+from kdd.telling import run_told, told
 
 __all__ = ["main"]
 
@@ -39,84 +35,7 @@ Images = Annotated[
 ]
 
 
-def _run(work: Coroutine[Any, Any, None]) -> None:
-    with _told():
-        asyncio.run(work)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """Tell errors: one on purpose is one line (each problem of a refusal has its own) and exit code 2, Ctrl-C 130."""
-    try:
-        yield
-    except RefusedError as error:
-        subject = error.subject.removeprefix("kdd ")
-        sys.stderr.writelines(f"kdd: {subject}: {problem}\n" for problem in error.problems)
-        raise typer.Exit(2) from None
-    except KubeDirectorError as error:
-        sys.stderr.write(f"kdd: {error}\n")
-        raise typer.Exit(2) from None
-    except KeyboardInterrupt:
-        raise typer.Exit(130) from None
-
-
-@app.command()
-def run(
-    kubeconfig: Kubeconfig = None,
-    context: Annotated[list[str] | None, typer.Option("--context", metavar="NAME", help="Repeatable.")] = None,
-    system_namespace: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Namespace of the system catalogue and the global config.")
-    ] = None,
-    log_format: Annotated[str, typer.Option(metavar="console|json", help="Form of the log on stderr.")] = "console",
-    webhook: Annotated[
-        bool | None,
-        typer.Option("--webhook/--no-webhook", help="Serve the admission webhook. Default: yes in a pod, else no."),
-    ] = None,
-    webhook_url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where the API server reaches us from outside of its cluster.")
-    ] = None,
-    webhook_host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = "0.0.0.0",
-    webhook_port: Annotated[int, typer.Option(metavar="PORT", min=1, max=65535, help="Port to listen on.")] = 8443,
-    webhook_service: Annotated[
-        str, typer.Option(metavar="NAME", help="Service that leads to us, in the system namespace.")
-    ] = "kubedirector-webhook",
-    webhook_secret: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Secret with a certificate that somebody else renews.")
-    ] = None,
-    webhook_certificates: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Folder with tls.crt, tls.key and ca.crt, read again.")
-    ] = None,
-    check_access: Annotated[
-        bool, typer.Option(help="Check what a user refers to against the user's own rights.")
-    ] = True,
-) -> None:
-    """Look after all clusters, on one or several Kubernetes clusters, until a signal says stop."""
-    from kdd.run import run as command
-
-    if log_format not in ("console", "json"):
-        raise typer.BadParameter(f"{log_format!r} is neither console nor json", param_hint="--log-format")
-    found = read_settings()
-    in_cluster = found.in_cluster and kubeconfig is None and not context
-    asked = WebhookSettings(
-        host=webhook_host,
-        port=webhook_port,
-        url=webhook_url,
-        service=webhook_service,
-        secret=webhook_secret,
-        certificates=webhook_certificates,
-        check_access=check_access,
-    )
-    settings = Settings(
-        cache=found.cache,
-        kubeconfig=kubeconfig or found.kubeconfig,
-        contexts=tuple(context or ()),
-        system_namespace=system_namespace or found.system_namespace,
-        log_format=log_format,
-        webhook=asked if (in_cluster or webhook_url is not None if webhook is None else webhook) else None,
-        in_cluster=in_cluster,
-    )
-    _run(command(settings))
-
+app.command(context_settings={"auto_envvar_prefix": PREFIX})(run)
 
 webhook_commands = typer.Typer(help="The admission webhook.", no_args_is_help=True)
 app.add_typer(webhook_commands, name="webhook")
@@ -127,7 +46,7 @@ def remove_webhook(kubeconfig: Kubeconfig = None, context: Context = None) -> No
     """Deregister the webhook: from then on the API server asks nobody."""
     from kdd.webhook import remove as command
 
-    _run(command(kubeconfig or read_settings().kubeconfig, context))
+    run_told(command(kubeconfig or read_settings().kubeconfig, context))
 
 
 @app.command()
@@ -137,7 +56,7 @@ def demo(
     """Run the main job: a Dask cluster on the embedded cluster comes up, computes, grows, heals, and goes."""
     from kdd.demo import demo as command
 
-    _run(command(read_settings(), keep=keep))
+    run_told(command(read_settings(), keep=keep))
 
 
 @app.command()
@@ -157,7 +76,7 @@ def sandbox(
     """Run an embedded Kubernetes cluster until Ctrl-C; print its kubeconfig and its node ports."""
     from kdd.sandbox import sandbox as command
 
-    _run(command(read_settings(), kubeconfig=kubeconfig, images=tuple(image or ()), any_image=any_image, crds=crds))
+    run_told(command(read_settings(), kubeconfig=kubeconfig, images=tuple(image or ()), any_image=any_image, crds=crds))
 
 
 @app.command()
@@ -177,7 +96,7 @@ def retry(
 
     settings = read_settings()
     file = kubeconfig or settings.kubeconfig
-    _run(command(file, context, namespace, cluster=cluster, member=member, give_up=give_up))
+    run_told(command(file, context, namespace, cluster=cluster, member=member, give_up=give_up))
 
 
 @app.command()
@@ -190,7 +109,7 @@ def pause(
     """Keep hands off a cluster: no object is written and nothing is started inside members until it is resumed."""
     from kdd.pause import pause as command
 
-    _run(command(kubeconfig or read_settings().kubeconfig, context, namespace, cluster=cluster, paused=True))
+    run_told(command(kubeconfig or read_settings().kubeconfig, context, namespace, cluster=cluster, paused=True))
 
 
 @app.command()
@@ -203,7 +122,7 @@ def resume(
     """Take a paused cluster up again, from where it is."""
     from kdd.pause import pause as command
 
-    _run(command(kubeconfig or read_settings().kubeconfig, context, namespace, cluster=cluster, paused=False))
+    run_told(command(kubeconfig or read_settings().kubeconfig, context, namespace, cluster=cluster, paused=False))
 
 
 @app.command()
@@ -218,7 +137,7 @@ def scale(
     from kdd.scale import scale as command
 
     settings = read_settings()
-    _run(command(kubeconfig or settings.kubeconfig, context, namespace, cluster=cluster, roles=tuple(roles)))
+    run_told(command(kubeconfig or settings.kubeconfig, context, namespace, cluster=cluster, roles=tuple(roles)))
 
 
 @app.command()
@@ -237,7 +156,7 @@ def restart(
 
     settings = read_settings()
     source = kubeconfig or settings.kubeconfig
-    _run(command(source, context, namespace, cluster=cluster, member=member, role=role))
+    run_told(command(source, context, namespace, cluster=cluster, member=member, role=role))
 
 
 @app.command()
@@ -255,7 +174,7 @@ def plan(
 
     settings = read_settings()
     system, source = system_namespace or settings.system_namespace, kubeconfig or settings.kubeconfig
-    _run(command(source, context, namespace, system_namespace=system, files=tuple(files)))
+    run_told(command(source, context, namespace, system_namespace=system, files=tuple(files)))
 
 
 @app.command()
@@ -268,7 +187,7 @@ def explain(
     """Say why a cluster is waiting, for whom, and what happens next."""
     from kdd.explain import explain as command
 
-    _run(command(kubeconfig or read_settings().kubeconfig, context, namespace, cluster=cluster))
+    run_told(command(kubeconfig or read_settings().kubeconfig, context, namespace, cluster=cluster))
 
 
 @app.command("rotate-tokens")
@@ -286,7 +205,7 @@ def rotate_tokens(
     from kdd.rotate_tokens import rotate_tokens as command
 
     settings = read_settings()
-    _run(command(kubeconfig or settings.kubeconfig, context, namespace, cluster=cluster, member=member))
+    run_told(command(kubeconfig or settings.kubeconfig, context, namespace, cluster=cluster, member=member))
 
 
 @app.command("rotate-key")
@@ -311,10 +230,10 @@ def rotate_key(
     from kdd.rotate_key import rotate_key as command
 
     settings = read_settings()
-    with _told():
+    with told():
         key = read_key(new_key_file) if new_key_file else None
     place = system_namespace or settings.system_namespace
-    _run(command(kubeconfig or settings.kubeconfig, context, place, new_key=key, dry_run=dry_run))
+    run_told(command(kubeconfig or settings.kubeconfig, context, place, new_key=key, dry_run=dry_run))
 
 
 @app.command()
@@ -325,7 +244,7 @@ def pack(
     """Pack a setup package reproducibly, after checking it."""
     from kdd.pack import pack as command
 
-    with _told():
+    with told():
         command(folder, output)
 
 
@@ -345,15 +264,17 @@ def check(
 
     if form not in FORMATS:
         raise typer.BadParameter(f"{form!r} is none of {', '.join(FORMATS)}", param_hint="--format")
-    with _told():
+    with told():
         code = command(tuple(paths), form=form, strict=strict)
     raise typer.Exit(code)
 
 
 @app.command()
 def version() -> None:
-    """Print the version."""
-    typer.echo(kdlib.__version__)
+    """Print the version, that of Python, and the versions of Kubernetes that are supported."""
+    from kdd.version import version as command
+
+    typer.echo(command())
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 Layer: shell.
 """
 
+import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -26,6 +27,8 @@ from kdlib.wire import (
 )
 
 __all__ = ["config_services", "controller", "desired", "desired_as_admitted", "holder", "operate"]
+
+_log = logging.getLogger(__name__)
 
 
 def desired(seen: kdlib.Seen) -> kdlib.Desired:
@@ -98,6 +101,7 @@ async def operate(settings: Settings) -> None:
     contexts = settings.contexts or (None,)
     for context in contexts:
         (await kube.load_access(kubeconfig=settings.kubeconfig, context=context)).close()
+    _log.info("kubedirector %s starts", kdlib.__version__)
     sites = [
         runtime.Site(context or "", partial(kube.connect, kubeconfig=settings.kubeconfig, context=context))
         for context in contexts

@@ -1,4 +1,4 @@
-"""What the daemon and the commands are told: flags first, then the environment, then defaults. One frozen value.
+"""What the daemon and the commands are told, one frozen value: flags first, then the environment, file, defaults.
 
 Layer: shell.
 """
@@ -45,7 +45,10 @@ class Settings:
     """Namespace of the system catalogue of apps and of the global config."""
     workers: int = 20
     """Passes that may run at once, for each Kubernetes cluster."""
+    grace_seconds: float = 25.0
+    """How long what is under way may take to its end once the daemon is told to stop."""
     log_format: str = "console"
+    log_level: str = "INFO"
     webhook: WebhookSettings | None = None
     """How to serve the webhook; None: not at all."""
     in_cluster: bool = False

@@ -1,14 +1,15 @@
 # ruff: noqa: INP001 - a program beside the files that it writes, not a package
 """Write what is generated from the models and the rules: `python schemas/generate.py`.
 
-CRDs and JSON Schemas go beside this file, the reference pages of the four kinds, of the rules and of the life of a
-member into docs/reference.
+CRDs and JSON Schemas go beside this file; the reference pages of the four kinds, of the rules, of the life of a member
+and of the daemon's settings into docs/reference.
 
 Layer: shell.
 """
 
 from pathlib import Path
 
+from kdd.reference import settings_page
 from kdlib.lifecycle import life_page
 from kdlib.model import editor_schemas, reference, schemas
 from kdlib.report import reasons_page
@@ -21,7 +22,8 @@ PAGES = SCHEMAS.parent / "docs" / "reference"
 def generated() -> dict[Path, str]:
     """Return the text of each file."""
     texts = {SCHEMAS / name: text for name, text in (schemas() | editor_schemas()).items()}
-    pages = reference() | {"rules.md": rules_page(), "member-life.md": life_page(), "reasons.md": reasons_page()}
+    pages = {"rules.md": rules_page(), "member-life.md": life_page(), "reasons.md": reasons_page()}
+    pages |= {**reference(), "settings.md": settings_page()}
     return texts | {PAGES / name: text for name, text in pages.items()}
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from typer.testing import CliRunner
 
-from kdd import main
+from kdd import flags, main
 from kdd.leftover import LeftoverRegistration
 from kdd.settings import read_settings
 from kdlib.admission import AtUrl, Registration
@@ -27,7 +27,7 @@ def settled(monkeypatch, tmp_path):
             found.append(settings)
 
         monkeypatch.setattr("kdd.run.run", command)
-        monkeypatch.setattr(main, "read_settings", lambda: read_settings({"HOME": str(tmp_path), **environ}))
+        monkeypatch.setattr(flags, "read_settings", lambda: read_settings({"HOME": str(tmp_path), **environ}))
         result = CliRunner().invoke(main.app, ["run", *map(str, arguments)])
         assert result.exit_code == 0, result.output
         return found[0]
@@ -77,7 +77,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize(("arguments", "words"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_is_one_line_with_what_to_do(arguments, words, tmp_path, monkeypatch):
-    monkeypatch.setattr(main, "read_settings", lambda: read_settings({"HOME": str(tmp_path)}))
+    monkeypatch.setattr(flags, "read_settings", lambda: read_settings({"HOME": str(tmp_path)}))
     result = CliRunner().invoke(main.app, ["run", *arguments])
     assert (result.exit_code, len(result.output.splitlines())) == (2, 1), result.output
     assert all(word in result.output for word in words)

@@ -1,0 +1,130 @@
+"""The flags of `kdd run`, each also a variable of the environment and a key of the file, in this order.
+
+Layer: shell.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from kdd.config_file import read_config
+from kdd.settings import Settings, WebhookSettings, read_settings
+from kdd.telling import run_told, told
+
+__all__ = ["PREFIX", "run"]
+
+PREFIX = "KDD"
+"""What the names of the environment's variables begin with."""
+
+
+def _take_config(context: typer.Context, path: Path | None) -> Path | None:
+    """Let the file's values stand where neither a flag nor the environment gives one."""
+    if path is not None:
+        with told():
+            context.default_map = read_config(path, context)
+    return path
+
+
+Config = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", is_eager=True, callback=_take_config, help="YAML file with settings."),
+]
+Kubeconfig = Annotated[
+    str | None,
+    typer.Option(metavar="FILE", help="Kubeconfig. Default: KUBECONFIG, ~/.kube/config, or the pod's account."),
+]
+Contexts = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME", help="Context of the kubeconfig; repeatable. Default: its current one."),
+]
+SystemNamespace = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Namespace of the system catalogue and the global config. Default: MY_NAMESPACE, or kubedirector.",
+    ),
+]
+Workers = Annotated[
+    int, typer.Option(metavar="N", min=1, max=1000, help="Passes at once, for each Kubernetes cluster.")
+]
+GracePeriod = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS",
+        min=0.0,
+        help="Time to finish what is under way after SIGTERM; a second one ends at once.",
+    ),
+]
+LogFormat = Annotated[Literal["console", "json"], typer.Option(help="Form of the log on stderr.")]
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"], typer.Option(help="From which severity on lines are logged.")
+]
+Webhook = Annotated[
+    bool | None,
+    typer.Option("--webhook/--no-webhook", help="Serve the admission webhook. Default: yes in a pod, else no."),
+]
+WebhookUrl = Annotated[
+    str | None, typer.Option(metavar="URL", help="Where the API server reaches us from outside of its cluster.")
+]
+WebhookHost = Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")]
+WebhookPort = Annotated[int, typer.Option(metavar="PORT", min=1, max=65535, help="Port to listen on.")]
+WebhookService = Annotated[str, typer.Option(metavar="NAME", help="Service that leads to us, in the system namespace.")]
+WebhookSecret = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Secret with a certificate that somebody else renews.")
+]
+WebhookCertificates = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="Folder with tls.crt, tls.key and ca.crt, read again.")
+]
+CheckAccess = Annotated[bool, typer.Option(help="Check what a user refers to against the user's own rights.")]
+
+
+def run(
+    config: Config = None,
+    kubeconfig: Kubeconfig = None,
+    context: Contexts = None,
+    system_namespace: SystemNamespace = None,
+    workers: Workers = 20,
+    grace_period: GracePeriod = 25.0,
+    log_format: LogFormat = "console",
+    log_level: LogLevel = "info",
+    webhook: Webhook = None,
+    webhook_url: WebhookUrl = None,
+    webhook_host: WebhookHost = "0.0.0.0",
+    webhook_port: WebhookPort = 8443,
+    webhook_service: WebhookService = "kubedirector-webhook",
+    webhook_secret: WebhookSecret = None,
+    webhook_certificates: WebhookCertificates = None,
+    check_access: CheckAccess = True,
+) -> None:
+    """Look after all clusters, on one or several Kubernetes clusters, until a signal says stop.
+
+    Each setting is taken from its flag, else from its variable of the environment (KDD_ and the flag's name), else from
+    the file given by --config (the flag's name is the key), else it has its default.
+    """
+    from kdd.run import run as command
+
+    found = read_settings()
+    in_cluster = found.in_cluster and kubeconfig is None and not context
+    asked = WebhookSettings(
+        host=webhook_host,
+        port=webhook_port,
+        url=webhook_url,
+        service=webhook_service,
+        secret=webhook_secret,
+        certificates=webhook_certificates,
+        check_access=check_access,
+    )
+    settings = Settings(
+        cache=found.cache,
+        kubeconfig=kubeconfig or found.kubeconfig,
+        contexts=tuple(context or ()),
+        system_namespace=system_namespace or found.system_namespace,
+        workers=workers,
+        grace_seconds=grace_period,
+        log_format=log_format,
+        log_level=log_level.upper(),
+        webhook=asked if (in_cluster or webhook_url is not None if webhook is None else webhook) else None,
+        in_cluster=in_cluster,
+    )
+    run_told(command(settings))
