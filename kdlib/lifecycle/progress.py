@@ -17,7 +17,9 @@ def observed(member: MemberStatus, around: Circumstances) -> MemberStatus:
     sighting, detail = around.sighting(member), member.state_detail
     state = _container_state(member, sighting, around)
     error, trouble = sighting.scheduling_error or None, _trouble(member, sighting, around)
-    progress = _words(trouble, detail) if trouble else _progress(member, sighting, around) or None
+    going = _going(member, around)
+    words = _words(trouble, detail, going) if trouble else _progress(member, sighting, around)
+    progress = "; ".join(filter(None, (words, going))) or None
     found = detail.changed(
         last_known_container_state=state,
         scheduling_error_message=error,
@@ -36,9 +38,9 @@ def _trouble(member: MemberStatus, sighting: Sighting, around: Circumstances) ->
     return trouble if lasts else None
 
 
-def _words(trouble: Trouble, before: StateDetail) -> str:
+def _words(trouble: Trouble, before: StateDetail, going: str) -> str:
     """Return the trouble in words; a cause that the runtime told at first, and leaves out now, is kept."""
-    known = before.progress or ""
+    known = (before.progress or "").removesuffix(f"; {going}")
     return known if before.trouble == trouble.kind and known.startswith(trouble.words) else trouble.words
 
 
@@ -101,28 +103,42 @@ def _catching_up(member: MemberStatus, around: Circumstances) -> str:
             return ""
         return around.facts.stall(member.pod, container, f"notify-{around.generation}")
     if queue[0].exit_code is not None:
-        root = around.resolved.root
         if queue[0].next_try:
             which, most = (queue[0].retries or 0) + 1, around.role.app.notify_retries or 0
             # The app that the cluster moved to meanwhile may ask for fewer tries, or for none.
             count = f"{which} of {most}" if which <= most else f"{which}"
             return f"{queue[0].failure}; it is run again by itself at {queue[0].next_try}, further try {count}"
-        return f"{queue[0].failure}; mend it, then kdd retry {root.name} {member.pod} -n {root.namespace}"
+        return f"{queue[0].failure}; mend it, then {_retry(member, around)}"
     operation = (member.pod, container, f"notify-{change_name(queue[0])}")
     return _under_way(around.facts, operation, f"its start script's {queue[0].event} runs")
 
 
 def _letting_go(member: MemberStatus, around: Circumstances) -> str:
-    told, root = member.state_detail.decommission, around.resolved.root
+    told = member.state_detail.decommission
     if told is None:
         return ""
     if told.failure:
-        again = f"kdd retry {root.name} {member.pod} -n {root.namespace}"
+        again = _retry(member, around)
         return f"{told.failure}; mend it, then {again}; or let it go as it is: {again} --give-up"
     if not around.sighting(member).runs:
         return "it goes, and is to be asked first: its container does not run, and is waited for until its time is over"
     operation = (member.pod, member.state_detail.last_configured_container, f"notify-{told.change}")
     return _under_way(around.facts, operation, "it goes: its start script's decommission runs")
+
+
+def _going(member: MemberStatus, around: Circumstances) -> str:
+    """Say of a member that was told to go and lost its container since, or cannot be set up again, how it goes."""
+    told = member.state_detail.decommission
+    if told is None or told.over or member.state is MemberState.DELETE_PENDING:
+        return ""
+    failed = f", and {told.failure}" if told.failure else ""
+    give_up = f"{_retry(member, around)} --give-up"
+    return f"it is to go{failed}: it is asked again once it is set up; or let it go as it is: {give_up}"
+
+
+def _retry(member: MemberStatus, around: Circumstances) -> str:
+    root = around.resolved.root
+    return f"kdd retry {root.name} {member.pod} -n {root.namespace}"
 
 
 def _under_way(facts: Facts, operation: tuple[str, str | None, str], words: str) -> str:

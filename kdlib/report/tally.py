@@ -100,7 +100,7 @@ def words(member: MemberStatus) -> str:
     """Say in words why the member is not done; empty for one that is."""
     detail = member.state_detail
     if member.state == MemberState.CONFIG_ERROR and detail.trouble is None:
-        return detail.config_error_detail or "set-up failed"
+        return "; ".join(filter(None, (detail.config_error_detail or "set-up failed", detail.progress)))
     return detail.progress or detail.scheduling_error_message or ""
 
 

@@ -273,3 +273,41 @@ def test_one_whose_container_does_not_run_is_not_said_to_run_its_start_script(ma
     world.pod = ended
     world.operate()
     assert "its container does not run" in world.member("set-tail-2").state_detail.progress
+
+
+def held_up(make, end):
+    """Return a cluster whose last member did not let go, and then came to this end."""
+    world = make()
+    world.exit_codes["set-tail-2"] = 3
+    world.wanted["tail"] = 2
+    world.settle()
+    if end == "lost":
+        del world.pods["set-tail-2"]
+        world.slow = {"set-tail-2"}
+    else:
+        world.start("set-tail-2")
+    return world.settle()
+
+
+@pytest.mark.parametrize(("end", "state"), [("lost", "create pending"), ("not set up again", "config error")])
+def test_one_that_did_not_let_go_and_lost_its_container_says_how_it_is_given_up_and_that_helps(make, end, state):
+    world = held_up(make, end)
+    assert world.states()["set-tail-2"] == state
+    assert "decommission ended with exit status 3" in world.member("set-tail-2").state_detail.progress
+    assert world.member("set-tail-2").state_detail.progress.endswith("kdd retry c set-tail-2 -n ns --give-up")
+    world.now += timedelta(days=30)
+    world.settle()
+    assert world.states()["set-tail-2"] == state
+    world.annotations["kubedirector.hpe.com/give-up-set-tail-2"] = "1"
+    world.settle()
+    assert set(world.states()) == {"set-head-0", "set-tail-0", "set-tail-1"}
+    assert world.events("set-head-0")[-1] == delnodes("set-tail-2")
+
+
+def test_one_that_did_not_let_go_is_asked_again_in_its_new_container(make):
+    world = held_up(make, "lost")
+    world.exit_codes.clear()
+    world.slow = set()
+    world.settle()
+    assert [life.events for life in world.lives][-1] == [("--configure",), GONE]
+    assert "set-tail-2" not in world.states()

@@ -55,6 +55,14 @@ def test_a_failed_member_waits_for_a_person(make, member):
     assert any("Stalled is True" in words for words in found.told)
 
 
+def test_one_that_failed_and_is_to_go_says_why_and_how_it_goes_here_and_in_the_conditions(make, member):
+    going = "it is to go; kdd retry c s-a-0 --give-up"
+    failed = member("s-a-0", "config error", config_error_detail="exit status 3", progress=going)
+    found = explained(make({"a": [failed]}))
+    assert found.waits[0].why == f"exit status 3; {going}"
+    assert any("Stalled is True" in words and going in words for words in found.told)
+
+
 def test_a_member_that_is_told_of_changes_says_which_ones_in_order(make, member):
     found = explained(make({"a": [member("s-a-0", pending_notify_cmds=(ADDED, REMOVED))]}))
     assert found.waits[0].why == "is being told: addnodes of s-a-1, s-a-2"
