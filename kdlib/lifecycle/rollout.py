@@ -11,12 +11,13 @@ Layer: pure.
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from kdlib.lifecycle.circumstances import Circumstances, circumstances_of, has_package
+from kdlib.lifecycle.ailments import ailment, has_failed
+from kdlib.lifecycle.circumstances import Circumstances, circumstances_of
 from kdlib.lifecycle.membership import LEAVING
 from kdlib.lifecycle.ordering import with_awaited
 from kdlib.lifecycle.restarts import RESTART, restart_asked, restart_asked_alone, restart_handled
 from kdlib.lifecycle.sightings import Surroundings, ordinal
-from kdlib.model import ClusterStatus, ContainerState, Life, MemberState, MemberStatus, Resolved, RoleStatus, Rollout
+from kdlib.model import ClusterStatus, Life, MemberState, MemberStatus, Resolved, RoleStatus, Rollout
 
 __all__ = ["roll_out"]
 
@@ -127,8 +128,8 @@ def _case(role: RoleStatus, member: MemberStatus, around: Circumstances, *, is_r
         is_asked=bool(uid) and restart_asked(*request),
         is_asked_alone=bool(uid) and restart_asked_alone(*request),
         is_ending=ending and stored is not None and stored.state_detail.restarting == uid,
-        ailment="it is being restarted" if ending else _ailment(member, around),
-        has_failed=_has_failed(member),
+        ailment="it is being restarted" if ending else ailment(member, around),
+        has_failed=has_failed(member),
         is_awaiting=bool(around.awaited) and member.state == MemberState.CREATE_PENDING,
     )
 
@@ -138,37 +139,6 @@ def _is_behind(member: MemberStatus, around: Circumstances) -> bool:
     return around.is_older(member) or (
         member.state in (MemberState.CONFIGURED, MemberState.CONFIG_ERROR) and around.is_otherwise(member)
     )
-
-
-def _ailment(member: MemberStatus, around: Circumstances) -> str:
-    detail, sighting, stored = member.state_detail, around.sighting(member), around.stored.get(member.pod)
-    if member.state == MemberState.CONFIG_ERROR and detail.trouble is None:
-        return f"its set-up failed: {detail.config_error_detail}"
-    if member.state in LEAVING:
-        return "it is being removed"
-    if member.state != MemberState.CONFIGURED or stored is None or stored.state != MemberState.CONFIGURED:
-        return detail.progress or f"it is in state {member.state.value!r}"
-    if sighting.container != detail.last_configured_container or not sighting.runs:
-        return detail.progress or "its container does not run"
-    if sighting.state != ContainerState.RUNNING:
-        return "its container is not ready"
-    return "" if _is_told(member, around) else detail.progress or "it is still being told of a change"
-
-
-def _is_told(member: MemberStatus, around: Circumstances) -> bool:
-    detail = member.state_detail
-    current = not detail.pending_notify_cmds and detail.last_config_data_generation == around.generation
-    return current or not has_package(around.role)
-
-
-def _has_failed(member: MemberStatus) -> bool:
-    """Tell whether the member waits for a person: a set-up, a change or a pod that came to nothing."""
-    detail = member.state_detail
-    queue, departure = detail.pending_notify_cmds or (), detail.decommission
-    refused = any(entry.exit_code is not None and entry.next_try is None for entry in queue)
-    refused = refused and member.state == MemberState.CONFIGURED
-    stays = member.departs and departure is not None and departure.exit_code is not None
-    return member.state == MemberState.CONFIG_ERROR or detail.trouble is not None or refused or stays
 
 
 def _turn(cases: tuple[_Case, ...]) -> _Case | None:

@@ -1,5 +1,7 @@
 """What stops a rollout: what waits for a person, and nothing else."""
 
+from dataclasses import replace
+
 import pytest
 
 from kdlib import lifecycle
@@ -19,3 +21,49 @@ def test_a_change_that_was_refused_stops_a_rollout_only_while_it_waits_for_a_per
     found = lifecycle.roll_out(world.resolved(), Life(status=world.status), ["head"])
     assert found.rollout is not None
     assert found.rollout.is_stopped is is_stopped
+
+
+class Rolled:
+    """A cluster of a head and a tail that is rolled out to the tail: pods of an older template than their set's."""
+
+    def __init__(self, world, unready):
+        self.world, self.unready = world, unready
+        head, tail = world.status.roles
+        self.roles = (head, tail.changed(rollout=1))
+        world.status = world.status.changed(roles=self.roles)
+
+    def resolved(self):
+        """Return what is seen, with what the other tests leave out: readiness, UIDs and revisions."""
+        found = self.world.resolved()
+        return replace(found, seen=replace(found.seen, children=tuple(map(self.completed, found.seen.children))))
+
+    def completed(self, child):
+        metadata = {**child["metadata"], "uid": f"uid-{child['metadata']['name']}"}
+        if child["kind"] == "StatefulSet":
+            return {**child, "metadata": metadata, "status": {**child["status"], "updateRevision": "new"}}
+        if child["kind"] == "Pod":
+            ready = "False" if metadata["name"] in self.unready else "True"
+            status = {**child["status"], "conditions": [{"type": "Ready", "status": ready}]}
+            return {**child, "metadata": {**metadata, "labels": {"controller-revision-hash": "old"}}, "status": status}
+        return child
+
+    def roll(self):
+        return lifecycle.roll_out(self.resolved(), Life(status=self.world.status), ["head", "tail"])
+
+
+def test_a_rollout_that_a_member_of_another_role_holds_up_names_it_its_reason_and_what_helps(make_world):
+    rolled = Rolled(make_world({"head": 1, "tail": 1}).settle(), unready={"set-head-0"})
+    life = rolled.roll()
+    assert life.renewals == ()
+    assert life.rollout is not None
+    assert life.rollout.words == (
+        "member 'set-head-0': its container is not ready; kubectl describe pod set-head-0 -n ns says why; the others"
+        " wait until it is mended; to restart it: kdd restart c set-head-0 -n ns"
+    )
+    rolled.world.annotations["kubedirector.hpe.com/restart-set-head-0"] = "1"
+    asked = rolled.roll()
+    (head, _) = asked.status.roles
+    assert head.members[0].state_detail.restarting == "uid-set-head-0"
+    rolled.unready = set()
+    rolled.world.annotations.clear()
+    assert rolled.roll().renewals == ("set-tail-0",)
