@@ -9,6 +9,7 @@ from kdlib.lifecycle.connections import connection_hash
 from kdlib.lifecycle.forms import set_up_form
 from kdlib.lifecycle.log_tail import log_tail
 from kdlib.lifecycle.lost import lost_pods
+from kdlib.lifecycle.ordering import is_up
 from kdlib.lifecycle.outdated import outdated_members, renewable_members
 from kdlib.lifecycle.restarts import RESTART
 from kdlib.lifecycle.rollout import roll_out
@@ -26,6 +27,7 @@ __all__ = [
     "domain",
     "fqdn",
     "in_order",
+    "is_up",
     "life_page",
     "listed_members",
     "log_tail",

@@ -11,7 +11,7 @@ from dataclasses import replace
 from kdlib.lifecycle.circumstances import Circumstances
 from kdlib.model import ClusterStatus, MemberState, MemberStatus, Resolved
 
-__all__ = ["awaited_role", "with_awaited"]
+__all__ = ["awaited_role", "is_up", "with_awaited"]
 
 
 def awaited_role(status: ClusterStatus, resolved: Resolved, role_id: str) -> str:
@@ -23,7 +23,7 @@ def awaited_role(status: ClusterStatus, resolved: Resolved, role_id: str) -> str
     if role_id not in order or (role_id in entries and entries[role_id].was_set_up):
         return ""
     earlier = order[: order.index(role_id)]
-    return next((other for other in earlier if other in entries and not all(map(_is_up, entries[other].members))), "")
+    return next((other for other in earlier if other in entries and not all(map(is_up, entries[other].members))), "")
 
 
 def with_awaited(status: ClusterStatus, around: Mapping[str, Circumstances]) -> dict[str, Circumstances]:
@@ -33,7 +33,7 @@ def with_awaited(status: ClusterStatus, around: Mapping[str, Circumstances]) -> 
     }
 
 
-def _is_up(member: MemberStatus) -> bool:
+def is_up(member: MemberStatus) -> bool:
     """Tell whether nobody has to wait for the member: it is configured, or goes."""
     leaves = member.state in (MemberState.DELETE_PENDING, MemberState.DELETING)
     return leaves or member.state is MemberState.CONFIGURED

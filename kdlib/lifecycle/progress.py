@@ -25,6 +25,7 @@ def observed(member: MemberStatus, around: Circumstances) -> MemberStatus:
         scheduling_error_message=error,
         trouble=trouble.kind if trouble else None,
         progress=progress,
+        awaited_role=_awaited_role(member, sighting, around) or None,
         storage_init_progress=_copied(member, sighting, around),
     )
     changed: MemberStatus = member.changed(state_detail=found)
@@ -61,8 +62,9 @@ def _progress(member: MemberStatus, sighting: Sighting, around: Circumstances) -
     detail = member.state_detail
     match member.state:
         case MemberState.CREATE_PENDING:
-            if sighting.runs and around.awaited:
-                return f"waiting for role {around.awaited!r}, which is before its own in the app's startOrder"
+            awaited = _awaited_role(member, sighting, around)
+            if awaited:
+                return f"waiting for role {awaited!r}, which is before its own in the app's startOrder"
             if sighting.runs and around.waits_for_pod(member):
                 return "waiting for a pod with the present image"
             return _waiting_for_container(sighting, f"{member.pod} -n {around.resolved.root.namespace}")
@@ -80,6 +82,11 @@ def _progress(member: MemberStatus, sighting: Sighting, around: Circumstances) -
             return "waiting for its pod to end" if sighting.there else "waiting for its Service and claims to go"
         case _:
             return ""
+
+
+def _awaited_role(member: MemberStatus, sighting: Sighting, around: Circumstances) -> str:
+    """Return the role that alone keeps the member from being set up; empty for none."""
+    return around.awaited if member.state is MemberState.CREATE_PENDING and sighting.runs else ""
 
 
 def _waiting_for_container(sighting: Sighting, pod: str) -> str:

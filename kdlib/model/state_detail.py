@@ -107,6 +107,11 @@ class StateDetail(StatusPart):
     progress: Text | None = Field(
         None, description="What the member is waiting for, in words.", examples=["waiting for the container"]
     )
+    awaited_role: Text | None = Field(
+        None,
+        description="Role that has to be configured before the member is set up, by the app's startOrder.",
+        examples=["namenode"],
+    )
     trouble: MemberTrouble | None = Field(
         None,
         description="What keeps the member's pod from running until somebody acts; progress says it in words.",

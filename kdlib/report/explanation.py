@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from kdlib.frozen import Json, dig
-from kdlib.lifecycle import TABLE, Cause
+from kdlib.lifecycle import TABLE, Cause, is_up
 from kdlib.model import ClusterStatus, ContainerState, MemberState, MemberStatus, RoleStatus
 from kdlib.report.lines import cluster_line
 from kdlib.report.tally import failed_departure, failed_notify, words
@@ -105,6 +105,8 @@ def _for_whom(member: MemberStatus, status: ClusterStatus) -> tuple[str, ...]:
     failed = failed_notify(member) or failed_departure(member)
     if detail.trouble is not None or member.state is MemberState.CONFIG_ERROR or failed:
         return (_A_PERSON,)
+    if detail.awaited_role is not None:
+        return _not_up(status, detail.awaited_role)
     if member.state is MemberState.CREATE_PENDING and detail.last_known_container_state is ContainerState.RUNNING:
         return tuple(
             other.pod
@@ -113,6 +115,16 @@ def _for_whom(member: MemberStatus, status: ClusterStatus) -> tuple[str, ...]:
             if other.state is MemberState.CONFIGURED and _is_behind(other, detail.listed_since or 0)
         )
     return ()
+
+
+def _not_up(status: ClusterStatus, role_id: str) -> tuple[str, ...]:
+    """Return the members of a role that keep those waiting that come after it."""
+    return tuple(
+        f"{member.pod} (role {role_id})"
+        for role in status.roles
+        for member in role.members
+        if role.id == role_id and not is_up(member)
+    )
 
 
 def _is_behind(member: MemberStatus, generation: int) -> bool:

@@ -37,9 +37,11 @@ def test_pods_do_not_wait_and_what_the_members_wait_for_is_told(make):
     assert set(world.pods) == {"set-name-0", "set-data-0", "set-data-1", "set-query-0"}
     progress = world.member("set-data-1").state_detail.progress
     assert progress == "waiting for role 'name', which is before its own in the app's startOrder"
+    assert [world.member(f"set-{pod}").state_detail.awaited_role for pod in ("name-0", "data-1")] == [None, "name"]
     assert started(world) == []
     world.slow = set()
     world.settle()
+    assert {member.state_detail.awaited_role for member in world.members()} == {None}
     assert set(world.states().values()) == {"configured"}
 
 

@@ -47,6 +47,13 @@ def test_a_new_member_names_those_whose_configmeta_does_not_list_it_yet(make, me
     assert waits["s-a-1"].for_whom == ("s-a-0",)
 
 
+def test_a_member_whose_role_comes_later_names_the_members_of_the_earlier_role_that_are_not_up(make, member):
+    pending = member("s-b-0", "create pending", last_known_container_state="running", awaited_role="a")
+    earlier = [member("s-a-0"), member("s-a-1", "creating"), member("s-a-2", "config error")]
+    waits = {wait.pod: wait for wait in explained(make({"a": earlier, "b": [pending]})).waits}
+    assert waits["s-b-0"].for_whom == ("s-a-1 (role a)", "s-a-2 (role a)")
+
+
 def test_a_failed_member_waits_for_a_person(make, member):
     found = explained(make({"a": [member("s-a-0", "config error", config_error_detail="exit status 3")]}))
     assert found.waits[0].for_whom == ("a person",)
