@@ -24,6 +24,9 @@ def cause_of(kind: Kind, error: WorldError, missing_remedy: str = "") -> str:
             return f"{error.cause}; tried again until it answers"
         case ApiError(code=401):
             return f"our credentials are refused: {error}; tried again"
+        case ApiError(code=403):
+            resource = f"{kind.plural}.{kind.group}" if kind.group else kind.plural
+            return f"{kind.plural}: {error}; tried again; give our account the verbs list and watch on {resource}"
         case NotFoundError() if "." in kind.group:
             served = f"{kind.api_version} is not served; tried again until it is"
             return f"{served}; install it: {missing_remedy}" if missing_remedy else served
@@ -34,7 +37,8 @@ def cause_of(kind: Kind, error: WorldError, missing_remedy: str = "") -> str:
 class Outages:
     """The present troubles with one API server, by their causes; `name` is the server's in the log.
 
-    Guarantees: a cause is told when the first one suffers from it, and not again before all that did are well.
+    Guarantees: a cause is told when the first one suffers from it, and not again before all that did are well; that
+    it is over is told when the last one is, however long other causes last.
     """
 
     def __init__(self, name: str = "") -> None:
@@ -51,7 +55,7 @@ class Outages:
     def end(self, subject: Hashable) -> None:
         """Take it that the subject is well: nothing keeps it from the server."""
         over = self._without(subject)
-        if over and not self._sufferers:
+        if over:
             _log.info("%s", self._told(f"works again, after: {over[-1]}"))
 
     def forget(self, subject: Hashable) -> None:

@@ -46,6 +46,19 @@ def test_what_comes_again_after_all_was_well_is_told_again(lines):
     assert lines().count("refused") == 2
 
 
+def test_that_one_outage_is_over_is_told_while_another_lasts(lines):
+    outages = Outages()
+    outages.begin("a", "refused")
+    outages.begin("b", "not served")
+    outages.begin("c", "refused")
+    outages.end("a")
+    assert lines()[2:] == []
+    outages.end("c")
+    assert lines()[2:] == ["works again, after: refused"]
+    outages.end("b")
+    assert lines()[3:] == ["works again, after: not served"]
+
+
 def test_a_subject_that_asks_no_more_says_nothing_about_the_others(lines):
     outages = Outages()
     outages.begin("a", "refused")
@@ -66,7 +79,10 @@ def test_a_subject_that_asks_no_more_says_nothing_about_the_others(lines):
         (UnreachableError(f"GET /x: {AWAY}", cause=AWAY), f"{AWAY}; tried again until it answers"),
         (UnreachableError("cut"), "pods: cut; tried again"),
         (api_error(401, "Unauthorized", "Unauthorized"), "our credentials are refused: Unauthorized; tried again"),
-        (api_error(403, "Forbidden", "not for you"), "pods: not for you; tried again"),
+        (
+            api_error(403, "Forbidden", "not for you"),
+            "pods: not for you; tried again; give our account the verbs list and watch on pods",
+        ),
         (api_error(404, "", "404 page not found"), "pods: 404 page not found; tried again"),
     ],
 )

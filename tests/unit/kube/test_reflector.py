@@ -231,7 +231,7 @@ async def test_what_fails_is_logged_once_until_it_changes_or_ends(caplog):
     with caplog.at_level(logging.INFO):
         await followed(transport)
     assert [record.getMessage() for record in caplog.records] == [
-        "east: pods: pods is forbidden; tried again",
+        "east: pods: pods is forbidden; tried again; give our account the verbs list and watch on pods",
         "east: pods: cut; tried again",
         "east: works again, after: pods: cut",
     ]
