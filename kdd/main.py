@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from kdd.flags import PREFIX, run
+from kdd.mistakes import Commands
 from kdd.settings import read_settings
 from kdd.telling import run_told, told
 
@@ -16,6 +17,7 @@ __all__ = ["main"]
 
 app = typer.Typer(
     name="kdd",
+    cls=Commands,
     help="KubeDirector: runs complex stateful scale-out applications on Kubernetes, unchanged.",
     no_args_is_help=True,
     add_completion=False,

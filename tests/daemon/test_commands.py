@@ -97,6 +97,62 @@ def test_a_log_has_a_known_form(told):
     assert (code, "console" in output) == (2, True)
 
 
+# Each command that takes arguments, with its shortest good ones.
+COMMANDS = {
+    "retry": ["c"],
+    "pause": ["c"],
+    "resume": ["c"],
+    "scale": ["c", "worker=2"],
+    "restart": ["c"],
+    "plan": ["c.yaml"],
+    "explain": ["c"],
+    "rotate-tokens": ["c"],
+    "pack": ["folder", "-o", "a.tgz"],
+    "check": ["c.yaml"],
+}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_an_argument_that_is_missing_is_one_line_that_names_it_and_where_to_read_more(told, name):
+    code, output = told(name)
+    assert (code, output.count("\n")) == (2, 1), output
+    assert output.startswith(f"kdd: {name}: missing argument '")
+    assert output.endswith(f"; see kdd {name} --help\n")
+
+
+@pytest.mark.parametrize("name", [*COMMANDS, "run", "sandbox", "demo", "rotate-key", "version"])
+def test_an_option_that_there_is_not_is_one_line(told, name):
+    code, output = told(name, *COMMANDS.get(name, ()), "--nonsense")
+    assert (code, output) == (2, f"kdd: {name}: no such option: --nonsense; see kdd {name} --help\n")
+
+
+@pytest.mark.parametrize(
+    ("typed", "output"),
+    [
+        (["scall"], "kdd: no such command 'scall'"),
+        (["--nonsense"], "kdd: no such option: --nonsense; see kdd --help\n"),
+        (["webhook", "rm"], "kdd: webhook: no such command 'rm'"),
+        (["run", "--webhook-port", "0"], "kdd: run: invalid value for '--webhook-port': Input should be"),
+        (["run", "--log-format", "xml"], "kdd: run: invalid value for '--log-format': 'xml' is not one of"),
+        (["pause", "a", "b"], "kdd: pause: got unexpected extra argument(s) (b)"),
+        (["scale", "c", "worker=2", "-n"], "kdd: option '-n' requires an argument"),
+        (["check", "a", "--format", "pdf"], "kdd: check: invalid value for --format: 'pdf' is none of"),
+    ],
+)
+def test_a_mistake_in_what_is_typed_is_one_line(told, typed, output):
+    code, words = told(*typed)
+    assert (code, words.count("\n")) == (2, 1), words
+    assert words.startswith(output)
+    assert "; see kdd" in words
+
+
+def test_a_command_without_anything_is_answered_by_its_help(told):
+    for typed in ((), ("webhook",)):
+        code, output = told(*typed)
+        assert (code, output.count("Usage: ")) == (2, 1)
+        assert "Commands" in output
+
+
 def test_a_kubeconfig_that_is_not_there_is_named(told, tmp_path):
     code, output = told("run", "--kubeconfig", tmp_path / "none")
     remedy = "name a file by --kubeconfig or KUBECONFIG"
