@@ -17,7 +17,7 @@ from kdlib.manifests import MANAGED
 from kdlib.model import Seen
 from kdlib.names import LABEL_CLUSTER
 from kdlib.rules import Facts, ListNeed
-from kdlib.wire import KD_APP, KD_CLUSTER, POD, Ref
+from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, POD, Ref
 
 __all__ = ["forecast", "plan"]
 
@@ -86,7 +86,9 @@ class _World:
         refs = {item: None for root in (live, new) if root for item in await self._related(root)}
         related = tuple((item, self._known[item]) for item in refs if item not in self._hidden)
         hidden = tuple((item, words) for item, words in self._hidden.items() if item in refs)
-        seen = Seen(datetime.now(UTC), new, tuple(children), related, unreadable=hidden, entropy=_NO_SECRET)
+        # That users may not read the global configuration says nothing of the operator, who may.
+        unreadable = tuple((item, words) for item, words in hidden if item.kind != KD_CONFIG)
+        seen = Seen(datetime.now(UTC), new, tuple(children), related, unreadable=unreadable, entropy=_NO_SECRET)
         found = offline.forecast(new, live, seen, await self._facts(new, live))
         return replace(found, unknown=tuple(words for _, words in hidden))
 

@@ -72,8 +72,8 @@ class View:
     """The caches of one controller, read root by root.
 
     `roots` holds the objects of `kind`; `children` and `others` hold what belongs to them and what they refer to;
-    `told` gives what others tell of the children. Caches of children have the indexes `CLUSTER_INDEX` and
-    `OWNER_INDEX`.
+    `told` gives what others tell of the children, `unlisted` why kinds may not be listed, as that stands. Caches of
+    children have the indexes `CLUSTER_INDEX` and `OWNER_INDEX`.
     """
 
     def __init__(
@@ -85,6 +85,7 @@ class View:
         others: Mapping[Kind, Cache] | None = None,
         refs: Refs = _no_refs,
         singles: Singles | None = None,
+        unlisted: Mapping[Kind, str] | None = None,
         told: Told = _nothing_told,
     ) -> None:
         self.kind = kind
@@ -93,6 +94,7 @@ class View:
         self._others = dict(others or {})
         self._refs = refs
         self._singles = singles
+        self._unlisted = {} if unlisted is None else unlisted
         self._told = told
 
     @property
@@ -104,6 +106,15 @@ class View:
     def caches(self) -> Mapping[Kind, Cache]:
         """Return the cache of each kind."""
         return {**self._others, **self._children, self.kind: self._roots}
+
+    async def synced(self) -> None:
+        """Wait until each kind was listed once, or is done without."""
+        for cache in self.caches.values():
+            await cache.synced.wait()
+
+    def is_synced(self, kind: Kind) -> bool:
+        """Tell whether a kind was listed once, or is done without."""
+        return self.caches[kind].synced.is_set()
 
     def root(self, namespace: str, name: str) -> Json | None:
         """Return the root as it was last told, or None."""
@@ -155,4 +166,6 @@ class View:
         return self._singles.get(ref) if self._singles else None
 
     def _trouble(self, ref: Ref) -> str | None:
+        if ref.kind in self._unlisted:
+            return self._unlisted[ref.kind]
         return self._singles.trouble(ref) if self._singles else None

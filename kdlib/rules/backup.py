@@ -51,11 +51,14 @@ def backup_of(root: Json, related: Iterable[tuple[Ref, Json | None]]) -> Backup 
     live = dict(known).get(backup_ref(root))
     hold = Ownership(root).hold(live) if live is not None else Hold.FOREIGN
     stays = live is not None and not dig(live, "metadata", "deletionTimestamp")
+    is_owned = stays and hold in (Hold.OWN, Hold.FORMER)
+    # Where nobody may look at the configuration, what was backed up goes on being so.
+    is_known = any(ref.kind == KD_CONFIG for ref, _ in known)
     return Backup(
-        wanted=config_flag(known, "backupClusterStatus"),
+        wanted=config_flag(known, "backupClusterStatus") if is_known else is_owned,
         live=live,
         is_ours=stays and hold is not Hold.FOREIGN,
-        is_owned=stays and hold in (Hold.OWN, Hold.FORMER),
+        is_owned=is_owned,
     )
 
 

@@ -65,8 +65,10 @@ def find_config(cluster: Cluster, seen: Seen) -> Config | None:
     """Return the global configuration, or None where there is none.
 
     One that cannot be read is as good as none for a cluster whose roles were all accepted before, since it changes
-    no running cluster; for others it raises RefusedError.
+    no running cluster; for others it raises RefusedError. So does one that may not be read, also for clusters with
+    secret keys: those are decrypted anew each time.
     """
+    _refuse_unreadable(cluster, seen)
     stored = next((item for ref, item in seen.related if ref.kind == KD_CONFIG and ref.name == CONFIG_NAME), None)
     if stored is None:
         return None
@@ -80,6 +82,15 @@ def find_config(cluster: Cluster, seen: Seen) -> Config | None:
         what = f"the global configuration {CONFIG_NAME!r} is wrong: {told}"
         raise RefusedError(str(cluster.ref), [Problem("spec", what, "ask your administrator to correct it")])
     return config
+
+
+def _refuse_unreadable(cluster: Cluster, seen: Seen) -> None:
+    words = next((words for ref, words in seen.unreadable if ref.kind == KD_CONFIG), None)
+    if words is None or (_accepted_before(cluster) and not any(role.secret_keys for role in cluster.spec.roles)):
+        return
+    what = f"the global configuration {CONFIG_NAME!r}, which the cluster needs, cannot be read: {words}"
+    remedy = f"ask your administrator to let the operator list and watch {KD_CONFIG.plural}"
+    raise RefusedError(str(cluster.ref), [Problem("spec", what, remedy)])
 
 
 def _accepted_before(cluster: Cluster) -> bool:

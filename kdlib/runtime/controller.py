@@ -40,6 +40,7 @@ _log = logging.getLogger(__name__)
 
 _PASSING = frozenset({404, 408, 409, 410, 429, 502, 503, 504})
 """Answers that others tell of, or that another try changes."""
+_FORBIDDEN = 403
 _UNDECLARED = "field not declared in schema"
 
 
@@ -50,7 +51,7 @@ class Settings:
     `expectation_seconds` bounds the wait for a cache to show a write; `grace_seconds` is how long running passes have
     to end at shutdown; `backoff` is for passes that failed. After each pass a root rests for `rest_seconds` for every
     object of it, so that the events of a thousand pods lead to few passes over a thousand pods; and what happens within
-    `gather_seconds` is taken together.
+    `gather_seconds` is taken together. A start that waits for a right for longer than `patience_seconds` says so.
     """
 
     workers: int = 8
@@ -58,6 +59,7 @@ class Settings:
     grace_seconds: float = 5.0
     rest_seconds: float = 0.0002
     gather_seconds: float = 0.01
+    patience_seconds: float = 5.0
     backoff: Backoff = field(default_factory=lambda: Backoff(0.1, 60.0))
     passes: PassSettings = field(default_factory=PassSettings)
     members: SupervisorSettings = field(default_factory=SupervisorSettings)
@@ -97,6 +99,7 @@ class Controller:
         self._followed = tuple(children)
         self._singles = Singles(api, self._related.singles, self._referred_changed, settings=self._settings.watches)
         self._refusals = Refusals(self._set_refused)
+        self._unlisted: dict[Kind, str] = {}
         self._view = View(
             kind,
             self._roots,
@@ -104,6 +107,7 @@ class Controller:
             others=self._others,
             refs=self._related.refs,
             singles=self._singles,
+            unlisted=self._unlisted,
             told=self._refusals.about,
         )
         self._passes = Passes(api, self._view, desired, settings=self._settings.passes)
@@ -125,9 +129,7 @@ class Controller:
             group.start_soon(self._singles.run)
             for reflector in self._reflectors():
                 group.start_soon(reflector.run)
-            for cache in self._view.caches.values():
-                await cache.synced.wait()
-            await self._refusals.known()
+            await self._known()
             self.synced.set()
             _log.info("%s: looks after %d %s", self._api.name, len(self._roots), self._kind.plural)
             try:
@@ -141,6 +143,17 @@ class Controller:
             for _ in range(self._settings.workers):
                 workers.start_soon(self._work, supervisor, expectations)
             await self._until_cancelled()
+
+    async def _known(self) -> None:
+        """Wait until all was listed; say once what nothing can be looked after without, and may not be listed."""
+        with anyio.move_on_after(self._settings.patience_seconds) as patience:
+            await self._view.synced()
+        if patience.cancelled_caught:
+            kinds = ", ".join(kind.plural for kind in sorted(self._unlisted) if not self._view.is_synced(kind))
+            if kinds:
+                _log.warning("%s: looks after no %s until it may list %s", self._api.name, self._kind.plural, kinds)
+            await self._view.synced()
+        await self._refusals.known()
 
     @property
     def is_idle(self) -> bool:
@@ -226,19 +239,22 @@ class Controller:
         _log.debug("%s: will be tried again in %.1f s: %s", subject, delay, error)
 
     def _reflectors(self) -> list[Reflector]:
-        reflector = partial(Reflector, self._api, settings=self._settings.watches)
-        children = (
-            reflector(
-                Selection(item.kind, labels=item.labels),
-                self._children[item.kind],
-                dispensable=item.kind in DISPENSABLE,
+        def reflector(selection: Selection, cache: Cache, *, optional: bool = False) -> Reflector:
+            kind = selection.kind
+            return Reflector(
+                self._api,
+                selection,
+                cache,
+                optional=optional,
+                dispensable=kind in DISPENSABLE,
+                settings=self._settings.watches,
+                told=partial(self._listed, kind),
             )
-            for item in self._followed
+
+        children = (
+            reflector(Selection(item.kind, labels=item.labels), self._children[item.kind]) for item in self._followed
         )
-        others = (
-            reflector(Selection(kind), cache, optional=True, dispensable=kind in DISPENSABLE)
-            for kind, cache in self._others.items()
-        )
+        others = (reflector(Selection(kind), cache, optional=True) for kind, cache in self._others.items())
         refusals = self._refusals.reflector(self._api, self._settings.watches)
         return [reflector(Selection(self._kind), self._roots, optional=True), *children, *others, refusals]
 
@@ -248,6 +264,14 @@ class Controller:
             cache.subscribe(self._child_changed)
         for kind in self._related.kinds:
             self._view.caches[kind].subscribe(partial(self._related_changed, kind))
+
+    def _listed(self, kind: Kind, error: WorldError | None) -> None:
+        """Take whether a kind may be listed; once it may be, what went on without it is looked at again."""
+        if isinstance(error, ApiError) and error.code == _FORBIDDEN and not self._view.caches[kind].resource_version:
+            self._unlisted[kind] = str(error)
+        elif error is None and self._unlisted.pop(kind, None) is not None:
+            for key in filter(None, map(identity, self._roots)):
+                self._soon(key)
 
     def _root_changed(self, change: Change) -> None:
         key = identity(change.after or change.before or {})

@@ -12,6 +12,7 @@ from kdlib.kube import Identity, pruned
 from kdlib.names import LABEL_CLUSTER
 from kdlib.wire import (
     CONTROLLER_REVISION,
+    KD_CONFIG,
     KD_STATUS_BACKUP,
     PERSISTENT_VOLUME_CLAIM,
     POD,
@@ -100,10 +101,11 @@ CHILDREN = (
 )
 """The kinds of which the objects of a cluster are."""
 
-DISPENSABLE = frozenset({KD_STATUS_BACKUP, POD_DISRUPTION_BUDGET})
-"""Kinds that only those clusters need which ask for them: who may not list them looks after all others without.
+DISPENSABLE = frozenset({KD_CONFIG, KD_STATUS_BACKUP, POD_DISRUPTION_BUDGET})
+"""Kinds that only some clusters need: who may not list them looks after all others without.
 
-Nothing is deleted or restored by what is not seen, and what is made in spite of that is nobody else's.
+Nothing is deleted or restored by what is not seen, and what is made in spite of that is nobody else's. A cluster that
+needs the global configuration - a new one, or one with secret keys - waits, and says for what.
 """
 
 
