@@ -1,14 +1,14 @@
 """Laws: a cluster comes back whole, with a status backup or without, whatever of it comes back first (OP-02, RC-42)."""
 
 import asyncio
-import contextlib
 import itertools
 import random
 
 import pytest
+from keeping import ANNOTATION, RESTORING, SAVED, brought_back, is_made_by_kubernetes, lost, saved
 
-from kdlib.errors import AlreadyExistsError, api_error
-from kdlib.frozen import copied, dig
+from kdlib.errors import api_error
+from kdlib.frozen import dig
 from kdlib.wire import (
     CONTROLLER_REVISION,
     KD_APP,
@@ -22,9 +22,6 @@ from kdlib.wire import (
 )
 
 PACKAGE = "file:///opt/test/shell.tgz"
-ANNOTATION = "kubedirector.hpe.com/status-backup-exists"
-RESTORING = "kubedirector.hpe.com/restoring"
-SAVED = (KD_APP, KD_STATUS_BACKUP, SERVICE, STATEFUL_SET, PERSISTENT_VOLUME_CLAIM, CONTROLLER_REVISION)
 PARTS = {
     "cluster": (KD_CLUSTER,),
     "app": (KD_APP,),
@@ -43,37 +40,6 @@ def stored(made, tails=2):
     wanted = made.cluster(app="shell", tails=tails)
     wanted["spec"]["roles"][1] |= {"storage": {"size": "1Gi"}}
     return wanted
-
-
-def stripped(obj):
-    """Return the object as a backup product makes it again: no identity, no owners, no status, no finalizers."""
-    kept = ("name", "namespace", "labels", "annotations")
-    metadata = {key: value for key, value in obj["metadata"].items() if key in kept}
-    made = copied({key: value for key, value in obj.items() if key not in ("metadata", "status")})
-    if obj["kind"] == "PersistentVolumeClaim":
-        made["spec"].pop("volumeName", None)
-    return {**made, "metadata": metadata}
-
-
-def is_made_by_kubernetes(obj):
-    owners = obj["metadata"].get("ownerReferences", ())
-    is_own = obj["metadata"]["name"] == "kubernetes"
-    return is_own or any(owner["kind"] == "StatefulSet" and obj["kind"] == "ControllerRevision" for owner in owners)
-
-
-def saved(world):
-    """Return what a backup product keeps, by kind."""
-    return {
-        kind: [stripped(item) for item in world.registry.list(kind) if not is_made_by_kubernetes(item)]
-        for kind in (*SAVED, KD_CLUSTER)
-    }
-
-
-async def lost(world):
-    """Lose everything but the configuration."""
-    world.registry.delete(KD_CLUSTER, "default", "c1")
-    world.registry.delete(KD_APP, "default", "shell")
-    await world.until(lambda: not world.left())
 
 
 def facts(world):
@@ -110,7 +76,7 @@ def restored_in(play, made, order, *, pause=3.0):
             uids = {item["metadata"]["uid"] for item in world.registry.list(STATEFUL_SET)}
             await lost(world)
             for part in order:
-                await brought_back(world, kept, *PARTS[part])
+                brought_back(world, kept, *PARTS[part])
                 await asyncio.sleep(pause)
             await world.until(world.configured(head=1, tail=2))
             await asyncio.sleep(60)
@@ -138,13 +104,6 @@ def progress(world):
     return world.status().get("restoreProgress")
 
 
-async def brought_back(world, kept, *kinds):
-    """Bring back objects of these kinds; what a set was faster to make is left as it is."""
-    for item in (item for kind in kinds for item in kept[kind]):
-        with contextlib.suppress(AlreadyExistsError):
-            world.create(item)
-
-
 def test_op03_whoever_takes_the_label_away_goes_on_with_what_is_there(play, made):
     """The wait is told, costs nothing, and ends by hand."""
 
@@ -153,7 +112,7 @@ def test_op03_whoever_takes_the_label_away_goes_on_with_what_is_there(play, made
             await settled(world, made)
             kept = saved(world)
             await lost(world)
-            await brought_back(world, kept, KD_CLUSTER, KD_APP)
+            brought_back(world, kept, KD_CLUSTER, KD_APP)
             await world.until(lambda: progress(world) and not progress(world)["awaitingApp"])
             assert progress(world) == {
                 "awaitingApp": False,
@@ -195,7 +154,7 @@ def test_w24_a_refusal_to_resume_is_told_and_another_try_follows(play, made, cod
             await settled(world, made)
             kept = saved(world)
             await lost(world)
-            await brought_back(world, kept, *SAVED, KD_CLUSTER)
+            brought_back(world, kept, *SAVED, KD_CLUSTER)
             await world.until(lambda: progress(world) and progress(world)["error"])
             assert words in progress(world)["error"]
             (stalled,) = [item for item in world.status()["conditions"] if item["type"] == "Stalled"]
@@ -220,7 +179,7 @@ def test_w24_changes_that_nobody_was_told_of_yet_hold_no_restore_up(play, made):
             for role in status["roles"]:
                 for member in role["members"]:
                     member["stateDetail"]["pendingNotifyCmds"] = [waiting]
-            await brought_back(world, kept, *SAVED, KD_CLUSTER)
+            brought_back(world, kept, *SAVED, KD_CLUSTER)
             await world.until(lambda: "status" in world.cluster() and progress(world) is None)
             await world.until(world.configured(head=1, tail=2))
 
@@ -235,7 +194,7 @@ def test_w24_a_cluster_that_had_no_backup_is_a_new_one(play, made):
             kept = saved(world)
             assert kept[KD_CLUSTER][0]["metadata"]["annotations"] == {ANNOTATION: "false"}
             await lost(world)
-            await brought_back(world, kept, KD_APP, KD_CLUSTER)
+            brought_back(world, kept, KD_APP, KD_CLUSTER)
             await world.until(world.configured(head=1, tail=2))
             assert RESTORING not in world.cluster()["metadata"].get("labels", {})
 
@@ -274,7 +233,7 @@ def test_w29_a_cluster_without_any_status_takes_up_what_is_there(play, made, pie
             await lost(world)
             world.create(*kept[KD_APP])
             for piece in pieces:
-                await brought_back(world, kept, *PIECES[piece])
+                brought_back(world, kept, *PIECES[piece])
                 await asyncio.sleep(2)
             brought = {kind: names(world, kind) for kind in (SERVICE, STATEFUL_SET, PERSISTENT_VOLUME_CLAIM)}
             world.create(*kept[KD_CLUSTER])

@@ -3,6 +3,7 @@
 import contextlib
 
 import pytest
+from keeping import ANNOTATION, RESTORING, is_of_set, stripped
 
 from kdlib import kube
 from kdlib.errors import AlreadyExistsError, ApiError
@@ -23,27 +24,11 @@ from kdlib.wire import (
 
 BACKUP = Ref(KD_STATUS_BACKUP, "default", "shell")
 APP = Ref(KD_APP, "default", "shell")
-ANNOTATION = "kubedirector.hpe.com/status-backup-exists"
-RESTORING = "kubedirector.hpe.com/restoring"
-
-
-def stripped(obj):
-    """Return the object as a backup product makes it again."""
-    kept = ("name", "namespace", "labels", "annotations")
-    metadata = {key: value for key, value in obj["metadata"].items() if key in kept}
-    made = {key: value for key, value in obj.items() if key not in ("metadata", "status")}
-    if obj["kind"] == "Service" and obj["spec"].get("clusterIP") != "None":
-        made["spec"] = {key: value for key, value in obj["spec"].items() if not key.startswith("clusterIP")}
-    return {**made, "metadata": metadata}
 
 
 async def listed(world, kind):
     labels = "" if kind in (KD_APP, KD_CLUSTER, KD_STATUS_BACKUP) else f"{LABEL_CLUSTER}=shell"
     return (await world.api.list(kube.Selection(kind, "default", labels=labels))).items
-
-
-def by_set(obj):
-    return any(owner["kind"] == "StatefulSet" for owner in obj["metadata"].get("ownerReferences", ()))
 
 
 async def bring_back(world, objects):
@@ -76,7 +61,7 @@ async def test_op02_a_lost_cluster_comes_back_and_its_volumes_are_not_configured
     await backed_up(world, shell, cluster)
     before = await world.api.get(cluster)
     kinds = (STATEFUL_SET, SERVICE, KD_STATUS_BACKUP, KD_APP)
-    kept = {kind: [item for item in await listed(world, kind) if not by_set(item)] for kind in kinds}
+    kept = {kind: [item for item in await listed(world, kind) if not is_of_set(item)] for kind in kinds}
     claims = {item["metadata"]["uid"] for item in await listed(world, PERSISTENT_VOLUME_CLAIM)}
     assert len(claims) == 2
 
