@@ -94,6 +94,11 @@ class Singles:
         single = self._watched.get(ref)
         return single.cache.get(ref.namespace, ref.name) if single else None
 
+    def cache(self, ref: Ref) -> Cache | None:
+        """Return the cache of one object that is watched, or None."""
+        single = self._watched.get(ref)
+        return single.cache if single else None
+
     def is_awaited(self, ref: Ref) -> bool:
         """Tell whether it may still become known soon whether the object is there.
 

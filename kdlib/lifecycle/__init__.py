@@ -14,6 +14,7 @@ from kdlib.lifecycle.outdated import outdated_members, renewable_members
 from kdlib.lifecycle.restarts import RESTART
 from kdlib.lifecycle.rollout import roll_out
 from kdlib.lifecycle.table import TABLE, Cause, Effect, Row, diagram, life_page
+from kdlib.lifecycle.tokens import without_hidden_tokens
 
 __all__ = [
     "RESTART",
@@ -38,4 +39,5 @@ __all__ = [
     "roll_out",
     "set_up_form",
     "settled",
+    "without_hidden_tokens",
 ]

@@ -19,7 +19,7 @@ from kdlib.lifecycle.progress import observed
 from kdlib.lifecycle.secret_keys import tells_keys, with_keys
 from kdlib.lifecycle.sightings import Surroundings, ordinal
 from kdlib.lifecycle.table import TABLE
-from kdlib.lifecycle.tokens import rotates_token, with_token
+from kdlib.lifecycle.tokens import renews_token, with_token, with_token_secret
 from kdlib.lifecycle.waiting import again_seconds
 from kdlib.model import (
     Action,
@@ -58,14 +58,14 @@ def advance(resolved: Resolved, connections: tuple[ConnectionStatus, ...] = ()) 
     status, reconnects = counted(status, resolved, connections)
     rolls = bool(_rollouts(status) - _rollouts(resolved.status))
     leaves = any(_shrinks(role, around) for role in status.roles)
-    if reconnects or rolls or leaves or tells_keys(resolved) or any(_rotates(role, around) for role in status.roles):
+    if reconnects or rolls or leaves or tells_keys(resolved) or any(_renews(role, around) for role in status.roles):
         status, around = _next_generation(status, around)
     status = _moved(status, around)
     if any(_grows(role, around) for role in status.roles):
         if status.spec_generation_to_process == (resolved.status.spec_generation_to_process or 0):
             status, around = _next_generation(status, around)
         status = _grown(status, around)
-    status = _with_tokens(status, around)
+    status = with_token_secret(_with_tokens(status, around), resolved)
     status = _with_announcements(status, resolved, around)
     status = with_reconnects(status, around, changes=reconnects)
     status = _observed(_digested(status), with_awaited(status, around))
@@ -178,9 +178,9 @@ def _is_out(member: MemberStatus) -> bool:
     return member.state in LEAVING and not member.departs
 
 
-def _rotates(role: RoleStatus, around: Mapping[str, Circumstances]) -> bool:
-    """Tell whether this pass makes a new token for a member of the role."""
-    return role.id in around and any(rotates_token(member, around[role.id]) for member in role.members)
+def _renews(role: RoleStatus, around: Mapping[str, Circumstances]) -> bool:
+    """Tell whether members are told another token of a member of the role from this pass on."""
+    return role.id in around and any(renews_token(member, around[role.id]) for member in role.members)
 
 
 def _grows(role: RoleStatus, around: Mapping[str, Circumstances]) -> bool:
@@ -351,7 +351,8 @@ def _reservations(status: ClusterStatus) -> set[tuple[object, ...]]:
     for role in status.roles:
         found.add(("role", role.id, role.stateful_set, role.rollout))
         for member in role.members:
-            found.add((member.pod, member.node_id, member.service, member.auth_token, member.pvc, _is_out(member)))
+            tokens = member.auth_token, member.state_detail.auth_token_digest
+            found.add((member.pod, member.node_id, member.service, tokens, member.pvc, _is_out(member)))
     return found
 
 

@@ -11,6 +11,7 @@ from kdlib.frozen import Json, canonical
 from kdlib.graph import ObjectGraph
 from kdlib.manifests.connections import connections_part
 from kdlib.manifests.document import Listed, node_part, shared_part, with_own_keys, with_own_token
+from kdlib.manifests.token_secret import token_secret
 from kdlib.model import Life, MemberStatus, Resolved
 
 __all__ = ["Desired", "configmeta", "configmeta_bytes"]
@@ -33,6 +34,11 @@ class Desired:
     def by_pod(self) -> dict[str, tuple[str, MemberStatus]]:
         """Return role id and status of each listed member by its pod; not to be changed."""
         return {member.pod: (role_id, member) for role_id, member in self.listed}
+
+    @cached_property
+    def token_secret(self) -> Json | None:
+        """Return the Secret of the auth tokens that the app hides, None where there are none; not to be changed."""
+        return token_secret(self.resolved, self.life.status)
 
     @cached_property
     def shared_document(self) -> Json:

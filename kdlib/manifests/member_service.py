@@ -31,7 +31,7 @@ def member_service(resolved: Resolved, role: ResolvedRole, member: MemberStatus)
         pretty_name(resolved),
         spec.service_annotations if spec else None,
         reserved.service_annotations,
-        {AUTH_TOKEN: member.auth_token} if member.auth_token else None,
+        None if member.state_detail.auth_token_digest or not member.auth_token else {AUTH_TOKEN: member.auth_token},
     )
     service = made(SERVICE, resolved, member.service, labels=labels, annotations=annotations)
     service["spec"] = {

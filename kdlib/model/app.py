@@ -335,6 +335,13 @@ class AppSpec(LoosePart):
         examples=[True],
         json_schema_extra=told("APP-X-50"),
     )
+    hide_auth_tokens: Flag = Field(
+        default=False,
+        description="True: auth tokens stand in a Secret of the cluster, kdtokens-NAME, and neither in its status nor "
+        "at its Services.",
+        examples=[True],
+        json_schema_extra=told("APP-X-60", "CL-X-70", "CL-X-71", "CL-X-72"),
+    )
     logo_url: LogoUrl | None = Field(
         None,
         alias="logoURL",

@@ -104,6 +104,11 @@ class StateDetail(StatusPart):
     tokens_handled: Text | None = Field(
         None, description="Value of the rotate-tokens annotation that the auth token was made for.", examples=["1"]
     )
+    auth_token_digest: Text | None = Field(
+        None,
+        description="Digest of the member's auth token, where the app hides it: it stands in Secret kdtokens-NAME.",
+        examples=["4be1f6a02c"],
+    )
     progress: Text | None = Field(
         None, description="What the member is waiting for, in words.", examples=["waiting for the container"]
     )

@@ -203,6 +203,11 @@ class ClusterStatus(StatusPart):
     connections: tuple[ConnectionStatus, ...] | None = Field(
         None, description="What the cluster is connected to, in the spec's order; absent where that is nothing."
     )
+    auth_token_secret: Text | None = Field(
+        None,
+        description="Name of the Secret with the auth tokens of the members, where the app hides them.",
+        examples=["kdtokens-spark"],
+    )
     roles: tuple[RoleStatus, ...] = Field((), description="Roles and their members.", max_length=MOST_STATUS_ROLES)
     members: Text | None = Field(
         None, description="Members that are ready, of those wanted, such as 3/4.", examples=["3/4"]

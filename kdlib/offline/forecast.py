@@ -14,7 +14,7 @@ from kdlib.frozen import Json, dig
 from kdlib.graph import INTENT, Adopt, Apply, Delete, Step, Why
 from kdlib.manifests import MANAGED, Desired, build
 from kdlib.model import Cluster, MemberState, MemberStatus, ResolvedRole, RoleStatus, Seen
-from kdlib.names import LABEL_ROLE
+from kdlib.names import LABEL_CLUSTER, LABEL_ROLE
 from kdlib.rules import Facts, Request
 from kdlib.wire import KD_CLUSTER, STATEFUL_SET, Ref, differences, json_patch
 
@@ -90,13 +90,25 @@ def _before(seen: Seen, live: Json | None) -> Desired | None:
 
 def _recorded(seen: Seen) -> Desired:
     """Compute what is wanted, with all that a pass reserves first as if it were recorded."""
+    seen = _with_place_of_tokens(seen)
     desired = build(rules.resolve(Cluster.of(seen.root), None, seen))
     for _ in range(_MOST_RESERVATIONS):
         if not desired.life.reservation_pending:
             break
-        seen = replace(seen, root={**seen.root, "status": report.status(seen, desired)})
+        related = {**dict(seen.related), rules.token_place(desired.resolved.root): desired.token_secret}
+        status = report.status(seen, desired)
+        seen = replace(seen, root={**seen.root, "status": status}, related=tuple(related.items()))
         desired = build(rules.resolve(Cluster.of(seen.root), None, seen))
     return desired
+
+
+def _with_place_of_tokens(seen: Seen) -> Seen:
+    """Return what was seen, with an empty Secret for hidden tokens where they may not be read: they change no step."""
+    metadata = seen.root["metadata"]
+    place = rules.token_place(Ref(KD_CLUSTER, metadata.get("namespace", ""), metadata["name"]))
+    if place not in dict(seen.unreadable):
+        return seen
+    return replace(seen, related=(*seen.related, (place, {"metadata": {"labels": {LABEL_CLUSTER: metadata["name"]}}})))
 
 
 def _spec_steps(new: Json, live: Json | None) -> Iterator[str]:

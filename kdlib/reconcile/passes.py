@@ -29,6 +29,7 @@ from kdlib.reconcile.recording import Recorder, Urgency, urgency_of
 from kdlib.reconcile.releasing import release_claims
 from kdlib.reconcile.restoring import Restorer
 from kdlib.reconcile.telling import fields_of, tell_refusal, tell_step
+from kdlib.reconcile.tokens import keep_tokens
 from kdlib.reconcile.view import View
 from kdlib.reconcile.written import written
 from kdlib.rules import comes_anew, is_restoring
@@ -129,17 +130,26 @@ class Passes:
         match wanted:
             case ObjectGraph():
                 return _with_applied(Passed(works=(), recorded=True), await self._apply(seen, wanted))
-            case Desired() if wanted.life.reservation_pending:
-                return await self._record(seen, report.status(seen, wanted), urgency=Urgency.AT_ONCE)
+            case Desired() if wanted.life.paused:
+                return await self._brought_about(seen, wanted)
             case Desired():
-                applied = await self._apply(seen, wanted.graph)
-                status = report.status(seen, wanted, applied.outcome)
-                passed = _with_applied(await self._record(seen, status, outcome=applied.outcome), applied)
-                passed = _looking_again(passed, wanted.life.again_seconds)
-                if wanted.life.paused:
-                    return replace(passed, held=True)
-                works = works_of(self._api, wanted, self._settings.limits, clock=self._settings.clock)
-                return replace(passed, works=works)
+                kept = await keep_tokens(self._api, wanted)
+                if kept.refusal is not None:
+                    return replace(await self._refuse(seen, kept.refusal), error=kept.error)
+                passed = await self._brought_about(seen, wanted)
+                return replace(passed, facts=(*kept.facts, *passed.facts))
+
+    async def _brought_about(self, seen: Seen, wanted: Desired) -> Passed:
+        if wanted.life.reservation_pending:
+            return await self._record(seen, report.status(seen, wanted), urgency=Urgency.AT_ONCE)
+        applied = await self._apply(seen, wanted.graph)
+        status = report.status(seen, wanted, applied.outcome)
+        passed = _with_applied(await self._record(seen, status, outcome=applied.outcome), applied)
+        passed = _looking_again(passed, wanted.life.again_seconds)
+        if wanted.life.paused:
+            return replace(passed, held=True)
+        works = works_of(self._api, wanted, self._settings.limits, clock=self._settings.clock)
+        return replace(passed, works=works)
 
     async def _refuse(self, seen: Seen, error: RefusedError) -> Passed:
         """Record that the spec cannot be done; log it where that is news."""

@@ -46,7 +46,7 @@ def status(seen: Seen, desired: Advanced, outcome: Outcome | None = None) -> Jso
     tally = Tally.of(life.status, sum(role.wanted for role in resolved.roles))
     claims = verdict(resolved, life, done, tally)
     stored = dig(seen.root, "status", "conditions", default=[])
-    found = life.status.changed(
+    found = lifecycle.without_hidden_tokens(life.status).changed(
         state=_state(resolved, life, done),
         restore_progress=None,
         member_state_rollup=rollup(life.status),

@@ -11,6 +11,7 @@ from kdlib.rules.changes import accepted_form, accepted_now, accepted_roles, wit
 from kdlib.rules.config import config_problems, valid_key
 from kdlib.rules.connections import TYPED, type_of
 from kdlib.rules.defaults import app_defaults, cluster_defaults, least_members, reserved_values, time_limit
+from kdlib.rules.hidden_tokens import is_left, token_digest, token_place
 from kdlib.rules.keyring import Keyring, decrypted, encrypted, keyring_of, keys_seen
 from kdlib.rules.persistence import persistent_directories
 from kdlib.rules.related import related
@@ -60,6 +61,7 @@ __all__ = [
     "config_problems",
     "decrypted",
     "encrypted",
+    "is_left",
     "is_restoring",
     "keyring_of",
     "keys_seen",
@@ -78,6 +80,8 @@ __all__ = [
     "rules_page",
     "tells_other_keys",
     "time_limit",
+    "token_digest",
+    "token_place",
     "type_of",
     "unread_keys",
     "use_needs",

@@ -24,6 +24,7 @@ from kdlib.model import (
 from kdlib.names import LABEL_CONFIG_MAP_TYPE, LABEL_SECRET_TYPE, is_dns_subdomain
 from kdlib.rules.changes import accepted_roles, roles_in_force
 from kdlib.rules.defaults import cluster_defaults, reserved_values
+from kdlib.rules.hidden_tokens import are_known, token_place, told_hidden, with_hidden_tokens
 from kdlib.rules.lookup import app_places, find_config, live_app, own_copy
 from kdlib.wire import CONFIG_MAP, CONTROLLER_REVISION, KD_CLUSTER, SECRET, Ref
 
@@ -43,7 +44,7 @@ def connection_refs(cluster: Json, system_namespace: str, look_up: LookUp) -> It
     """Yield what is looked up for the connections of a root, however wrong it is.
 
     For a connected cluster that is its own copy of its app too, or, before there is one, its app as it finds it
-    itself, in either catalog (W-21).
+    itself, in either catalog (W-21), and the Secret of its auth tokens where they are hidden.
     """
     for ref in _named(cluster):
         yield ref
@@ -53,6 +54,8 @@ def connection_refs(cluster: Json, system_namespace: str, look_up: LookUp) -> It
             if isinstance(copy, str) and is_dns_subdomain(copy):
                 yield Ref(CONTROLLER_REVISION, ref.namespace, copy)
             yield from app_places(other, system_namespace)
+            if told_hidden(other.get("status")):
+                yield token_place(ref)
 
 
 def find_connections(cluster: Cluster, spec: ClusterSpec, seen: Seen) -> tuple[Connection, ...]:
@@ -125,7 +128,10 @@ def _connected_cluster(ref: Ref, stored: Json, seen: Seen) -> Connection:
         other = Cluster.of(stored)
         if other.status is None or not other.status.cluster_service:
             return Connection(ref, problem="has no members yet")
-        return Connection(ref, cluster=_answered(other, other.status, stored, seen))
+        status = with_hidden_tokens(other.status, dict(seen.related).get(token_place(ref)))
+        if not are_known(status):
+            return Connection(ref, problem=f"{token_place(ref)} cannot be read, or lacks tokens", is_known=False)
+        return Connection(ref, cluster=_answered(other, status, stored, seen))
     except RefusedError as error:
         told = "; ".join(f"{problem.path}: {problem.what}" for problem in error.problems[:1])
         return Connection(ref, problem=f"cannot be read: {told}", is_known=False)

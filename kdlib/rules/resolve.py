@@ -24,6 +24,7 @@ from kdlib.rules.changes import accepted_roles, corrected_roles, kept_roles, rol
 from kdlib.rules.connections import find_connections
 from kdlib.rules.defaults import cluster_defaults, reserved_values
 from kdlib.rules.fitness import fitness_problems
+from kdlib.rules.hidden_tokens import token_place, usable_token_place, with_hidden_tokens
 from kdlib.rules.lookup import FoundApp, find_app, find_config
 from kdlib.rules.metadata import fitting_name, valid_metadata
 from kdlib.rules.naming import Names
@@ -73,6 +74,7 @@ def _with_app(cluster: Cluster, found: FoundApp, seen: Seen) -> Resolved:
         {
             *fitting_name(cluster),
             *clear_values(spec),
+            *usable_token_place(cluster.ref, found.spec, status, seen),
             *cluster_problems(spec, found.spec, reserved, configs_for(config, spec, status)),
         }
     )
@@ -126,7 +128,7 @@ def _resolved(cluster: Cluster, seen: Seen, found: FoundApp, *, spec: ClusterSpe
         reserved=reserved.changed(app_copy=_copy_name(found, names)),
         cluster_service=names.cluster_service(),
         roles=tuple(_roles(spec, found.spec, status, names)),
-        status=status,
+        status=with_hidden_tokens(status, dict(seen.related).get(token_place(cluster.ref))),
         connections=find_connections(cluster, spec, seen),
         former_app=found.former.spec if found.former else None,
         unheld=unheld(spec),

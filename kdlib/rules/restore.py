@@ -13,6 +13,7 @@ from kdlib.frozen import Json, dig
 from kdlib.model import MemberState, RestoreProgress, Seen
 from kdlib.names import GROUP
 from kdlib.rules.backup import backup_ref, config_flag
+from kdlib.rules.hidden_tokens import token_place, told_hidden
 from kdlib.rules.restoring import BACKUP_ANNOTATION, RESTORING_LABEL
 from kdlib.wire import CONFIG_MAP, KD_APP, KD_CLUSTER, SECRET, SERVICE, STATEFUL_SET, Kind, Ref
 
@@ -80,6 +81,9 @@ def _missing_resources(seen: Seen, status: Json) -> Iterator[str]:
     for kind, name in _known(status):
         if (kind.name, name) not in there:
             yield str(Ref(kind, namespace, name))
+    secret = token_place(Ref(KD_CLUSTER, namespace, str(dig(seen.root, "metadata", "name", default=""))))
+    if told_hidden(status) and (secret, None) in seen.related:
+        yield str(secret)
     if not config_flag(seen.related, "allowRestoreWithoutConnections"):
         yield from _missing_connections(seen)
 

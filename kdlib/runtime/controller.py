@@ -121,7 +121,10 @@ class Controller:
         """Look after the roots until cancelled."""
         loop = asyncio.get_running_loop()
         expectations: Expectations[Identity] = Expectations(
-            self._view.caches, limit_seconds=self._settings.expectation_seconds, time=loop.time
+            self._view.caches,
+            limit_seconds=self._settings.expectation_seconds,
+            time=loop.time,
+            singles=self._singles,
         )
         async with anyio.create_task_group() as group:
             supervisor = TaskSupervisor(group, self._soon, settings=self._settings.members)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from kdlib.kube import Cache
+from kdlib.kube import Cache, Singles
 from kdlib.reconcile import Ended, Written
 from kdlib.wire import Kind
 
@@ -27,10 +27,18 @@ class _Awaited:
 
 
 class Expectations(Generic[K]):
-    """What the caches have to show before the next pass over each key."""
+    """What the caches have to show before the next pass over each key; those of `singles` are of one object each."""
 
-    def __init__(self, caches: Mapping[Kind, Cache], *, limit_seconds: float, time: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        caches: Mapping[Kind, Cache],
+        *,
+        limit_seconds: float,
+        time: Callable[[], float],
+        singles: Singles | None = None,
+    ) -> None:
         self._caches = caches
+        self._singles = singles
         self._limit_seconds = limit_seconds
         self._time = time
         self._awaited: dict[K, _Awaited] = {}
@@ -62,6 +70,8 @@ class Expectations(Generic[K]):
 
     def _is_met(self, fact: Written | Ended) -> bool:
         cache = self._caches.get(fact.ref.kind)
+        if cache is None and self._singles is not None:
+            cache = self._singles.cache(fact.ref)
         if cache is None:
             return True
         match fact:

@@ -135,6 +135,8 @@ class World:
     node: HollowNode
     members: Any = None
     """What answers execs in members."""
+    entropy: Callable[[], str] = lambda: "0123456789abcdef" * 4
+    """What each pass of an operator draws: the same each time, so that a plan makes the same run."""
 
     def user(self) -> LocalTransport:
         """Return how a user reaches the API server, who is asked nothing that the operator is not."""
@@ -168,7 +170,7 @@ class World:
     def controller(
         self, transport: Transport, compute: Any = desired, refs: Related | None = None, **options: Any
     ) -> Controller:
-        passes = PassSettings(clock=self.time.now, entropy=lambda: "0123456789abcdef" * 4)
+        passes = PassSettings(clock=self.time.now, entropy=self.entropy)
         settings = Settings(passes=passes, **options)
         kinds = (KD_APP, KD_CLUSTER, KD_CONFIG, KD_STATUS_BACKUP, CONTROLLER_REVISION)
         refs = refs or Related(kinds, lambda root, look_up: related(root, look_up, SYSTEM), singles=TYPED)

@@ -115,6 +115,10 @@ def leaks(stage):
         json.dumps(obj) for res in registry.resources if res.kind.name == "Event" for obj in registry.list(res.kind)
     ]
     words = [json.dumps(untold(obj.get("status"))) for obj in objects(stage) if obj["kind"] == "KubeDirectorCluster"]
+    hidden = stage.hidden_tokens()
+    plain = [json.dumps(obj) for obj in objects(stage) if obj["kind"] != "Secret"]
+    yield from (f"a hidden token is in {text}" for text in plain if any(token in text for token in hidden))
+    secrets |= hidden
     for where, texts in (("the log", stage.log.lines), ("an Event", events), ("the status", words)):
         for text in texts:
             if any(secret in text for secret in secrets):

@@ -178,6 +178,35 @@ def reconnected(kind, name: str, value: str):
     return Step(lambda stage: stage.world.registry.patch(kind, "default", name, data), end)
 
 
+def hidden_tokens():
+    """Return the step in which a user makes a cluster of an app that hides the token of its head."""
+
+    def act(stage):
+        of_app, of_cluster = app("shell", PACKAGE), cluster(app="shell", tails=1)
+        of_app["spec"]["services"][0]["endpoint"]["hasAuthToken"] = True
+        of_app["spec"]["hideAuthTokens"] = True
+        stage.world.create(of_app, of_cluster)
+
+    return Step(act, configured(head=1, tail=1))
+
+
+def rotated():
+    """Return the step in which a user asks for new tokens: every member holds the one that the Secret has."""
+
+    def act(stage):
+        stage.before = stage.hidden_tokens()
+        stage.patch({"metadata": {"annotations": {f"{ANNOTATION_PREFIX}rotate-tokens": "1"}}})
+
+    def end(stage):
+        pods = [member["pod"] for role in stage.world.status()["roles"] for member in role["members"]]
+        documents = [stage.members.configmeta(pod)["nodegroups"]["1"]["roles"]["head"] for pod in pods]
+        told = {document["services"]["web"]["authToken"] for document in documents}
+        is_settled = stage.world.status()["state"] == "configured"
+        return is_settled and told == stage.hidden_tokens() and not told & stage.before
+
+    return Step(act, end)
+
+
 def gone(stage):
     """Tell whether nothing is left of the cluster."""
     return not stage.world.left()
@@ -215,5 +244,6 @@ SCENARIOS: dict[str, Scenario] = {
         (scaled({"head": 1, "tail": 1}, tail=1),), prologue=(made(2, events=(*EVENTS, "decommission")),)
     ),
     "service-type": Scenario((patched({"serviceType": "NodePort"}, service_type("NodePort")),), prologue=(made(1),)),
+    "hidden-tokens": Scenario((hidden_tokens(), rotated())),
     "delete": Scenario((DELETED,), prologue=(made(1, storage=True),)),
 }

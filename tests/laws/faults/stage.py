@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import random
+from base64 import b64decode
 from collections import Counter
 from contextlib import asynccontextmanager
 
@@ -10,7 +11,7 @@ from world import Members, world
 
 from kdlib.testing import VirtualTime
 from kdlib.testing.faults import FaultyTransport, Replicas, Stragglers
-from kdlib.wire import KD_CLUSTER, POD
+from kdlib.wire import KD_CLUSTER, POD, SECRET
 
 DOWN_SECONDS = 1.0
 """From an operator's death to the start of the next one."""
@@ -19,7 +20,10 @@ MARKER = "0123456789abcdef" * 4
 """The entropy of every pass, and the value of the Secrets of scenarios: it may be told to members only."""
 
 
-KINDS = ("StatefulSet", "Service", "Pod", "PersistentVolumeClaim", "ControllerRevision", "KubeDirectorCluster")
+KINDS = (
+    *("StatefulSet", "Service", "Pod", "PersistentVolumeClaim", "ControllerRevision", "Secret"),
+    "KubeDirectorCluster",
+)
 """The kinds of which the objects of a cluster are, and its own."""
 
 
@@ -50,6 +54,7 @@ class Stage:
         self.went: Counter[str] = Counter()
         self.transports: list[FaultyTransport] = []
         self.log = Log()
+        self.before: set[str] = set()
         self._replicas, self._stragglers = Replicas(), Stragglers()
         self._operators: asyncio.Task | None = None
         world.registry.subscribe(self._committed)
@@ -67,6 +72,11 @@ class Stage:
     def statuses(self):
         """Return the statuses of all clusters."""
         return [obj.get("status") for obj in self.world.registry.list(KD_CLUSTER, "default")]
+
+    def hidden_tokens(self) -> set[str]:
+        """Return the tokens that stand in the cluster's Secret."""
+        found = [obj for obj in self.world.registry.list(SECRET, "default") if obj["metadata"]["name"] == "kdtokens-c1"]
+        return {b64decode(text).decode() for obj in found for text in obj["data"].values()}
 
     def patch(self, patch) -> None:
         """Patch the cluster, as a user does."""

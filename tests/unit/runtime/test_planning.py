@@ -1,5 +1,7 @@
 """`kdd plan` says what would happen, and nothing that would not, over a cluster that runs. In virtual time."""
 
+import pytest
+
 from kdd.plan import forecast
 from kdlib.errors import api_error
 from kdlib.kube import Api
@@ -52,3 +54,30 @@ def test_who_may_not_read_the_configuration_is_told_the_rest(play, made):
         assert found.unknown == ("ann cannot get the configuration",)
 
     play(scenario)
+
+
+@pytest.mark.parametrize("may_read", [True, False])
+def test_a_plan_for_a_cluster_with_hidden_tokens_needs_no_token(play, made, app_of, cluster_of, may_read):
+    """Who may not read the Secret is told all the same what would happen, and nobody is told a token."""
+
+    async def scenario(world):
+        async with world.operating():
+            world.create(app_of(), cluster_of())
+            await world.until(world.configured(head=2, tail=1))
+        user = world.transport()
+
+        def before(request):
+            if "/secrets" in request.path and not may_read:
+                raise api_error(403, "Forbidden", "ann cannot get secrets")
+
+        user.before = before
+        found = await planned(user, world.cluster())
+        assert (found.problems, found.steps) == ((), ())
+        wanted = cluster_of()
+        wanted["spec"]["roles"][0]["members"] = 3
+        found = await planned(user, {**world.cluster(), "spec": wanted["spec"]})
+        assert "spec.roles[0].members changes from 2 to 3" in found.steps
+        assert not any("restart" in step for step in found.steps)
+        assert found.unknown == (() if may_read else ("ann cannot get secrets",))
+
+    play(scenario, made.members())
