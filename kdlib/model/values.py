@@ -161,7 +161,10 @@ class Seen:
 
     def __repr__(self) -> str:
         """Show what was seen without any secret value (law 7)."""
-        related = [(str(ref), without_secrets(item)) for ref, item in self.related]
+        related = [
+            (str(ref), None if item is None else without_secrets({**item, "kind": ref.kind.name}))
+            for ref, item in self.related
+        ]
         shown = f"root={without_secrets(self.root)!r}, children={without_secrets(self.children)!r}"
         return f"Seen(now={self.now!r}, {shown}, related={related!r}, facts={self.facts!r})"
 
