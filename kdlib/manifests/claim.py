@@ -10,9 +10,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from kdlib.frozen import Json, dig
-from kdlib.graph import Ownership
+from kdlib.graph import Hold, Ownership
 from kdlib.model import ClaimRetention
 from kdlib.names import LABEL_CLUSTER, LABEL_ROLE
+from kdlib.rules import is_made_for
 from kdlib.wire import PERSISTENT_VOLUME_CLAIM, Ref
 
 __all__ = ["Claims", "claim_of", "claims_of", "pod_of_claim"]
@@ -63,10 +64,20 @@ def claims_of(
 
 
 def _is_ours(claim: Json, pod: str, root: Json, sets: Collection[str]) -> bool:
-    """Tell whether a set of the cluster made the claim; one of a role that is gone is known by its labels."""
-    labels = dig(claim, "metadata", "labels", default={})
-    by_labels = labels.get(LABEL_CLUSTER) == root["metadata"]["name"] and LABEL_ROLE in labels
-    return by_labels or pod.rpartition("-")[0] in sets
+    """Tell whether a set of the cluster made the claim; CL-X-77: one of a role that is gone says so itself.
+
+    A former cluster of the same name had the same labels, and its claims may be what is to outlive it. So beyond the
+    labels its owner tells, or the name of its set, which is made for one cluster alone.
+    """
+    name = pod.rpartition("-")[0]
+    if name in sets:
+        return True
+    labels, metadata = dig(claim, "metadata", "labels", default={}), root["metadata"]
+    if labels.get(LABEL_CLUSTER) != metadata["name"] or LABEL_ROLE not in labels:
+        return False
+    return Ownership(root).hold(claim) in (Hold.OWN, Hold.FORMER) or is_made_for(
+        name, metadata["uid"], labels[LABEL_ROLE]
+    )
 
 
 def pod_of_claim(name: str) -> str:

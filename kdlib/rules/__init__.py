@@ -13,6 +13,7 @@ from kdlib.rules.connections import TYPED, type_of
 from kdlib.rules.defaults import app_defaults, cluster_defaults, least_members, reserved_values, time_limit
 from kdlib.rules.hidden_tokens import is_left, token_digest, token_place
 from kdlib.rules.keyring import Keyring, decrypted, encrypted, keyring_of, keys_seen
+from kdlib.rules.naming import is_made_for
 from kdlib.rules.persistence import persistent_directories
 from kdlib.rules.related import related
 from kdlib.rules.request import Access, Facts, ListNeed, Needs, Operation, Request, User, Verdict
@@ -62,6 +63,7 @@ __all__ = [
     "decrypted",
     "encrypted",
     "is_left",
+    "is_made_for",
     "is_restoring",
     "keyring_of",
     "keys_seen",

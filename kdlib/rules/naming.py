@@ -15,10 +15,12 @@ from kdlib.model import Cluster, Seen
 from kdlib.names import LABEL_CLUSTER, LABEL_ROLE, munged
 from kdlib.wire import CONTROLLER_REVISION, PERSISTENT_VOLUME_CLAIM, SERVICE, STATEFUL_SET, Kind, Ref
 
-__all__ = ["Names", "candidates", "open_names"]
+__all__ = ["Names", "candidates", "is_made_for", "open_names"]
 
 _SCHEMES = ("UID", "CrNameRole")
 _LONGEST_PREFIX = 46
+_TRIED = 8
+"""More names than a root ever finds taken."""
 _POD_NAME = "statefulset.kubernetes.io/pod-name"
 _GOING = ("metadata", "deletionTimestamp")
 
@@ -112,6 +114,11 @@ def candidates(prefix: str, uid: str, role: str, count: int | None = None) -> It
     """Yield the names to try, in order: prefix and five characters for each counter 0, 1, 2 ..."""
     for counter in counting() if count is None else range(count):
         yield prefix + short_digest(uid, role, counter)
+
+
+def is_made_for(stateful_set: str, uid: str, role: str) -> bool:
+    """Tell whether the name of a StatefulSet was made for this role of the root with this UID, and no other."""
+    return any(stateful_set.endswith(suffix) for suffix in candidates("", uid, role, count=_TRIED))
 
 
 def open_names(cluster: Json) -> Iterator[Ref]:

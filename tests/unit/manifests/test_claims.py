@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kdlib import graph, manifests, wire
+from kdlib.frozen import short_digest
 from kdlib.graph import Delete, Release
 from kdlib.model import MemberState
 from kdlib.names import LABEL_CLUSTER, LABEL_ROLE
@@ -66,10 +67,21 @@ def test_claims_go_and_stay_as_the_policy_says(make, when_deleted, when_scaled, 
     assert {name: words[kind] for name, kind in nobodys.items()} == free
 
 
-def test_a_claim_of_a_role_that_is_gone_is_the_clusters_by_its_labels(make):
+def test_a_claim_of_a_role_that_is_gone_stays_the_clusters(make):
+    """Known by its labels, and by its owner, or by the name of its set, which is made from the cluster's UID."""
     labels = {LABEL_CLUSTER: "db1", LABEL_ROLE: "gone"}
-    assert planned(make, [claim("p-kdss-gone-0", "", labels)]) == {"p-kdss-gone-0": graph.Apply}
-    assert planned(make, [claim("p-kdss-gone-0", "", {LABEL_CLUSTER: "db1"})]) == {}
+    name = f"p-kdss-{short_digest(ROOT_UID, 'gone', 0)}-0"
+    assert planned(make, [claim(name, "", labels)]) == {name: graph.Apply}
+    assert planned(make, [claim("p-kdss-gone-0", labels=labels)]) == {"p-kdss-gone-0": graph.Apply}
+    assert planned(make, [claim("p-kdss-gone-0", labels=labels)], "Retain") == {"p-kdss-gone-0": Release}
+    assert planned(make, [claim(name, "", {LABEL_CLUSTER: "db1"})]) == {}
+
+
+@pytest.mark.parametrize("when_scaled", ["Delete", "Retain"])
+def test_what_a_former_namesake_left_of_a_role_that_the_cluster_has_not_is_not_taken_up(make, when_scaled):
+    """CL-X-77: it was to outlive that cluster, and would go with this one."""
+    left = claim("p-kdss-gone-0", "", {LABEL_CLUSTER: "db1", LABEL_ROLE: "gone"})
+    assert planned(make, [left], "Delete", when_scaled) == {}
 
 
 def test_a_claim_that_no_set_made_is_never_deleted(make):
