@@ -19,7 +19,7 @@ def restoring(seen: Seen, found: Restore) -> Json:
     """Return the status of a cluster that is being restored: what it had, and what it waits for."""
     error = found.progress.error
     waits = f"is being restored; waits for {first_few(list(found.awaited))}" if found.awaited else "is being restored"
-    words = f"{waits}: {error}" if error else waits
+    words = f"{waits}: {error}" if error else f"{waits}; {_on_or_on_without(seen)}" if found.awaited else waits
     claims = [
         Claim("Ready", FALSE, Reason.RESTORING, words),
         Claim("Reconciling", FALSE if error else TRUE, Reason.RESTORING, words),
@@ -31,9 +31,16 @@ def restoring(seen: Seen, found: Restore) -> Json:
 
 
 def _remedy(seen: Seen) -> str:
+    return f"it is tried again; to go on with what is there: {_command(seen)}"
+
+
+def _on_or_on_without(seen: Seen) -> str:
+    return f"it goes on by itself when they are brought back; to go on with what is there: {_command(seen)}"
+
+
+def _command(seen: Seen) -> str:
     name, namespace = (dig(seen.root, "metadata", key, default="") for key in ("name", "namespace"))
-    command = f"kubectl label kdcluster {name} {RESTORING_LABEL}- -n {namespace}"
-    return f"it is tried again; to go on with what is there: {command}"
+    return f"kubectl label kdcluster {name} {RESTORING_LABEL}- -n {namespace}"
 
 
 def not_backed_up(seen: Seen, status: Json, words: str) -> Json:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from kdlib import report
 from kdlib.model import Seen
 from kdlib.rules import backup_of, restore
 from kdlib.wire import CONFIG_MAP, KD_APP, KD_CLUSTER, KD_CONFIG, KD_STATUS_BACKUP, SECRET, Ref
@@ -136,3 +137,13 @@ def test_the_annotation_tells_of_a_backup_that_is_there_and_wanted():
     going = {"metadata": {"name": "c", "deletionTimestamp": "2026-01-01T00:00:00Z"}}
     assert told(going, backupClusterStatus=True) == "false"
     assert backup_of({**root(), "kind": "NotebookPool"}, ()) is None
+
+
+def test_a_restore_that_waits_says_what_it_waits_for_and_how_to_go_on_without():
+    before = seen(root(), app=False, backup=None, children=())
+    told = {item["type"]: item for item in report.restoring(before, restore(before))["conditions"]}
+    for kind in ("Ready", "Reconciling"):
+        assert "waits for kubedirectorapps.kubedirector.hpe.com/demo" in told[kind]["message"]
+        assert told[kind]["message"].endswith("kubectl label kdcluster c kubedirector.hpe.com/restoring- -n team")
+    whole = seen(root())
+    assert "kubectl" not in str(report.restoring(whole, restore(whole))["conditions"])
