@@ -73,7 +73,7 @@ def cluster_verdict(request: Request, facts: Facts) -> Verdict:
     if request.subresource == "status":
         return Verdict(tuple(status_is_operators(request, facts, "CL-V-05")))
     if request.operation == "DELETE":
-        return Verdict(tuple(deletable_cluster(request.old or {})))
+        return Verdict(tuple(deletable_cluster(request.old or {}, request.user.username)))
     try:
         write = read_write(request, facts)
     except RefusedError as error:

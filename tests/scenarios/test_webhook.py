@@ -423,6 +423,19 @@ async def test_in_a_cluster_the_webhook_is_reached_through_its_service(tmp_path)
                 await asyncio.wait({task})
 
 
+async def test_a_namespace_that_is_deleted_takes_a_cluster_along_that_is_being_restored(reviewed):
+    """CL-V-01 is for who deletes the cluster alone; on a real API server the namespace would wait for ever."""
+    async with reviewed.replica():
+        await reviewed.until_asked()
+        await reviewed.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "doomed"}})
+        restored = {"namespace": "doomed", "annotations": {"kubedirector.hpe.com/status-backup-exists": "true"}}
+        await reviewed.create(manifest("cluster", metadata=restored))
+        await reviewed.refused(reviewed.api.delete(Ref(KD_CLUSTER, "doomed", "shell")))
+        namespace = Ref(NAMESPACE, "", "doomed")
+        await reviewed.api.delete(namespace)
+        await reviewed.until(namespace, lambda found: found is None)
+
+
 @pytest.mark.control_plane
 async def test_a_status_is_written_by_the_operator_alone(plane, tmp_path):
     """The operator's own writes are not even asked about; the sandbox does not tell who we are, so this is for real."""

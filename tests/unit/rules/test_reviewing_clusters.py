@@ -349,6 +349,14 @@ def test_a_paused_cluster_is_deleted_by_one_who_says_so(world, make):
     assert world.delete(make.cluster()).allowed
 
 
+@pytest.mark.parametrize(
+    "name", ["system:serviceaccount:kube-system:namespace-controller", "system:kube-controller-manager"]
+)
+def test_a_namespace_that_is_deleted_is_not_held_by_a_cluster_that_is_being_restored(world, make, name):
+    """CL-V-01: its own controller empties it, with either of its identities."""
+    assert world.delete(make.cluster(metadata=RESTORING), user=User(name)).allowed
+
+
 def test_w08_w09_the_status_is_written_by_the_operator_alone(world, make):
     """CL-V-05 and CL-V-06; W-08: a stale copy in a write to the object is nobody's fault; W-09."""
     old = make.cluster(status=STATUS)
