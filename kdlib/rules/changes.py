@@ -14,6 +14,7 @@ from kdlib.frozen import Json
 from kdlib.model import ClusterRole, ClusterSpec, ClusterStatus, KdSecret, RoleStatus, parsed
 from kdlib.rules.meaning import role_meaning
 from kdlib.rules.rollable import ROLLABLE, rolled_fields, rolled_form
+from kdlib.wire import Ref
 
 __all__ = [
     "AcceptedRole",
@@ -24,6 +25,7 @@ __all__ = [
     "kept_app",
     "kept_catalog",
     "kept_roles",
+    "readable_acceptance",
     "removed_roles_stay_away",
     "roles_in_force",
     "with_accepted_keys",
@@ -178,16 +180,40 @@ def accepted_now(entry: RoleStatus, role: ClusterRole, default_secret: KdSecret 
     return (rolled_form(entry.accepted, role, rolled), True) if rolled else (entry.accepted, False)
 
 
+def readable_acceptance(status: ClusterStatus, ref: Ref) -> Iterator[Problem]:
+    """CL-X-76: what was accepted of a role that was set up can be read; else any change of it would pass unseen."""
+    for index, entry in enumerate(status.roles):
+        try:
+            if entry.was_set_up:
+                _read(entry)
+        except RefusedError as error:
+            path = f"status.roles[{index}].accepted"
+            told = "; ".join(f"{problem.path}: {problem.what}" for problem in error.problems[:1])
+            patch = f'[{{"op": "remove", "path": "/status/roles/{index}/accepted"}}]'
+            command = (
+                f"kubectl patch kdcluster {ref.name} -n {ref.namespace} --subresource status --type json -p '{patch}'"
+            )
+            what = f"what was accepted of role {entry.id!r} cannot be read: {told}"
+            yield Problem(
+                path, what, f"bring it back; or accept role {entry.id!r} as the spec has it now: {command}", "CL-X-76"
+            )
+
+
 def _recorded(entry: RoleStatus) -> AcceptedRole | None:
     """Read what the status records of a role; what cannot be read counts as not recorded."""
-    if not entry.accepted:
-        return None
     try:
-        secret = entry.accepted.get("defaultSecret")
-        role = parsed(ClusterRole, entry.accepted.get("role"))
-        return AcceptedRole(role, parsed(KdSecret, secret) if secret else None, entry.was_set_up)
+        return _read(entry)
     except RefusedError:
         return None
+
+
+def _read(entry: RoleStatus) -> AcceptedRole | None:
+    """Read what the status records of a role, None where it records nothing; raises RefusedError."""
+    if not entry.accepted:
+        return None
+    secret = entry.accepted.get("defaultSecret")
+    role = parsed(ClusterRole, entry.accepted.get("role"))
+    return AcceptedRole(role, parsed(KdSecret, secret) if secret else None, entry.was_set_up)
 
 
 def _changed_fields(

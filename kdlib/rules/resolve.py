@@ -20,7 +20,7 @@ from kdlib.model import (
     ResolvedRole,
     Seen,
 )
-from kdlib.rules.changes import accepted_roles, corrected_roles, kept_roles, roles_in_force
+from kdlib.rules.changes import accepted_roles, corrected_roles, kept_roles, readable_acceptance, roles_in_force
 from kdlib.rules.connections import find_connections
 from kdlib.rules.defaults import cluster_defaults, reserved_values
 from kdlib.rules.fitness import fitness_problems
@@ -75,6 +75,7 @@ def _with_app(cluster: Cluster, found: FoundApp, seen: Seen) -> Resolved:
             *fitting_name(cluster),
             *clear_values(spec),
             *usable_token_place(cluster.ref, found.spec, status, seen),
+            *readable_acceptance(status, cluster.ref),
             *cluster_problems(spec, found.spec, reserved, configs_for(config, spec, status)),
         }
     )

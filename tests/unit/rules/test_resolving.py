@@ -370,6 +370,24 @@ def test_a_stranger_s_copy_is_no_app_to_fall_back_on():
         resolved(root(status=MOVING, app="newer"), apps=[], children=[stranger])
 
 
+@pytest.mark.parametrize("accepted", [{"role": {"id": "front", "members": "x"}}, {"other": 1}], ids=str)
+def test_a_role_whose_accepted_form_cannot_be_read_takes_no_change_unseen(accepted):
+    """CL-X-76: nothing is done, and what helps is told; of a role that never was set up all is accepted anew."""
+    entry = {"id": "front", "statefulSet": "s", "accepted": accepted, "members": [READY]}
+    roles = [{"id": "front", "resources": LIMITS, "serviceAccountName": "other"}]
+    children = [copy_of(resolved().app.dumped())]
+    with pytest.raises(RefusedError) as caught:
+        resolved(root(status={**RESERVED, "roles": [entry]}, roles=roles), children=children)
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.rule) == ("status.roles[0].accepted", "CL-X-76")
+    assert "kubectl patch kdcluster c -n team --subresource status" in problem.remedy
+    fresh = {**entry, "members": [{**READY, "state": "create pending"}]}
+    assert resolved(root(status={**RESERVED, "roles": [fresh]}, roles=roles), children=children).not_accepted == ()
+    removed = {key: value for key, value in entry.items() if key != "accepted"}
+    answer = resolved(root(status={**RESERVED, "roles": [removed]}, roles=roles), children=children)
+    assert answer.spec.role("front").service_account_name == "other"
+
+
 def test_a_change_of_a_role_with_members_is_told_and_the_old_form_stays_in_force():
     """CL-V-43, where no webhook refused the change: the status records what was accepted."""
     accepted = {"role": {"id": "front", "resources": LIMITS, "sharedMemory": "1Gi"}}
