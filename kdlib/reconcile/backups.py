@@ -13,7 +13,7 @@ from kdlib.manifests import LONGEST_BACKUP, status_backup
 from kdlib.model import Seen
 from kdlib.reconcile.applying import carry_out
 from kdlib.reconcile.written import Ended, Written
-from kdlib.rules import Backup, backup_of, backup_ref
+from kdlib.rules import Backup, backup_of, backup_ref, left_words
 
 __all__ = ["Kept", "drop_backup", "keep_backup"]
 
@@ -38,6 +38,8 @@ async def keep_backup(api: Api, seen: Seen, status: Json) -> Kept:
     backup = backup_of(seen.root, seen.related)
     if backup is None or not backup.wanted:
         return Kept()
+    if backup.is_left:
+        return Kept(refusal=left_words(seen.root))
     wanted = status_backup(seen.root, status)
     size = len(canonical(next(iter(wanted))))
     if size > LONGEST_BACKUP:

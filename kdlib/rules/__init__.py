@@ -5,7 +5,7 @@ Layer: pure.
 
 from kdlib.rules.app import app_problems
 from kdlib.rules.app_use import use_needs, users_of
-from kdlib.rules.backup import Backup, backup_of, backup_ref
+from kdlib.rules.backup import Backup, backup_of, backup_ref, left_words
 from kdlib.rules.catalogue import Rule, catalogue, rule_titles, rules_page
 from kdlib.rules.changes import accepted_form, accepted_now, accepted_roles, with_accepted_keys
 from kdlib.rules.config import config_problems, valid_key
@@ -68,6 +68,7 @@ __all__ = [
     "keyring_of",
     "keys_seen",
     "least_members",
+    "left_words",
     "needs",
     "needs_of",
     "persistent_directories",

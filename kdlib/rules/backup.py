@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from kdlib.frozen import Json, dig
 from kdlib.graph import Hold, Ownership
-from kdlib.rules.restoring import BACKUP_ANNOTATION
+from kdlib.rules.restoring import BACKUP_ANNOTATION, comes_from_backup
 from kdlib.wire import KD_CLUSTER, KD_CONFIG, KD_STATUS_BACKUP, Ref
 
-__all__ = ["Backup", "backup_of", "backup_ref", "config_flag"]
+__all__ = ["Backup", "backup_of", "backup_ref", "config_flag", "left_words"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,9 @@ class Backup:
     wanted: bool
     live: Json | None
     is_ours: bool
-    """True where it is there, stays, and is nobody else's."""
+    """True where it is there, stays, is nobody else's, and was not left by another cluster."""
+    is_left: bool = False
+    """True where it is there, stays, and has no owner, and the cluster does not come from it (CL-X-78)."""
     is_owned: bool = False
     """True where the cluster, or the one that it was before a restore, owns it: nothing else is ever deleted."""
 
@@ -36,6 +38,16 @@ class Backup:
         return {BACKUP_ANNOTATION: "true" if self.wanted and self.is_ours else "false"}
 
 
+def left_words(root: Json) -> str:
+    """Say that a backup of this name was there before the cluster, and both ways out."""
+    ref, command = backup_ref(root), "kubectl delete kdstatusbackup"
+    mark = f"{BACKUP_ANNOTATION}: 'true'"
+    return (
+        f"{ref} was there before the cluster and has no owner, so it is not written over; if nobody needs it,"
+        f" {command} {ref.name} -n {ref.namespace}; to restore from it, make the cluster anew with annotation {mark}"
+    )
+
+
 def backup_ref(root: Json) -> Ref:
     """Return the name of a cluster's status backup (4.1)."""
     return Ref(
@@ -44,7 +56,7 @@ def backup_ref(root: Json) -> Ref:
 
 
 def backup_of(root: Json, related: Iterable[tuple[Ref, Json | None]]) -> Backup | None:
-    """CFG-M-07: say what is to be so and what is so; None for a root of another kind, which has no status backup."""
+    """CFG-M-07, CL-X-78: say what is to be, and what is; None for a root of another kind, which has none."""
     if (root.get("apiVersion"), root.get("kind")) != (KD_CLUSTER.api_version, KD_CLUSTER.name):
         return None
     known = tuple(related)
@@ -54,10 +66,12 @@ def backup_of(root: Json, related: Iterable[tuple[Ref, Json | None]]) -> Backup 
     is_owned = stays and hold in (Hold.OWN, Hold.FORMER)
     # Where nobody may look at the configuration, what was backed up goes on being so.
     is_known = any(ref.kind == KD_CONFIG for ref, _ in known)
+    is_left = stays and hold is Hold.FREE and not comes_from_backup(root)
     return Backup(
         wanted=config_flag(known, "backupClusterStatus") if is_known else is_owned,
         live=live,
-        is_ours=stays and hold is not Hold.FOREIGN,
+        is_ours=stays and hold is not Hold.FOREIGN and not is_left,
+        is_left=is_left,
         is_owned=is_owned,
     )
 

@@ -117,6 +117,33 @@ def test_a_backup_that_somebody_brought_is_not_deleted_where_none_are_kept(play,
     play(scenario)
 
 
+def test_a_backup_that_was_there_before_the_cluster_is_not_written_over_until_somebody_says_so(play, made):
+    """CL-X-78: a cluster may still have to be restored from it. Once it is gone the cluster is backed up as ever."""
+    left = {
+        "apiVersion": KD_STATUS_BACKUP.api_version,
+        "kind": KD_STATUS_BACKUP.name,
+        "metadata": {"namespace": "default", "name": "c1"},
+        "spec": {"statusBackup": {"state": "configured", "roles": []}},
+    }
+
+    async def scenario(world):
+        async with world.operating() as transport:
+            world.create(config(backupClusterStatus=True), left, made.app(), made.cluster())
+            await world.until(world.configured(head=1, tail=2))
+            await world.until(lambda: condition(world) is not None)
+            assert backups(world)["c1"]["spec"] == left["spec"]
+            assert told(world) == "false"
+            assert "kubectl delete kdstatusbackup c1 -n default" in condition(world)["message"]
+            await asyncio.sleep(5)
+            sent = len(transport.requests)
+            await asyncio.sleep(3600)
+            assert len(transport.requests) == sent
+            world.registry.delete(KD_STATUS_BACKUP, "default", "c1")
+            await world.until(lambda: is_in_step(world) and told(world) == "true" and condition(world) is None)
+
+    play(scenario)
+
+
 def test_a_backup_that_somebody_edits_or_deletes_is_put_right(play, made):
     async def scenario(world):
         async with world.operating():
