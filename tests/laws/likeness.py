@@ -22,7 +22,15 @@ _CHOSEN = frozenset(
 _HISTORY = frozenset(
     {
         *("generationUID", "observedGeneration", "lastTransitionTime", "lastNodeID", "nodeID", "attempt"),
-        *("retryHandled", "configuringContainer", "lastConfiguredContainer", "specGenerationToProcess", "listedSince"),
+        *(
+            "retryHandled",
+            "tokensHandled",
+            "restartHandled",
+            "configuringContainer",
+            "lastConfiguredContainer",
+            "specGenerationToProcess",
+            "listedSince",
+        ),
         *("lastConfigDataGeneration", "lastSetupGeneration", "configuredGeneration", "configuringGeneration"),
         *("lastConnectionVersion", "lastConnectionHash", "connectionVersion", "version", "accepted"),
     }

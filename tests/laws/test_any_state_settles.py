@@ -1,91 +1,75 @@
 """Stability, after Anvil: whatever users, faults and the operator did, the right state is reached, and kept."""
 
 import asyncio
-from collections import Counter
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from knowing import Knowing
 from likeness import differences, likeness, objects
 from troubles import REFUSALS, Troubled
-from world import KD_CLUSTER, SMALL, Members, app, world
+from world import KD_CLUSTER, app, world
 
 from kdlib.errors import ApiError
-from kdlib.guest import EmulatedRun
+from kdlib.names import ANNOTATION_PREFIX
 from kdlib.report import condition
 from kdlib.sandbox.store import LocalTransport
 from kdlib.testing import VirtualTime
-from kdlib.wire import POD, SERVICE, STATEFUL_SET, Request
+from kdlib.wire import PERSISTENT_VOLUME_CLAIM, POD, SERVICE, STATEFUL_SET, ExecRequest, Request
 
 HERE, FRESH = "team-here", "team-fresh"
-ROLES = ("head", "tail", "bare")
+STORED = "store"
+ROLES = ("head", "tail", "bare", STORED)
+APPS = ("stable", "newer")
 TYPES = ("ClusterIP", "NodePort", "LoadBalancer")
+REQUESTS = ("retry", "restart", *(f"restart-role-{role}" for role in ROLES), "rotate-tokens")
 
 
-class Knowing(Members):
-    """Members that remember whom they know of, and hold every call of their start scripts to the law."""
+@dataclass(frozen=True)
+class Wanted:
+    """What the cluster is asked for; `counts` are the members of each role."""
 
-    def __init__(self):
-        super().__init__()
-        self.broken = []
-        self.failing = set()
-        self.knows = {}
-        self.tries = Counter()
-        self.failed = set()
+    counts: dict[str, int]
+    service_type: str = "ClusterIP"
+    connected: tuple[str, ...] = ()
+    app: str = "stable"
+    form: tuple[str, str, str] = ("16Mi", "", "")
+    """Memory of each member, its image where it is not the app's, the value of a variable."""
+    retained: tuple[str, ...] = ()
+    paused: bool = False
 
-    def _script(self, request, arguments):
-        life = (request.pod, self._life(request))
-        self.runs.append((*life, " ".join(arguments)))
-        fails = request.pod in self.failing
-        call = (*life, arguments)
-        again = call in self.failed or arguments[0] in ("--configure", "--reconnect")
-        self._law(again or call not in self.tries, f"told twice: {call}")
-        self.tries[call] += 1
-        (self.failed.add if fails else self.failed.discard)(call)
-        if not fails:
-            self._learn(request, life, arguments)
-        return EmulatedRun(1 if fails else 0, b"out", b"err")
+    def spec(self):
+        """Return the spec that asks for it."""
+        made = {"app": self.app, "serviceType": self.service_type, "paused": self.paused}
+        made["roles"] = [self._role(role, count) for role, count in self.counts.items()]
+        made["persistentVolumeClaimRetentionPolicy"] = dict.fromkeys(self.retained, "Retain")
+        return {**made, "connections": {"configmaps": list(self.connected)}}
 
-    def _learn(self, request, life, arguments):
-        if arguments == ("--configure",):
-            roles = self.configmeta(request.pod, request.namespace)["nodegroups"]["1"]["roles"]
-            self.knows[life] = {name for role in roles.values() for name in role["fqdns"]}
-            return
-        self._law(life in self.knows, f"told of a change before it was set up: {life} {arguments}")
-        names, known = set(arguments[-1].split(",")), self.knows.setdefault(life, set())
-        match arguments[0]:
-            case "--addnodes":
-                self._law(not names & known, f"told of members that it knew: {life} {arguments}")
-                known |= names
-            case "--delnodes":
-                self._law(names <= known, f"told of the end of members that it did not know: {life} {arguments}")
-                known -= names
-
-    def _law(self, holds, words):
-        """Remember what broke the law: an error raised here would be the member's, and not the test's."""
-        if not holds:
-            self.broken.append(words)
+    def _role(self, role, count):
+        memory, image, level = self.form
+        made = {"id": role, "members": count, "resources": {"limits": {"memory": memory, "cpu": "10m"}}}
+        made |= {"imageRepoTag": image} if image else {}
+        made |= {"env": [{"name": "LEVEL", "value": level}]} if level else {}
+        return {**made, "storage": {"size": "1Gi"}} if role == STORED else made
 
 
-def spec(counts, service_type, connected):
-    roles = [{"id": role, "members": count, "resources": SMALL} for role, count in counts.items()]
-    connections = {"connections": {"configmaps": list(connected)}} if connected else {}
-    return {"app": "stable", "serviceType": service_type, "roles": roles, **connections}
+FIRST = Wanted({"head": 1, "tail": 2})
+"""What the cluster is asked for at first."""
 
 
-FIRST = ({"head": 1, "tail": 2}, "ClusterIP", ())
-"""What the cluster is asked for at first: members, type of Services, ConfigMaps that it is connected to."""
-
-
-def stable_app(namespace):
-    """Return an app of three roles, any of which may be empty, one of them without a package."""
-    made = app("stable", package="file:///opt/test.tgz")
+def stable_app(namespace, name):
+    """Return an app of four roles, any of which may be empty, one without a package, one with directories to keep."""
+    made = app(name, package="file:///opt/test.tgz")
     roles = [{"id": role, "cardinality": "0+", **({"configPackage": None} if role == "bare" else {})} for role in ROLES]
+    roles[ROLES.index(STORED)]["persistDirs"] = ["/data"]
     services = {"roleServices": [{"roleID": role, "serviceIDs": ["web"]} for role in ("head", "tail")]}
-    changes = {"roles": roles, "config": {"selectedRoles": list(ROLES), **services}}
+    changes = {"distroID": "test/stable", "roles": roles, "config": {"selectedRoles": list(ROLES), **services}}
     metadata = {**made["metadata"], "namespace": namespace}
-    return {**made, "metadata": metadata, "spec": {**made["spec"], **changes}}
+    made = {**made, "metadata": metadata, "spec": {**made["spec"], **changes}}
+    made["spec"]["services"][0]["endpoint"]["hasAuthToken"] = True
+    return made
 
 
 class Walk(RuleBasedStateMachine):
@@ -101,13 +85,14 @@ class Walk(RuleBasedStateMachine):
         self.world = self.go(self.context.__aenter__())
         self.transport = Troubled(LocalTransport(self.world.registry, exec_hook=self.world.node.containers.exec))
         self.operator = None
-        self.retries = 0
-        self.wanted = None
+        self.requests = 0
+        self.wanted = FIRST
+        self.members.lives_in(self.world.registry)
         self.go(self.begin())
 
     async def begin(self):
         spaces = [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}} for name in (HERE, FRESH)]
-        self.world.create(*spaces, stable_app(HERE), stable_app(FRESH))
+        self.world.create(*spaces, *(stable_app(space, name) for space in (HERE, FRESH) for name in APPS))
         self.start_operator()
         self.write_notes("first")
         await self.put(FIRST)
@@ -116,10 +101,14 @@ class Walk(RuleBasedStateMachine):
 
     async def put(self, wanted, namespace=HERE):
         """Create the cluster, or replace its spec; return whether that was taken."""
-        given = spec(*wanted)
         found = self.world.registry.find(KD_CLUSTER, namespace, "c1")
         metadata = found["metadata"] if found else {"namespace": namespace, "name": "c1"}
-        root = {"apiVersion": KD_CLUSTER.api_version, "kind": KD_CLUSTER.name, "metadata": metadata, "spec": given}
+        root = {
+            "apiVersion": KD_CLUSTER.api_version,
+            "kind": KD_CLUSTER.name,
+            "metadata": metadata,
+            "spec": wanted.spec(),
+        }
         method, path = ("PUT", KD_CLUSTER.path(namespace, "c1")) if found else ("POST", KD_CLUSTER.path(namespace))
         try:
             await self.world.user().request(Request(method, path, {}, root))
@@ -129,6 +118,10 @@ class Walk(RuleBasedStateMachine):
             self.wanted = wanted
         return True
 
+    def change(self, **changes):
+        """Create the cluster, or change something of what it is asked for."""
+        self.go(self.put(replace(self.wanted, **changes)))
+
     @rule(
         counts=st.fixed_dictionaries({}, optional=dict.fromkeys(ROLES, st.integers(0, 3))),
         kind=st.sampled_from(TYPES),
@@ -136,7 +129,29 @@ class Walk(RuleBasedStateMachine):
     )
     def ask(self, counts, kind, connected):
         """Create, resize, add and remove roles, change the type of Services, connect."""
-        self.go(self.put((counts, kind, connected)))
+        self.change(counts=counts, service_type=kind, connected=connected)
+
+    @rule(app=st.sampled_from(APPS))
+    def move_to_an_app(self, app):
+        self.change(app=app)
+
+    @rule(
+        memory=st.sampled_from(["16Mi", "32Mi"]),
+        image=st.sampled_from(["", "test/other:1"]),
+        level=st.sampled_from(["", "debug"]),
+    )
+    def change_the_form(self, memory, image, level):
+        """Change what members get one by one: resources, image, env."""
+        self.change(form=(memory, image, level))
+
+    @rule(paused=st.booleans())
+    def pause_or_resume(self, paused):
+        self.change(paused=paused)
+
+    @rule(retained=st.sampled_from([(), ("whenScaled",), ("whenDeleted",), ("whenScaled", "whenDeleted")]))
+    def retain_claims(self, retained):
+        """Change whether claims outlive members and cluster."""
+        self.change(retained=retained)
 
     @rule(text=st.sampled_from(["one", "two", "three"]))
     def write_notes(self, text):
@@ -151,12 +166,19 @@ class Walk(RuleBasedStateMachine):
         if self.world.registry.find(KD_CLUSTER, HERE, "c1"):
             self.world.registry.delete(KD_CLUSTER, HERE, "c1")
 
-    @rule()
-    def ask_for_a_retry(self):
-        self.retries += 1
+    @rule(request=st.sampled_from(REQUESTS))
+    def request(self, request):
+        """Ask by an annotation for further tries, restarts, or new tokens of all that are concerned."""
+        self.requests += 1
         if self.world.registry.find(KD_CLUSTER, HERE, "c1"):
-            annotations = {"kubedirector.hpe.com/retry": str(self.retries)}
+            annotations = {f"{ANNOTATION_PREFIX}{request}": str(self.requests)}
             self.world.registry.patch(KD_CLUSTER, HERE, "c1", {"metadata": {"annotations": annotations}})
+
+    @rule(data=st.data(), request=st.sampled_from(["retry", "restart", "rotate-tokens"]))
+    def request_of_a_member(self, data, request):
+        pod = self.any_of(POD, data)
+        if pod:
+            self.request(f"{request}-{pod['metadata']['name']}")
 
     # --- what goes wrong
 
@@ -274,16 +296,27 @@ class Walk(RuleBasedStateMachine):
         await self.quiet()
         assert self.members.broken == []
         if not self.world.registry.find(KD_CLUSTER, HERE, "c1"):
-            assert objects(self.world, HERE) == []
+            assert {obj["kind"] for obj in objects(self.world, HERE)} <= {PERSISTENT_VOLUME_CLAIM.name}
             await self.put(FIRST)
-            await self.quiet()
+        elif self.wanted.paused:
+            await self.put(replace(self.wanted, paused=False))
+        await self.quiet()
         await self.as_told()
+        self.clear_claims()
         assert await self.put(self.wanted, FRESH)
         await self.quiet()
         found = differences(likeness(self.world, HERE), likeness(self.world, FRESH))
         assert not found, "differs from a fresh cluster:\n" + "\n".join(found)
         self.check_knowledge()
         assert self.members.broken == []
+
+    def clear_claims(self):
+        """Delete the claims that outlived their members."""
+        status = self.world.registry.get(KD_CLUSTER, HERE, "c1")["status"]
+        used = {member.get("pvc") for role in status["roles"] for member in role["members"]}
+        for obj in objects(self.world, HERE):
+            if obj["kind"] == PERSISTENT_VOLUME_CLAIM.name and obj["metadata"]["name"] not in used:
+                self.world.registry.delete(PERSISTENT_VOLUME_CLAIM, HERE, obj["metadata"]["name"])
 
     async def as_told(self):
         """Do what the conditions tell people to do: ask for a retry, renew members that run what was said before."""
@@ -294,7 +327,7 @@ class Walk(RuleBasedStateMachine):
                 pod = outdated["message"].split("kubectl delete pod ")[1].split()[0]
                 self.world.registry.delete(POD, HERE, pod)
             elif condition(status, "Stalled").get("status") == "True":
-                self.ask_for_a_retry()
+                self.request("retry")
             else:
                 break
             await self.quiet()
@@ -309,9 +342,10 @@ class Walk(RuleBasedStateMachine):
         """Hold that each member that has a start script knows of all members, and of no others."""
         status = self.world.registry.get(KD_CLUSTER, HERE, "c1")["status"]
         pods = [member["pod"] for role in status["roles"] for member in role["members"]]
-        for (pod, life), names in self.members.knows.items():
-            if pod in pods and self.members.life_of(HERE, pod) == life:
-                assert sorted(name.partition(".")[0] for name in names) == sorted(pods)
+        for pod in pods:
+            mind = self.members.mind(ExecRequest(HERE, pod, "app", ()))
+            known = sorted(name.partition(".")[0] for name in self.members.knows.get(mind, pods))
+            assert known == sorted(pods), pod
 
     async def end(self):
         if self.operator:

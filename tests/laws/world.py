@@ -43,7 +43,9 @@ from kdlib.wire import (
     KD_STATUS_BACKUP,
     ExecRequest,
     Request,
+    Schemas,
     Transport,
+    builtin_schemas,
 )
 
 SYSTEM = "kd"
@@ -290,10 +292,16 @@ def definitions() -> tuple[Json, ...]:
     return tuple(crd(kind.name) for kind in (KD_APP, KD_CLUSTER, KD_CONFIG, KD_STATUS_BACKUP))
 
 
+@cache
+def table() -> Schemas:
+    """Return the built-in kinds, read once for all worlds of a process."""
+    return builtin_schemas()
+
+
 @asynccontextmanager
 async def world(time: VirtualTime, responder: Any = echo, **hollow: Any) -> AsyncIterator[World]:
     uids = itertools.count(1)
-    registry = Registry(time.now, lambda: f"uid-{next(uids)}")
+    registry = Registry(time.now, lambda: f"uid-{next(uids)}", schemas=table())
     async with AsyncExitStack() as stack:
         controllers = Controllers(registry)
         await controllers.start()

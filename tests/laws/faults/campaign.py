@@ -9,6 +9,7 @@ before its fault. A plan by itself is played from the beginning, and makes the s
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -52,6 +53,8 @@ class Forking(NoFaults):
         """Begin a process for the fault; tell whether this is it."""
         self.wait(self._jobs - 1)
         loop = asyncio.get_running_loop()
+        # What is there already is neither looked through nor copied again and again by the processes to come.
+        gc.freeze()
         process = os.fork()
         if process:
             self._running[process] = fault
@@ -151,6 +154,7 @@ def main():
     parser.add_argument("--points", action="store_true", help="list the points of the scenarios")
     parser.add_argument("--jobs", type=int, default=2)
     asked = parser.parse_args()
+    gc.disable()
     if asked.plan:
         problems = one(asked.plan)
         say(*(problems or ["the end is the same"]))

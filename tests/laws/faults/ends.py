@@ -102,7 +102,8 @@ def orphans(stage):
     owners = {obj["metadata"]["uid"] for obj in there}
     for obj in there:
         metadata = obj["metadata"]
-        if LABEL_CLUSTER in (metadata.get("labels") or {}) and not metadata.get("deletionTimestamp"):
+        is_owned = LABEL_CLUSTER in (metadata.get("labels") or {}) and obj["kind"] not in stage.ownerless
+        if is_owned and not metadata.get("deletionTimestamp"):
             named = {reference["uid"] for reference in metadata.get("ownerReferences") or ()}
             if not named or not named <= owners:
                 yield f"{obj['kind']} {metadata['name']} is an orphan"

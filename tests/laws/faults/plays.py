@@ -4,31 +4,54 @@ A scenario is a row of `SCENARIOS`: a prologue in which no fault strikes, then s
 that the operator has to bring about.
 """
 
-import base64
-import json
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from faults.stage import MARKER, Stage
-from world import app, cluster
+from faults.steps import (
+    DELETED,
+    EVENTS,
+    SECRET_VALUE,
+    Step,
+    configured,
+    connected,
+    failing,
+    lost,
+    made,
+    patched,
+    reconnected,
+    restarted,
+    retried,
+    scaled,
+    service_type,
+    with_roles,
+    with_states,
+)
+from faults.upkeep import (
+    BIGGER,
+    DELETED_BUT_CLAIMS,
+    LOST,
+    PAUSED,
+    asked_anew,
+    backed_up,
+    connected_clusters,
+    hidden_tokens,
+    in_the_dark,
+    mended,
+    moved,
+    neighbour_grown,
+    restored,
+    resumed,
+    rolled,
+    rotated,
+    stopped,
+    tails,
+    tokens,
+)
+from keeping import SAVED
+from world import SMALL
 
-from kdlib.names import ANNOTATION_PREFIX
-from kdlib.wire import CONFIG_MAP, KD_CLUSTER, POD, SECRET, SERVICE
+from kdlib.wire import CONFIG_MAP, KD_APP, KD_CLUSTER, KD_STATUS_BACKUP, SECRET
 
 __all__ = ["SCENARIOS", "Scenario", "Step"]
-
-PACKAGE = "file:///opt/test/shell.tgz"
-EVENTS = ("configure", "addnodes", "delnodes")
-SECRET_VALUE = base64.b64encode(MARKER.encode()).decode()
-
-
-@dataclass(frozen=True)
-class Step:
-    """`act` is done by somebody else than the operator; then the world has to come to fulfil `end`."""
-
-    act: Callable[[Stage], Any]
-    end: Callable[[Stage], Any]
 
 
 @dataclass(frozen=True)
@@ -39,180 +62,8 @@ class Scenario:
     prologue: tuple[Step, ...] = ()
 
 
-def made(tails: int = 2, *, storage: bool = False, spec: dict | None = None, events: tuple[str, ...] = ()):
-    """Return the step in which a user makes an app and a cluster of it."""
-
-    def act(stage):
-        of_app, of_cluster = app("shell", PACKAGE), cluster(app="shell", tails=tails)
-        for role in of_app["spec"]["roles"] if events else ():
-            role["eventList"] = list(events)
-        of_cluster["spec"].update(spec or {})
-        for role in of_cluster["spec"]["roles"] if storage else ():
-            role["storage"] = {"size": "1Gi"}
-        stage.members.keeps = storage
-        stage.world.create(of_app, of_cluster)
-
-    return Step(act, configured(head=1, tail=tails))
-
-
-def configured(**members):
-    """Return the end in which the cluster is configured with just these members."""
-    return lambda stage: stage.world.configured(**members)()
-
-
-def scaled(end: dict[str, int], **members):
-    """Return the step in which a user changes member counts."""
-    return Step(lambda stage: stage.world.change(**members), configured(**end))
-
-
-def with_roles(*roles: str, **end: int):
-    """Return the step in which a user leaves just these roles in the cluster, and brings back what is missing."""
-
-    def act(stage):
-        known = {role["id"]: role for role in cluster(app="shell", tails=end.get("tail", 0))["spec"]["roles"]}
-        stage.patch({"spec": {"roles": [known[role] for role in roles]}})
-
-    return Step(act, configured(**end))
-
-
-def patched(spec: dict, end):
-    """Return the step in which a user patches the spec."""
-    return Step(lambda stage: stage.patch({"spec": spec}), end)
-
-
-def restarted(suffix: str, end):
-    """Return the step in which the container of one pod restarts."""
-
-    async def act(stage):
-        name = stage.pod(suffix)
-        await stage.world.node.restart("default", name)
-
-    def set_up_again(stage):
-        return end(stage) and stage.is_set_up(stage.pod(suffix))
-
-    return Step(act, set_up_again)
-
-
-def lost(suffix: str, end):
-    """Return the step in which one pod is lost, as with its node; its StatefulSet makes another one."""
-
-    def act(stage):
-        stage.world.registry.delete(POD, "default", stage.pod(suffix))
-
-    def set_up_again(stage):
-        return end(stage) and stage.has_pod(suffix) and stage.is_set_up(stage.pod(suffix))
-
-    return Step(act, set_up_again)
-
-
-def failing(suffix: str, step: Step, end):
-    """Return the step with start scripts that fail in pods of a name with this end."""
-
-    def act(stage):
-        stage.members.codes = FailingPods(suffix)
-        return step.act(stage)
-
-    return Step(act, end)
-
-
-class FailingPods:
-    """Tells by its name how a pod's start script ends."""
-
-    def __init__(self, suffix: str) -> None:
-        self._suffix = suffix
-
-    def get(self, pod: str, otherwise: int) -> int:
-        return 3 if pod.endswith(self._suffix) else otherwise
-
-
-def retried(end):
-    """Return the step in which the user mends what was wrong, and asks for another attempt."""
-
-    def act(stage):
-        stage.members.codes = {}
-        stage.world.retry("1")
-
-    return Step(act, end)
-
-
-def with_states(**states):
-    """Return the end in which members are in these states."""
-    return lambda stage: stage.world.states() == states
-
-
-def service_type(wanted: str):
-    """Return the end in which the member Service is of a type."""
-
-    def end(stage):
-        services = stage.world.registry.list(SERVICE, "default")
-        types = {item["spec"]["type"] for item in services if item["metadata"]["name"].startswith("s-")}
-        return types == {wanted} and stage.world.status().get("state") == "configured"
-
-    return end
-
-
-def connected(tails: int = 1):
-    """Return the step in which a user makes a ConfigMap, a Secret and a cluster that is connected to both."""
-    cluster_made = made(
-        tails, spec={"connections": {"configmaps": ["settings"], "secrets": ["login"]}}, events=(*EVENTS, "reconnect")
-    )
-
-    def act(stage):
-        for kind, name, label in (("ConfigMap", "settings", "cmType"), ("Secret", "login", "secretType")):
-            metadata = {"namespace": "default", "name": name, "labels": {f"{ANNOTATION_PREFIX}{label}": "test"}}
-            stage.world.create({"apiVersion": "v1", "kind": kind, "metadata": metadata})
-        cluster_made.act(stage)
-
-    return Step(act, cluster_made.end)
-
-
-def reconnected(kind, name: str, value: str):
-    """Return the step in which a user writes a value into what a cluster is connected to."""
-
-    def end(stage):
-        pods = [member["pod"] for role in stage.world.status()["roles"] for member in role["members"]]
-        told = all(value in json.dumps(stage.members.configmeta(pod)) for pod in pods)
-        return told and stage.world.status()["state"] == "configured"
-
-    data = {"data": {"key": value}}
-    return Step(lambda stage: stage.world.registry.patch(kind, "default", name, data), end)
-
-
-def hidden_tokens():
-    """Return the step in which a user makes a cluster of an app that hides the token of its head."""
-
-    def act(stage):
-        of_app, of_cluster = app("shell", PACKAGE), cluster(app="shell", tails=1)
-        of_app["spec"]["services"][0]["endpoint"]["hasAuthToken"] = True
-        of_app["spec"]["hideAuthTokens"] = True
-        stage.world.create(of_app, of_cluster)
-
-    return Step(act, configured(head=1, tail=1))
-
-
-def rotated():
-    """Return the step in which a user asks for new tokens: every member holds the one that the Secret has."""
-
-    def act(stage):
-        stage.before = stage.hidden_tokens()
-        stage.patch({"metadata": {"annotations": {f"{ANNOTATION_PREFIX}rotate-tokens": "1"}}})
-
-    def end(stage):
-        pods = [member["pod"] for role in stage.world.status()["roles"] for member in role["members"]]
-        documents = [stage.members.configmeta(pod)["nodegroups"]["1"]["roles"]["head"] for pod in pods]
-        told = {document["services"]["web"]["authToken"] for document in documents}
-        is_settled = stage.world.status()["state"] == "configured"
-        return is_settled and told == stage.hidden_tokens() and not told & stage.before
-
-    return Step(act, end)
-
-
-def gone(stage):
-    """Tell whether nothing is left of the cluster."""
-    return not stage.world.left()
-
-
-DELETED = Step(lambda stage: stage.world.registry.delete(KD_CLUSTER, "default", "c1"), gone)
+WHOLE, BOTH = configured(head=1, tail=1), configured(head=1, tail=2)
+RETENTION = "persistentVolumeClaimRetentionPolicy"
 
 SCENARIOS: dict[str, Scenario] = {
     "create": Scenario((made(2),)),
@@ -245,5 +96,27 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "service-type": Scenario((patched({"serviceType": "NodePort"}, service_type("NodePort")),), prologue=(made(1),)),
     "hidden-tokens": Scenario((hidden_tokens(), rotated())),
+    "upgrade": Scenario((moved("shell2", WHOLE), moved("shell", WHOLE)), prologue=(made(1),)),
+    "rollout": Scenario((rolled({"resources": BIGGER, "imageRepoTag": "test/tail:2"}, BOTH),), prologue=(made(2),)),
+    "rollout-stopped": Scenario(
+        (failing("-1", rolled({"resources": BIGGER}, BOTH), stopped), mended({"resources": SMALL}, BOTH)),
+        prologue=(made(2),),
+    ),
+    "pause": Scenario((PAUSED, in_the_dark(tail=2), resumed(BOTH)), prologue=(made(1),)),
+    "restart-asked": Scenario((asked_anew("restart-role-tail", tails, BOTH),), prologue=(made(2),)),
+    "rotate-tokens": Scenario((asked_anew("rotate-tokens", tokens, WHOLE),), prologue=(made(1, tokens=True),)),
+    "restore": Scenario(
+        (restored((KD_CLUSTER,), (KD_APP, KD_STATUS_BACKUP), SAVED, end=WHOLE),),
+        prologue=(backed_up(made(1, storage=True)), LOST),
+    ),
+    "restore-bare": Scenario((restored((*SAVED, KD_CLUSTER), end=WHOLE),), prologue=(made(1, storage=True), LOST)),
+    "reconnect-cluster": Scenario((neighbour_grown(WHOLE),), prologue=(connected_clusters((*EVENTS, "reconnect")),)),
+    "retain": Scenario(
+        (scaled({"head": 1, "tail": 0}, tail=0), scaled({"head": 1, "tail": 1}, tail=1)),
+        prologue=(made(1, storage=True, spec={RETENTION: {"whenScaled": "Retain"}}),),
+    ),
+    "delete-retain": Scenario(
+        (DELETED_BUT_CLAIMS,), prologue=(made(1, storage=True, spec={RETENTION: {"whenDeleted": "Retain"}}),)
+    ),
     "delete": Scenario((DELETED,), prologue=(made(1, storage=True),)),
 }

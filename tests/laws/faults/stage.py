@@ -6,6 +6,7 @@ import random
 from base64 import b64decode
 from collections import Counter
 from contextlib import asynccontextmanager
+from typing import Any
 
 from world import Members, world
 
@@ -22,7 +23,7 @@ MARKER = "0123456789abcdef" * 4
 
 KINDS = (
     *("StatefulSet", "Service", "Pod", "PersistentVolumeClaim", "ControllerRevision", "Secret"),
-    "KubeDirectorCluster",
+    *("PodDisruptionBudget", "KubeDirectorStatusBackup", "KubeDirectorCluster"),
 )
 """The kinds of which the objects of a cluster are, and its own."""
 
@@ -54,7 +55,10 @@ class Stage:
         self.went: Counter[str] = Counter()
         self.transports: list[FaultyTransport] = []
         self.log = Log()
-        self.before: set[str] = set()
+        self.before: Any = None
+        """What a step's act notes for its end, or for a later step."""
+        self.ownerless: frozenset[str] = frozenset()
+        """The kinds of which objects may outlive their cluster."""
         self._replicas, self._stragglers = Replicas(), Stragglers()
         self._operators: asyncio.Task | None = None
         world.registry.subscribe(self._committed)

@@ -6,9 +6,12 @@ Layer: shell.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
-from kdlib.frozen import Json
+import orjson
+
+from kdlib.frozen import Json, canonical
 from kdlib.sandbox.store.crds.cel import (
     CompileError,
     Program,
@@ -22,7 +25,7 @@ from kdlib.sandbox.store.crds.cel import (
 from kdlib.sandbox.store.crds.fieldpaths import written_path
 from kdlib.sandbox.store.crds.rules import Rule, Rules, Views
 from kdlib.sandbox.store.faults import FieldError, invalid_value, required, unsupported
-from kdlib.wire import Schema
+from kdlib.wire import Schema, Schemas
 
 __all__ = ["compile_rules", "has_rules"]
 
@@ -38,11 +41,19 @@ def has_rules(raw: Json) -> bool:
     return any(has_rules(node) for node in below if isinstance(node, dict))
 
 
-def compile_rules(schema: Schema, path: str) -> tuple[Rules, list[FieldError]]:
-    """Compile the rules of a kind's schema; return them and what is wrong with those that cannot be run."""
-    compiler = _Compiler()
+def compile_rules(raw: Json, table: Schemas, path: str) -> tuple[Rules, tuple[FieldError, ...]]:
+    """Compile the rules of a kind's schema; return them and what is wrong with those that cannot be run.
+
+    What was compiled lately is kept: a process that makes many clusters, as tests do, gives them the same kinds.
+    """
+    return _compiled(canonical(raw), table, path)
+
+
+@lru_cache(maxsize=32)
+def _compiled(text: bytes, table: Schemas, path: str) -> tuple[Rules, tuple[FieldError, ...]]:
+    compiler, schema = _Compiler(), Schema(orjson.loads(text), table)
     rules = compiler.node(schema, _Place(path, type_of_schema(schema, "selfType", is_root=True), is_root=True))
-    return rules, compiler.described + compiler.failed
+    return rules, (*compiler.described, *compiler.failed)
 
 
 @dataclass(frozen=True, slots=True)

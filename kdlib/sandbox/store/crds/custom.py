@@ -179,7 +179,7 @@ def _custom_kind(version: Json, schema: Schema, builtin: Schemas) -> CustomKind:
     return CustomKind(
         schema,
         builtin.definition(_METADATA),
-        compile_rules(schema, "")[0] if has_rules(schema.raw) else NO_RULES,
+        compile_rules(schema.raw, builtin, "")[0] if has_rules(schema.raw) else NO_RULES,
         tuple(str(field["jsonPath"]).lstrip(".") for field in selectable),
         dig(version, "subresources", "scale"),
     )

@@ -14,11 +14,12 @@ from kdlib.sandbox.store.crds.compiling import compile_rules
 from kdlib.sandbox.store.crds.shapes import schema_errors
 from kdlib.sandbox.store.faults import FieldError, invalid_value, required, unsupported
 from kdlib.sandbox.store.metadata import dns_subdomain_problems
-from kdlib.wire import Schema, Schemas
+from kdlib.wire import Schemas
 
 __all__ = ["default_definition", "definition_errors", "definition_update_errors", "prepare_definition"]
 
 _LABEL = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
+_NO_DEFINITIONS = Schemas({}, {})
 _LABEL_RULE = (
     "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character,"
     " and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
@@ -63,7 +64,7 @@ def definition_errors(definition: Json) -> Iterator[FieldError]:
     yield from _stored_errors(spec, definition.get("status") or {})
     for path, raw in _schemas(spec):
         found = list(schema_errors(raw, path))
-        yield from found or compile_rules(Schema(raw, Schemas({}, {})), path)[1]
+        yield from found or compile_rules(raw, _NO_DEFINITIONS, path)[1]
 
 
 def _group_errors(spec: Json) -> Iterator[FieldError]:
