@@ -8,6 +8,7 @@ from spec_values import with_value
 from world import SMALL, SYSTEM, app
 
 from kdlib.errors import ApiError
+from kdlib.report import condition
 from kdlib.wire import JSON_PATCH, KD_CLUSTER, KD_CONFIG, Request
 
 DRIVEN, FRESH = "team-driven", "team-fresh"
@@ -15,11 +16,11 @@ DRIVEN, FRESH = "team-driven", "team-fresh"
 
 def spec(**changes):
     """Return the spec that every drive begins with, and ends with."""
-    roles = [{"id": "head", "resources": SMALL}, {"id": "tail", "members": 2, "resources": SMALL}]
+    roles = [{"id": "head"}, {"id": "tail", "members": 2}]
     return {
         "app": "plain",
         "serviceType": "ClusterIP",
-        "roles": [{**role, "members": role.get("members", 1)} for role in roles],
+        "roles": [{"members": 1, "resources": copy.deepcopy(SMALL), **role} for role in roles],
         **changes,
     }
 
@@ -131,7 +132,8 @@ class Drive:
     async def step(self, given, expected=None):
         """Drive the spec there; hold the law: as a fresh cluster of that spec, or refused and nothing changed.
 
-        Returns whether the spec is in force.
+        An upgrade to what cannot run stops at the first member, as a fresh cluster cannot run either. Returns whether
+        the spec is in force.
         """
         self.steps += 1
         before = self._stored()
@@ -145,8 +147,18 @@ class Drive:
             return False
         other = await self._fresh(expected or given)
         assert not isinstance(other, ApiError), f"what was accepted here is refused for a fresh cluster: {other}"
+        if condition(self.world.registry.get(KD_CLUSTER, DRIVEN, "c1")["status"], "Upgrading"):
+            self._stopped(before, other)
+            return False
         self._same(other)
         return True
+
+    def _stopped(self, before, other):
+        """Hold that just one member has what cannot run, and that nobody else went for it."""
+        after = self._stored()
+        gone = [key for key, pod in before.items() if key[0] == "Pod" and _uid(after.get(key)) != _uid(pod)]
+        assert len(gone) == 1, f"the upgrade stopped, and these went for it: {gone}"
+        assert other["status"]["state"] != "configured", "the upgrade stopped, and a fresh cluster runs"
 
     async def back(self):
         """Go back to the first spec, which is accepted and reached, whatever happened."""
@@ -183,6 +195,10 @@ class Drive:
             assert objects(self.world, FRESH) == []
             assert not words, f"what was accepted here is refused for a fresh cluster: {words}"
         return self.fresh[key]
+
+
+def _uid(obj):
+    return obj and obj["metadata"]["uid"]
 
 
 def differing(before, after):

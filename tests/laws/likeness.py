@@ -9,15 +9,19 @@ import re
 import orjson
 
 from kdlib.graph import INTENT
+from kdlib.names import LABEL_APP, LABEL_CLUSTER
 from kdlib.wire import KD_CLUSTER, POD
 
-_OURS = "kubedirector.hpe.com/kdcluster"
 _PASSING = frozenset({"Event", "Endpoints", "EndpointSlice", KD_CLUSTER.name})
 """Kinds that come and go with what happened, or are compared by themselves."""
 
 _METADATA = frozenset({"uid", "resourceVersion", "creationTimestamp", "generation", "managedFields"})
 _CHOSEN = frozenset(
-    {"clusterIP", "clusterIPs", "nodePort", "nodePorts", "healthCheckNodePort", "nodeName", "volumeName"}
+    {
+        *("clusterIP", "clusterIPs", "nodePort", "nodePorts", "healthCheckNodePort", "nodeName", "volumeName"),
+        # Kubernetes chooses it by the first image, and stays with it.
+        "imagePullPolicy",
+    }
 )
 _HISTORY = frozenset(
     {
@@ -65,7 +69,7 @@ def objects(world, namespace, name="c1"):
         for resource in world.registry.resources
         if resource.kind.namespaced and resource.kind.name not in _PASSING
         for obj in world.registry.list(resource.kind, namespace)
-        if (obj["metadata"].get("labels") or {}).get(_OURS) == name and not _is_of_a_set(obj)
+        if (obj["metadata"].get("labels") or {}).get(LABEL_CLUSTER) == name and not _is_of_a_set(obj)
     ]
 
 
@@ -100,7 +104,22 @@ def _plain(obj):
     ]
     metadata |= {"annotations": kept, "labels": labels, "ownerReferences": owners}
     rest = {key: item for key, item in obj.items() if key not in ("metadata", "status")}
-    return {**_without_chosen(rest), "metadata": metadata}
+    made = {**_without_chosen(rest), "metadata": metadata}
+    match obj["kind"]:
+        # No set can change its selector: its pods are called after the app that it was made for (decision 13).
+        case "Pod":
+            labels.pop(LABEL_APP, None)
+        case "StatefulSet":
+            made["spec"] = _without_app(made["spec"])
+    return made
+
+
+def _without_app(spec):
+    template = spec["template"]
+    labels = [spec["selector"]["matchLabels"], template["metadata"]["labels"]]
+    selected, called = ({key: item for key, item in found.items() if key != LABEL_APP} for found in labels)
+    metadata = {**template["metadata"], "labels": called}
+    return {**spec, "selector": {"matchLabels": selected}, "template": {**template, "metadata": metadata}}
 
 
 def _without_chosen(value):
