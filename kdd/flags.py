@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from kdd.config_file import read_config
-from kdd.settings import Settings, WebhookSettings, read_settings
+from kdd.settings import LeaseSettings, Settings, WebhookSettings, read_settings
 from kdd.telling import run_told, told
 
 __all__ = ["PREFIX", "run"]
@@ -60,6 +60,20 @@ LogFormat = Annotated[Literal["console", "json"], typer.Option(help="Form of the
 LogLevel = Annotated[
     Literal["debug", "info", "warning", "error"], typer.Option(help="From which severity on lines are logged.")
 ]
+LeaderElect = Annotated[
+    bool | None,
+    typer.Option(
+        "--leader-elect/--no-leader-elect",
+        help="Take turns with other daemons by a lease in the system namespace. Default: yes in a pod, else no.",
+    ),
+]
+LeaseDuration = Annotated[
+    int, typer.Option(metavar="SECONDS", min=1, help="A lease not renewed for so long is taken by another daemon.")
+]
+RenewDeadline = Annotated[
+    float, typer.Option(metavar="SECONDS", min=0.1, help="The leader stops acting so long after its last renewal.")
+]
+RetryPeriod = Annotated[float, typer.Option(metavar="SECONDS", min=0.05, help="Wait before a lease is tried again.")]
 Webhook = Annotated[
     bool | None,
     typer.Option("--webhook/--no-webhook", help="Serve the admission webhook. Default: yes in a pod, else no."),
@@ -88,6 +102,10 @@ def run(
     grace_period: GracePeriod = 25.0,
     log_format: LogFormat = "console",
     log_level: LogLevel = "info",
+    leader_elect: LeaderElect = None,
+    lease_duration: LeaseDuration = 10,
+    renew_deadline: RenewDeadline = 6.0,
+    retry_period: RetryPeriod = 1.0,
     webhook: Webhook = None,
     webhook_url: WebhookUrl = None,
     webhook_host: WebhookHost = "0.0.0.0",
@@ -115,6 +133,7 @@ def run(
         certificates=webhook_certificates,
         check_access=check_access,
     )
+    turns = LeaseSettings(lease_seconds=lease_duration, renew_seconds=renew_deadline, retry_seconds=retry_period)
     settings = Settings(
         cache=found.cache,
         kubeconfig=kubeconfig or found.kubeconfig,
@@ -124,6 +143,8 @@ def run(
         grace_seconds=grace_period,
         log_format=log_format,
         log_level=log_level.upper(),
+        lease=turns if (in_cluster if leader_elect is None else leader_elect) else None,
+        host=found.host,
         webhook=asked if (in_cluster or webhook_url is not None if webhook is None else webhook) else None,
         in_cluster=in_cluster,
     )

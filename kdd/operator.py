@@ -12,6 +12,7 @@ import kdlib
 from kdd.app_use import app_usage
 from kdd.config_use import config_teller, config_usage
 from kdd.data import relative, schemas
+from kdd.election import check_election, lease
 from kdd.leftover import LeftoverRegistration
 from kdd.settings import Settings
 from kdlib import kube, rules, runtime
@@ -94,6 +95,7 @@ async def operate(settings: Settings) -> None:
     Raises RefusedError at once for a context or credentials that cannot be read; a Kubernetes cluster that cannot be
     reached is tried again, and disturbs no other.
     """
+    check_election(settings)
     if settings.webhook is not None:
         from kdd.webhook import check_webhook
 
@@ -107,10 +109,18 @@ async def operate(settings: Settings) -> None:
         for context in contexts
     ]
 
-    def services(api: kube.Api) -> Iterator[runtime.Service]:
+    await runtime.run_fleet(sites, _crew(settings))
+
+
+def _crew(settings: Settings) -> runtime.Crew:
+    def leading(api: kube.Api) -> Iterator[runtime.Service]:
         yield controller(api, settings)
         yield holder(api, settings)
         yield from config_services(api, settings)
-        yield _reviewing(api, settings)
 
-    await runtime.run_fleet(sites, services)
+    wanted = settings.lease
+    return runtime.Crew(
+        leading,
+        always=lambda api: (_reviewing(api, settings),),
+        lease=partial(lease, settings=settings, wanted=wanted) if wanted is not None else None,
+    )

@@ -4,11 +4,12 @@ Layer: shell.
 """
 
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Settings", "WebhookSettings", "read_settings"]
+__all__ = ["LeaseSettings", "Settings", "WebhookSettings", "read_settings"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,18 @@ class WebhookSettings:
 
 
 @dataclass(frozen=True)
+class LeaseSettings:
+    """How daemons of one Kubernetes cluster take turns."""
+
+    lease_seconds: int = 10
+    """How long a lease must not have been renewed for another daemon to take it."""
+    renew_seconds: float = 6.0
+    """How long after its last renewal the daemon that has it stops acting."""
+    retry_seconds: float = 1.0
+    """How long to wait after a try that failed."""
+
+
+@dataclass(frozen=True)
 class Settings:
     """All that can be set, passed down whole."""
 
@@ -49,6 +62,10 @@ class Settings:
     """How long what is under way may take to its end once the daemon is told to stop."""
     log_format: str = "console"
     log_level: str = "INFO"
+    lease: LeaseSettings | None = None
+    """How to take turns with other daemons; None: not at all, since this one is alone."""
+    host: str = "kdd"
+    """What the daemon calls itself in leases: the name of its pod or machine."""
     webhook: WebhookSettings | None = None
     """How to serve the webhook; None: not at all."""
     in_cluster: bool = False
@@ -56,7 +73,7 @@ class Settings:
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """Read the environment: KUBEDIRECTOR_CACHE or XDG_CACHE_HOME, KUBECONFIG, MY_NAMESPACE, KUBERNETES_SERVICE_HOST."""
+    """Read the environment: KUBEDIRECTOR_CACHE or XDG_CACHE_HOME, KUBECONFIG, MY_NAMESPACE, POD_NAME and others."""
     found = os.environ if environ is None else environ
     user = Path(found.get("HOME") or "/")
     home = Path(found.get("XDG_CACHE_HOME") or user / ".cache")
@@ -65,6 +82,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         cache=Path(found.get("KUBEDIRECTOR_CACHE") or home / "kubedirector"),
         kubeconfig=kubeconfig,
         system_namespace=found.get("MY_NAMESPACE") or "kubedirector",
+        host=found.get("POD_NAME") or socket.gethostname(),
         in_cluster=bool(found.get("KUBERNETES_SERVICE_HOST"))
         and kubeconfig is None
         and not (user / ".kube" / "config").exists(),

@@ -8,7 +8,9 @@ from kdlib.kube.api import FIELD_MANAGER, Api, Listing, Selection
 from kdlib.kube.backoff import Backoff
 from kdlib.kube.cache import Cache, Change, Identity, Index, Subscriber, identity, pruned, version_reached
 from kdlib.kube.connect import connect
+from kdlib.kube.gate import OPEN, Gate, GatedTransport
 from kdlib.kube.http import HttpTransport
+from kdlib.kube.lease import Lease, LeaseSettings
 from kdlib.kube.outages import Outages
 from kdlib.kube.reflector import Reflector, ReflectorSettings, Step, next_step
 from kdlib.kube.singles import Singles
@@ -16,6 +18,7 @@ from kdlib.wire import ExecRequest, ExecStream, Kind, Ref
 
 __all__ = [
     "FIELD_MANAGER",
+    "OPEN",
     "Access",
     "Api",
     "Backoff",
@@ -23,10 +26,14 @@ __all__ = [
     "Change",
     "ExecRequest",
     "ExecStream",
+    "Gate",
+    "GatedTransport",
     "HttpTransport",
     "Identity",
     "Index",
     "Kind",
+    "Lease",
+    "LeaseSettings",
     "Listing",
     "Outages",
     "Ref",

@@ -11,6 +11,7 @@ from typing import Any
 from kdlib.errors import ExpiredError
 from kdlib.frozen import Json
 from kdlib.graph import ref_of
+from kdlib.kube.gate import OPEN, Gate, GatedTransport
 from kdlib.kube.outages import Outages
 from kdlib.wire import (
     APPLY,
@@ -67,14 +68,22 @@ class Api:
     """One Kubernetes API server.
 
     Raises ApiError for every answer that is not a success, UnreachableError where none came; nothing is retried here.
-    `name` tells API servers apart in logs; what keeps this one from answering is told by its `outages`.
+    `name` tells API servers apart in logs; what keeps this one from answering is told by its `outages`; `gate` tells
+    whether anything may be changed.
     """
 
     def __init__(self, transport: Transport, *, name: str = "", timeout_seconds: float = 30.0) -> None:
         self.transport = transport
         self.name = name
         self.outages = Outages(name)
+        self.gate: Gate = OPEN
         self._timeout_seconds = timeout_seconds
+
+    def guarded(self, gate: Gate) -> "Api":
+        """Return the same API server for those who may change something only while the gate is open."""
+        guarded = Api(GatedTransport(self.transport, gate), name=self.name, timeout_seconds=self._timeout_seconds)
+        guarded.outages, guarded.gate = self.outages, gate
+        return guarded
 
     async def get(self, ref: Ref) -> Json:
         """Read one object from the storage (a quorum read, no cache is asked)."""

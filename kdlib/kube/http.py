@@ -9,15 +9,16 @@ Layer: shell.
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import aiohttp
 import orjson
+from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
-from kdlib.errors import ApiError, UnreachableError
+from kdlib.errors import ApiError, UnreachableError, WorldError
 from kdlib.frozen import Json
 from kdlib.kube.access import Access
 from kdlib.kube.answers import decoded, failure
@@ -65,6 +66,9 @@ class HttpTransport:
                 async with await self._send(self._requests, request) as response:
                     payload = await response.read()
         except _FAILURES as error:
+            if isinstance(error.__cause__, WorldError):
+                # Not the network, but what had to permit the request, kept it back.
+                raise error.__cause__ from None
             raise self._unreachable(subject, error, request.timeout_seconds) from error
         if response.status // 100 != 2:
             raise failure(response.status, payload, response.headers, subject)
@@ -139,9 +143,10 @@ class HttpTransport:
         session: aiohttp.ClientSession = client.pool_manager
         url = URL(self._host + request.path, encoded=True).with_query(dict(request.query))
         headers = {**proof, "User-Agent": self._user_agent, "Accept": "application/json"}
-        body = None
+        body: bytes | aiohttp.BytesPayload | None = None
         if request.body is not None:
             body, headers["Content-Type"] = orjson.dumps(request.body), request.content_type
+            body = _Permitted(body, request.permit) if request.permit is not None else body
         return await session.request(
             request.method, url, headers=headers, data=body, timeout=_NO_LIMIT, allow_redirects=False, **_route(client)
         )
@@ -184,6 +189,18 @@ class HttpTransport:
     def _unreachable(self, subject: str, error: BaseException, limit_seconds: float) -> UnreachableError:
         cause = f'no answer from "{self._host}": {_words(error, limit_seconds)}'
         return UnreachableError(f"{subject}: {cause}", cause=cause)
+
+
+class _Permitted(aiohttp.BytesPayload):
+    """A body that asks for permission when its connection stands, right before it, and its headers, are sent."""
+
+    def __init__(self, body: bytes, permit: Callable[[], None]) -> None:
+        super().__init__(body)
+        self._permit = permit
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        self._permit()
+        await super().write_with_length(writer, content_length)
 
 
 def _words(error: BaseException, limit_seconds: float) -> str:

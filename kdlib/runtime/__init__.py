@@ -7,7 +7,7 @@ from kdlib.reconcile import PassSettings, Related
 from kdlib.runtime.containment import contained
 from kdlib.runtime.controller import Controller, Settings
 from kdlib.runtime.expectations import Expectations
-from kdlib.runtime.fleet import Service, Site, run_fleet
+from kdlib.runtime.fleet import Crew, Service, Site, run_fleet
 from kdlib.runtime.followed import CHILDREN, Followed
 from kdlib.runtime.holder import Holder, HolderSettings, Usage
 from kdlib.runtime.queue import WorkQueue
@@ -17,6 +17,7 @@ from kdlib.runtime.supervisor import SupervisorSettings, TaskSupervisor
 __all__ = [
     "CHILDREN",
     "Controller",
+    "Crew",
     "Expectations",
     "Followed",
     "Holder",

@@ -134,6 +134,7 @@ class Controller:
                 group.start_soon(reflector.run)
             await self._known()
             self.synced.set()
+            await self._api.gate.opened()
             _log.info("%s: looks after %d %s", self._api.name, len(self._roots), self._kind.plural)
             try:
                 await self._serve(supervisor, expectations)

@@ -80,6 +80,7 @@ class Holder:
                 group.start_soon(Reflector(self._api, Selection(kind), cache, optional=True, settings=watches).run)
             await self._held.synced.wait()
             await self._users.synced.wait()
+            await self._api.gate.opened()
             while (key := await self._queue.get()) is not None:
                 try:
                     await self._look_at(key)

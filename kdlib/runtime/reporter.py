@@ -84,6 +84,7 @@ class Reporter:
                 group.start_soon(Reflector(self._api, Selection(kind), cache, optional=True, settings=watches).run)
             for cache in (self._objects, *self._others.values()):
                 await cache.synced.wait()
+            await self._api.gate.opened()
             while (key := await self._queue.get()) is not None:
                 try:
                     await self._look_at(key)

@@ -18,6 +18,7 @@ __all__ = [
     "KD_CLUSTER",
     "KD_CONFIG",
     "KD_STATUS_BACKUP",
+    "LEASE",
     "NAMESPACE",
     "PERSISTENT_VOLUME_CLAIM",
     "POD",
@@ -113,6 +114,7 @@ STATEFUL_SET = Kind("apps/v1", "StatefulSet")
 POD_DISRUPTION_BUDGET = Kind("policy/v1", "PodDisruptionBudget")
 STORAGE_CLASS = Kind("storage.k8s.io/v1", "StorageClass", plural="storageclasses", namespaced=False)
 CONTROLLER_REVISION = Kind("apps/v1", "ControllerRevision")
+LEASE = Kind("coordination.k8s.io/v1", "Lease")
 KD_APP = Kind("kubedirector.hpe.com/v1beta1", "KubeDirectorApp")
 KD_CLUSTER = Kind("kubedirector.hpe.com/v1beta1", "KubeDirectorCluster")
 KD_CONFIG = Kind("kubedirector.hpe.com/v1beta1", "KubeDirectorConfig")

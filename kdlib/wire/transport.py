@@ -6,7 +6,7 @@ sandbox's store implements it in process, with a given clock and no socket.
 Layer: pure.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -37,7 +37,8 @@ APPLY = "application/apply-patch+yaml"
 class Request:
     """One request for JSON: `body` is a decoded JSON value, None for none.
 
-    `timeout_seconds` bounds the wait for the whole answer; it is the caller's, not sent to the server.
+    `timeout_seconds` bounds the wait for the whole answer; it is the caller's, not sent to the server. `permit` is
+    called right before the body goes out, after all waiting for a connection, and raises where it must not any more.
     """
 
     method: str
@@ -46,6 +47,7 @@ class Request:
     body: Any = None
     content_type: str = JSON
     timeout_seconds: float = 30.0
+    permit: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from kdlib.kube import Backoff
 from kdlib.manifests import build
 from kdlib.model import Cluster, crd
 from kdlib.rules import TYPED, related, resolve
-from kdlib.runtime import Controller, Related, Settings, Site, run_fleet
+from kdlib.runtime import Controller, Crew, Related, Settings, Site, run_fleet
 from kdlib.sandbox import Sandbox, SandboxOptions
 from kdlib.testing.hollow import HollowContainers, HollowNode, HollowSettings, echo
 from kdlib.wire import CONFIG_MAP, KD_APP, KD_CLUSTER, KD_CONFIG
@@ -50,7 +50,7 @@ def state(registry, name):
 @asynccontextmanager
 async def operating(*kubeconfigs):
     sites = [Site(path.stem, partial(kube.connect, kubeconfig=path, name=path.stem)) for path in kubeconfigs]
-    task = asyncio.create_task(run_fleet(sites, controllers, backoff=Backoff(0.05, 0.1)))
+    task = asyncio.create_task(run_fleet(sites, Crew(controllers), backoff=Backoff(0.05, 0.1)))
     try:
         yield
     finally:
