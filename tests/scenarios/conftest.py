@@ -51,12 +51,16 @@ class Daemon:
 
     def kill(self):
         """End it without any warning."""
+        self.send(signal.SIGKILL)
+
+    def send(self, number):
+        """Send it a signal, unless it is gone."""
         if self._process is not None and self._process.returncode is None:
-            self._process.send_signal(signal.SIGKILL)
+            self._process.send_signal(number)
 
     async def gone(self):
-        if self._process is not None:
-            await self._process.wait()
+        """Wait for its end; return its exit code."""
+        return await self._process.wait() if self._process is not None else None
 
     @property
     def log(self):
@@ -227,9 +231,9 @@ def shell_image(tmp_path_factory):
 
 
 @asynccontextmanager
-async def opened_world(images, folder):
-    """Open a sandbox with a node, the CRDs and images."""
-    options = SandboxOptions(images=images)
+async def opened_world(images, folder, *, node=True):
+    """Open a sandbox with the CRDs, and with a node and images or without."""
+    options = SandboxOptions(images=images, node=node)
     async with Sandbox(options) as sandbox:
         kubeconfig = folder / "kubeconfig"
         sandbox.write_kubeconfig(kubeconfig)
@@ -263,6 +267,12 @@ def shell():
 def open_world(shell_image):
     """Return how to open a further world, in a folder, with further images."""
     return lambda folder, images: opened_world({"test/shell:1": shell_image, **images}, folder)
+
+
+@pytest.fixture
+def open_bare_world():
+    """Return how to open a world without a node, in a folder: what is made there is never run."""
+    return lambda folder: opened_world({}, folder, node=False)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from kdlib.errors import (
     ExpiredError,
     NotFoundError,
     UnreachableError,
+    WorldError,
 )
 from kdlib.kube import Access, HttpTransport
 from kdlib.wire import APPLY, POD, Request
@@ -181,3 +182,34 @@ async def test_the_cause_of_an_unreachable_server_is_the_same_for_every_request(
         causes.add(raised.value.cause)
     await transport.close()
     assert causes == {'no answer from "http://127.0.0.1:1": connection refused'}
+
+
+async def test_a_write_that_waited_for_its_connection_is_sent_only_if_it_still_may_be(server):
+    transport, entered, release = server.transport(connections=1), asyncio.Event(), asyncio.Event()
+    allowed = True
+
+    async def handler(request):
+        entered.set()
+        await release.wait()
+        return web.json_response({})
+
+    def permit():
+        if not allowed:
+            raise WorldError("not any more")
+
+    server.handler = handler
+    async with asyncio.timeout(30):
+        first = asyncio.ensure_future(transport.request(Request("POST", "/first", body={}, permit=permit)))
+        await entered.wait()
+        second = asyncio.ensure_future(transport.request(Request("POST", "/second", body={}, permit=permit)))
+        await asyncio.sleep(0)
+        allowed = False
+        release.set()
+        await first
+        with pytest.raises(WorldError, match="not any more"):
+            await second
+        # The connection is as good as new for those who may.
+        allowed = True
+        await transport.request(Request("POST", "/third", body={}, permit=permit))
+    await transport.close()
+    assert [path for _, path, _, _ in server.requests] == ["/first", "/third"]
