@@ -80,10 +80,12 @@ class _GatedStream:
         self._gate = gate
 
     async def send(self, data: bytes) -> None:
+        """Write to the command's stdin; raises what the gate raises where nothing may be sent."""
         self._gate.check()
         await self._stream.send(data)
 
     async def close_stdin(self) -> None:
+        """End the command's stdin; raises what the gate raises where nothing may be sent."""
         self._gate.check()
         await self._stream.close_stdin()
 
@@ -91,4 +93,5 @@ class _GatedStream:
         return aiter(self._stream)
 
     async def exit_code(self) -> int:
+        """Return the command's exit code, once iteration has ended."""
         return await self._stream.exit_code()

@@ -199,6 +199,7 @@ class _Permitted(aiohttp.BytesPayload):
         self._permit = permit
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        """Write the body, if that is permitted."""
         self._permit()
         await super().write_with_length(writer, content_length)
 
