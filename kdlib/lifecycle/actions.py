@@ -5,6 +5,7 @@ Layer: pure.
 
 from collections.abc import Iterator
 
+from kdlib.lifecycle.announcements import spelled_arguments
 from kdlib.lifecycle.causes import refresh
 from kdlib.lifecycle.circumstances import Circumstances, change_name, has_package, has_work
 from kdlib.model import DECOMMISSION, Action, MemberState, MemberStatus, Notify, SetUp, WatchCopy
@@ -82,8 +83,7 @@ def _notifications(member: MemberStatus, stored: MemberStatus, around: Circumsta
     if queue and queue[0].exit_code is None:
         change = change_name(queue[0])
         if change in recorded:
-            arguments = tuple(" ".join(queue[0].arguments).split())
-            yield Notify(member.pod, container, change, around.generation, arguments)
+            yield Notify(member.pod, container, change, around.generation, spelled_arguments(queue[0]))
         return
     change_to_present = refresh(member, around.generation)
     if change_to_present is not None:

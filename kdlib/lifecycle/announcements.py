@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from kdlib.frozen import short_digest
 from kdlib.lifecycle.addresses import fqdn
 from kdlib.lifecycle.circumstances import subscribed
+from kdlib.lifecycle.name_lists import shortened, spelled_out
 from kdlib.model import MemberState, MemberStatus, PendingNotify, Resolved, ResolvedRole, RoleStatus
 
-__all__ = ["ADD", "DELETE", "Announcement", "announcement", "known_generation", "told"]
+__all__ = ["ADD", "DELETE", "Announcement", "announcement", "known_generation", "spelled_arguments", "told"]
 
 ADD = "addnodes"
 DELETE = "delnodes"
+FQDNS = "--fqdns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,11 @@ class Announcement:
     event: str
     role: str
     subjects: tuple[tuple[str, str, int], ...]
+
+    @property
+    def newest(self) -> int:
+        """Return the generation that nobody who knows it, or a later one, has to be told of anything."""
+        return max(since for _, _, since in self.subjects)
 
     def entry_for(self, pod: str, knows: int) -> PendingNotify | None:
         """Return what the member with this pod, which knows the configmeta of a generation, is to be told."""
@@ -57,8 +64,9 @@ def told(
 ) -> tuple[RoleStatus, ...]:
     """Queue the announcements for every member that has to hear of them, in order."""
     for item in announcements:
+        queues = _Queues(item)
         roles = tuple(
-            role.changed(members=tuple(_queued(member, item) for member in role.members))
+            role.changed(members=tuple(map(queues.with_entry, role.members)))
             if role.id in by_id and subscribed(by_id[role.id], item.event)
             else role
             for role in roles
@@ -66,19 +74,51 @@ def told(
     return roles
 
 
-def _queued(member: MemberStatus, item: Announcement) -> MemberStatus:
-    knows = known_generation(member)
-    entry = None if knows is None else item.entry_for(member.pod, knows)
-    if entry is None:
-        return member
-    queue = member.state_detail.pending_notify_cmds or ()
-    # Only the head of a queue may have been started: what stands behind it can still grow.
-    if len(queue) > 1 and _mergeable(queue[-1], entry):
-        queue = (*queue[:-1], _merged(queue[-1], entry, item))
-    else:
-        queue = (*queue, entry)
-    changed: MemberStatus = member.changed(state_detail=member.state_detail.changed(pending_notify_cmds=queue))
-    return changed
+class _Queues:
+    """Queues one announcement: what many members are told alike is made once, however many there are."""
+
+    def __init__(self, item: Announcement) -> None:
+        self._item = item
+        self._newest = item.newest
+        self._subjects = {pod for _, pod, _ in item.subjects}
+        self._entries: dict[int, PendingNotify | None] = {}
+        self._merged: dict[tuple[PendingNotify, PendingNotify], PendingNotify] = {}
+
+    def with_entry(self, member: MemberStatus) -> MemberStatus:
+        """Return the member with what it is to be told at the end of its queue."""
+        knows = known_generation(member)
+        entry = None if knows is None or knows >= self._newest else self._entry(member.pod, knows)
+        if entry is None:
+            return member
+        queue = member.state_detail.pending_notify_cmds or ()
+        # Only the head of a queue may have been started: what stands behind it can still grow.
+        if len(queue) > 1 and _mergeable(queue[-1], entry):
+            queue = (*queue[:-1], self._with(queue[-1], entry))
+        else:
+            queue = (*queue, entry)
+        changed: MemberStatus = member.changed(state_detail=member.state_detail.changed(pending_notify_cmds=queue))
+        return changed
+
+    def _entry(self, pod: str, knows: int) -> PendingNotify | None:
+        if pod in self._subjects:
+            return self._item.entry_for(pod, knows)
+        if knows not in self._entries:
+            self._entries[knows] = self._item.entry_for(pod, knows)
+        return self._entries[knows]
+
+    def _with(self, last: PendingNotify, entry: PendingNotify) -> PendingNotify:
+        if (last, entry) not in self._merged:
+            self._merged[last, entry] = _merged(last, entry, self._item)
+        return self._merged[last, entry]
+
+
+def spelled_arguments(entry: PendingNotify) -> tuple[str, ...]:
+    """Return the arguments as the start script gets them, one word each, every name spelled out."""
+    words = " ".join(entry.arguments).split()
+    before = ("", *words)
+    return tuple(
+        ",".join(spelled_out(word)) if last == FQDNS else word for last, word in zip(before, words, strict=False)
+    )
 
 
 def known_generation(member: MemberStatus) -> int | None:
@@ -101,7 +141,7 @@ def known_generation(member: MemberStatus) -> int | None:
 
 def _entry(event: str, role: str, names: list[str], generation: int) -> PendingNotify:
     """Make the stored form of a notification: its arguments are joined by blanks when it is executed."""
-    arguments = (f"--{event}", "--nodegroup 1", "--role", role, "--fqdns", ",".join(names))
+    arguments = (f"--{event}", "--nodegroup 1", "--role", role, FQDNS, shortened(names))
     change = f"{event}-{short_digest(event, generation, role, *names, length=10)}"
     return PendingNotify(arguments=arguments, change=change, generation=generation)
 
@@ -111,5 +151,5 @@ def _mergeable(entry: PendingNotify, other: PendingNotify) -> bool:
 
 
 def _merged(entry: PendingNotify, other: PendingNotify, item: Announcement) -> PendingNotify:
-    names = [*entry.arguments[-1].split(","), *other.arguments[-1].split(",")]
+    names = [*spelled_out(entry.arguments[-1]), *spelled_out(other.arguments[-1])]
     return _entry(item.event, item.role, names, max(entry.generation or 0, other.generation or 0))

@@ -19,7 +19,7 @@ class PendingNotify(StatusPart):
 
     arguments: tuple[Text, ...] = Field(
         (),
-        description="Arguments of the start script.",
+        description="Arguments of the start script; more than 16 names are put together, as a-[0-9+12].h.ns.svc.",
         examples=[["--delnodes", "--role", "worker", "--fqdns", "kdss-9dnrk-1.kdhs-x7k2p.team.svc.cluster.local"]],
     )
     change: Text | None = Field(
