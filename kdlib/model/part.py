@@ -15,7 +15,7 @@ from pydantic_core import CoreSchema, core_schema
 
 from kdlib.frozen import Json
 
-__all__ = ["NOTE", "LoosePart", "Nullable", "Shaped", "SpecPart", "keyed_by", "pruned", "told", "without_nulls"]
+__all__ = ["NOTE", "LoosePart", "Nullable", "Part", "Shaped", "SpecPart", "keyed_by", "pruned", "told", "without_nulls"]
 
 T = TypeVar("T")
 
@@ -73,10 +73,10 @@ def pruned(value: Any, fields: frozenset[str]) -> Any:
     return {key: item for key, item in value.items() if item is not None or key not in fields}
 
 
-class SpecPart(BaseModel):
-    """A frozen part of a spec; fields that the API does not know are dropped, as the API server does."""
+class Part(BaseModel):
+    """A frozen part of an object, in the API's field names."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
 
     pruned_fields: ClassVar[frozenset[str]] = frozenset()
     """Names of the fields that have no null; the fields that a model does not know keep theirs."""
@@ -88,8 +88,14 @@ class SpecPart(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _nulls_pruned(cls, value: Any) -> Any:
-        """Drop nulls where the API has no null."""
+        """Drop nulls where the API has no null, as an API server does."""
         return pruned(value, cls.pruned_fields)
+
+
+class SpecPart(Part):
+    """A frozen part of a spec; fields that the API does not know are dropped, as the API server does."""
+
+    model_config = ConfigDict(extra="ignore")
 
     def dumped(self) -> Json:
         """Return the API form: exactly the fields that were given."""
