@@ -57,14 +57,12 @@ def controller(api: kube.Api, settings: Settings) -> runtime.Controller:
 
 def holder(api: kube.Api, settings: Settings) -> runtime.Holder:
     """Return what holds the apps that clusters of one Kubernetes cluster use."""
-    return runtime.Holder(
-        api, app_usage(settings.system_namespace), settings=runtime.HolderSettings(watches=_watches())
-    )
+    return runtime.Holder(api, app_usage(settings.system_namespace), settings=runtime.RoundSettings(watches=_watches()))
 
 
 def config_services(api: kube.Api, settings: Settings) -> Iterator[runtime.Service]:
     """Yield what holds the global configuration while there are clusters, and what tells how it stands."""
-    limits, place = runtime.HolderSettings(watches=_watches()), settings.system_namespace
+    limits, place = runtime.RoundSettings(watches=_watches()), settings.system_namespace
     yield runtime.Holder(api, config_usage(place), settings=limits)
     told = runtime.ReporterSettings(watches=_watches())
     yield runtime.Reporter(api, KD_CONFIG, config_teller(place), others=(STORAGE_CLASS,), settings=told)

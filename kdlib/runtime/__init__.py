@@ -9,9 +9,10 @@ from kdlib.runtime.controller import Controller, Settings
 from kdlib.runtime.expectations import Expectations
 from kdlib.runtime.fleet import Crew, Service, Site, run_fleet
 from kdlib.runtime.followed import CHILDREN, Followed
-from kdlib.runtime.holder import Holder, HolderSettings, Usage
+from kdlib.runtime.holder import Holder, Usage
 from kdlib.runtime.queue import WorkQueue
 from kdlib.runtime.reporter import Reporter, ReporterSettings, Tell
+from kdlib.runtime.rounds import RoundSettings
 from kdlib.runtime.supervisor import SupervisorSettings, TaskSupervisor
 
 __all__ = [
@@ -21,11 +22,11 @@ __all__ = [
     "Expectations",
     "Followed",
     "Holder",
-    "HolderSettings",
     "PassSettings",
     "Related",
     "Reporter",
     "ReporterSettings",
+    "RoundSettings",
     "Service",
     "Settings",
     "Site",

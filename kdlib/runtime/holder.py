@@ -9,17 +9,14 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-import anyio
-
-from kdlib.errors import ApiError, WorldError
 from kdlib.frozen import Json
-from kdlib.kube import Api, Backoff, Cache, Change, Identity, Reflector, ReflectorSettings, Selection, identity, pruned
+from kdlib.kube import Api, Cache, Change, Identity, identity, pruned
 from kdlib.reconcile import add_finalizer, has_finalizer, is_going, remove_finalizer
-from kdlib.runtime.containment import contained, contained_now
-from kdlib.runtime.queue import WorkQueue
+from kdlib.runtime.containment import contained_now
+from kdlib.runtime.rounds import Rounds, RoundSettings
 from kdlib.wire import Kind, Ref
 
-__all__ = ["Holder", "HolderSettings", "Usage"]
+__all__ = ["Holder", "Usage"]
 
 _log = logging.getLogger(__name__)
 
@@ -44,15 +41,6 @@ class Usage:
     kept: Callable[[Json], Json] = field(default=pruned)
 
 
-@dataclass(frozen=True, slots=True)
-class HolderSettings:
-    """Limits of one holder: the back-off after failures, how long changes gather, and its watches."""
-
-    backoff: Backoff = field(default_factory=lambda: Backoff(0.1, 60.0))
-    gather_seconds: float = 0.01
-    watches: ReflectorSettings = field(default_factory=ReflectorSettings)
-
-
 class Holder:
     """Holds what is used, and lets go of it when nobody uses it any more.
 
@@ -61,42 +49,19 @@ class Holder:
     Cancellation: at any time; what is held stays held.
     """
 
-    def __init__(self, api: Api, usage: Usage, *, settings: HolderSettings | None = None) -> None:
+    def __init__(self, api: Api, usage: Usage, *, settings: RoundSettings | None = None) -> None:
         self._api = api
         self._usage = usage
-        self._settings = settings or HolderSettings()
         self._held = Cache()
         self._users = Cache(transform=usage.kept, indexes={"named": self._named})
-        self._queue: WorkQueue[Identity] = WorkQueue(backoff=self._settings.backoff)
+        self._rounds = Rounds(api, usage.held, self._hold_or_let_go, settings=settings)
         self._written: dict[Identity, tuple[str, str]] = {}
         self._held.subscribe(self._held_changed)
         self._users.subscribe(self._user_changed)
 
     async def run(self) -> None:
         """Hold until cancelled."""
-        usage, watches = self._usage, self._settings.watches
-        async with anyio.create_task_group() as group:
-            for kind, cache in ((usage.held, self._held), (usage.users, self._users)):
-                group.start_soon(Reflector(self._api, Selection(kind), cache, optional=True, settings=watches).run)
-            await self._held.synced.wait()
-            await self._users.synced.wait()
-            await self._api.gate.opened()
-            while (key := await self._queue.get()) is not None:
-                try:
-                    await self._look_at(key)
-                finally:
-                    self._queue.done(key)
-
-    async def _look_at(self, key: Identity) -> None:
-        ref = Ref(self._usage.held, *key)
-        result = await contained(str(ref), lambda: self._hold_or_let_go(ref))
-        match result:
-            case WorldError():
-                asked = result.retry_after_seconds if isinstance(result, ApiError) else 0
-                self._queue.retry(key, at_least_seconds=asked)
-                _log.debug("%s: will be tried again: %s", ref, result)
-            case _:
-                self._queue.succeeded(key)
+        await self._rounds.run((self._usage.held, self._held), (self._usage.users, self._users))
 
     async def _hold_or_let_go(self, ref: Ref) -> None:
         key = (ref.namespace, ref.name)
@@ -151,7 +116,7 @@ class Holder:
         )
 
     def _soon(self, ref: Ref) -> None:
-        self._queue.add_after((ref.namespace, ref.name), self._settings.gather_seconds)
+        self._rounds.soon((ref.namespace, ref.name))
 
 
 def _term(ref: Ref) -> str:

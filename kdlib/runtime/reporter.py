@@ -3,25 +3,19 @@
 Layer: shell.
 """
 
-import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-import anyio
-
-from kdlib.errors import ApiError, WorldError
 from kdlib.frozen import Json
-from kdlib.kube import Api, Backoff, Cache, Change, Identity, Reflector, ReflectorSettings, Selection, identity
+from kdlib.kube import Api, Cache, Change, Identity, identity
 from kdlib.reconcile import Recorder, Written, is_going
-from kdlib.runtime.containment import contained
-from kdlib.runtime.queue import WorkQueue
+from kdlib.runtime.rounds import Rounds, RoundSettings
 from kdlib.wire import Kind, Ref
 
 __all__ = ["Reporter", "ReporterSettings", "Tell"]
 
-_log = logging.getLogger(__name__)
 
 Tell: TypeAlias = Callable[[Json, Callable[[Ref], bool], datetime], Json]
 """Computes the status of one object, given which other objects are there and the time. Pure."""
@@ -36,12 +30,9 @@ def _named(obj: Json) -> Json:
 
 
 @dataclass(frozen=True, slots=True)
-class ReporterSettings:
-    """Limits of one reporter: the back-off after failures, how long changes gather, its watches, and its clock."""
+class ReporterSettings(RoundSettings):
+    """Limits of one reporter, and its clock."""
 
-    backoff: Backoff = field(default_factory=lambda: Backoff(0.1, 60.0))
-    gather_seconds: float = 0.01
-    watches: ReflectorSettings = field(default_factory=ReflectorSettings)
     clock: Callable[[], datetime] = _now
 
 
@@ -69,7 +60,7 @@ class Reporter:
         self._settings = settings or ReporterSettings()
         self._objects = Cache()
         self._others = {other: Cache(transform=_named) for other in others}
-        self._queue: WorkQueue[Identity] = WorkQueue(backoff=self._settings.backoff)
+        self._rounds = Rounds(api, kind, self._report, settings=self._settings)
         self._recorder = Recorder(api, kind)
         self._written: dict[Identity, Written] = {}
         self._objects.subscribe(self._changed)
@@ -78,29 +69,7 @@ class Reporter:
 
     async def run(self) -> None:
         """Report until cancelled."""
-        watches = self._settings.watches
-        async with anyio.create_task_group() as group:
-            for kind, cache in ((self._kind, self._objects), *self._others.items()):
-                group.start_soon(Reflector(self._api, Selection(kind), cache, optional=True, settings=watches).run)
-            for cache in (self._objects, *self._others.values()):
-                await cache.synced.wait()
-            await self._api.gate.opened()
-            while (key := await self._queue.get()) is not None:
-                try:
-                    await self._look_at(key)
-                finally:
-                    self._queue.done(key)
-
-    async def _look_at(self, key: Identity) -> None:
-        ref = Ref(self._kind, *key)
-        result = await contained(str(ref), lambda: self._report(ref))
-        match result:
-            case WorldError():
-                asked = result.retry_after_seconds if isinstance(result, ApiError) else 0
-                self._queue.retry(key, at_least_seconds=asked)
-                _log.debug("%s: will be tried again: %s", ref, result)
-            case _:
-                self._queue.succeeded(key)
+        await self._rounds.run((self._kind, self._objects), *self._others.items())
 
     async def _report(self, ref: Ref) -> None:
         key = (ref.namespace, ref.name)
@@ -115,7 +84,7 @@ class Reporter:
         if recording.fact is not None:
             self._written[key] = recording.fact
         if recording.wait_seconds:
-            self._queue.add_after(key, recording.wait_seconds)
+            self._rounds.soon(key, after_seconds=recording.wait_seconds)
 
     def _is_present(self, ref: Ref) -> bool:
         return self._others[ref.kind].get(ref.namespace, ref.name) is not None
@@ -130,4 +99,4 @@ class Reporter:
 
     def _soon(self, key: Identity | None) -> None:
         if key is not None:
-            self._queue.add_after(key, self._settings.gather_seconds)
+            self._rounds.soon(key)
