@@ -1,4 +1,4 @@
-"""`kdd retry` asks by an annotation with a new value, and only where there is something to ask for."""
+"""`kdd retry` and `kdd rotate-tokens` ask by an annotation with a new value, where there is something to ask for."""
 
 import asyncio
 import json
@@ -46,9 +46,12 @@ async def serving(members, patches):
 
 @pytest.fixture
 def ask(tmp_path):
-    """Run `kdd retry` for a cluster with these members; return exit code, output and what was annotated."""
+    """Run `kdd retry`, or another command; return exit code, output and what was annotated.
 
-    async def asked(members, *arguments):
+    The cluster has these members.
+    """
+
+    async def asked(members, *arguments, command="retry"):
         patches = []
         async with serving(members, patches) as address:
             config = {
@@ -60,8 +63,8 @@ def ask(tmp_path):
                 "users": [{"name": "x", "user": {}}],
             }
             (tmp_path / "config").write_text(json.dumps(config))
-            command = ["retry", "c", *arguments, "-n", "team", "--kubeconfig", str(tmp_path / "config")]
-            result = await asyncio.to_thread(CliRunner().invoke, app, command)
+            words = [command, "c", *arguments, "-n", "team", "--kubeconfig", str(tmp_path / "config")]
+            result = await asyncio.to_thread(CliRunner().invoke, app, words)
         return result.exit_code, result.output, [key for patch in patches for key in patch]
 
     return asked
@@ -97,3 +100,14 @@ async def test_a_member_whose_name_fits_into_no_annotation_is_told_so_with_a_way
     code, output, keys = await ask([member(pod, **told())], pod, "--give-up")
     assert (code, keys, output.count("\n")) == (2, [], 1)
     assert f"MEMBER: {pod!r} is too long for the name of an annotation; leave it out" in output
+
+
+async def test_new_tokens_are_asked_for_where_there_are_some_hidden_or_not(ask):
+    """What the status has of a hidden token is a digest; the command needs no right to read the Secret."""
+    members = [{**member("s-0"), "authToken": "0" * 32}, member("s-1", authTokenDigest="9f2c4e11a0"), member("s-2")]
+    for arguments, key in (((), "rotate-tokens"), (("s-0",), "rotate-tokens-s-0"), (("s-1",), "rotate-tokens-s-1")):
+        code, _, keys = await ask(members, *arguments, command="rotate-tokens")
+        assert (code, keys) == (0, [f"kubedirector.hpe.com/{key}"])
+    for found, arguments in ((members, ("s-2",)), (members[2:], ())):
+        code, output, keys = await ask(found, *arguments, command="rotate-tokens")
+        assert (code, keys, "tokens are for services whose endpoint has hasAuthToken" in output) == (2, [], True)
