@@ -31,7 +31,8 @@ def renewable_members(resolved: Resolved, status: ClusterStatus) -> tuple[Member
     """Return the outdated members that may lose their pods at once: nothing runs in them that anybody waits for.
 
     A member that never was set up takes a correction of its role so. One whose start script runs is left to end it.
-    One that waits for its container is not set up in a pod of another image than it is to have.
+    One that waits for its container is not set up in a pod of another image than it is to have; so several of them go
+    together: to wait for one another would only keep all of them down for longer.
     """
     forms = {role.stateful_set: set_up_form(role.image, role.app) for role in resolved.roles}
     return tuple(

@@ -51,6 +51,19 @@ class Rolled:
         return lifecycle.roll_out(self.resolved(), Life(status=self.world.status), ["head", "tail"])
 
 
+def test_members_that_are_down_when_their_image_changes_go_together_and_those_that_work_wait(make_world):
+    world = make_world({"head": 1, "tail": 3}).settle()
+    world.pods["set-tail-0"] = world.pods["set-tail-2"] = None
+    world.slow = {"set-tail-0", "set-tail-2"}
+    rolled = Rolled(world.settle(), unready=set())
+    head, tail = world.status.roles
+    former = tuple(item.changed(state_detail=item.state_detail.changed(set_up_from="former")) for item in tail.members)
+    world.status = world.status.changed(roles=(head, tail.changed(members=former)))
+    found = lifecycle.renewable_members(rolled.resolved(), world.status)
+    assert {member.pod for member in found} == {"set-tail-0", "set-tail-2"}
+    assert set(rolled.roll().renewals) <= {"set-tail-0", "set-tail-2"}
+
+
 def test_a_rollout_that_a_member_of_another_role_holds_up_names_it_its_reason_and_what_helps(make_world):
     rolled = Rolled(make_world({"head": 1, "tail": 1}).settle(), unready={"set-head-0"})
     life = rolled.roll()
