@@ -12,8 +12,13 @@ PIP := TMPDIR=$(CURDIR)/$(VENV)/tmp $(BIN)/python -m pip --disable-pip-version-c
 KEEP ?=
 TESTS ?= tests
 CASES ?= 100000
+SAMPLE ?=
+SEED ?= 1
+ONLY ?= *
+JOBS ?= 2
+RESUME ?=
 
-.PHONY: help demo test api bench laws fuzz check format schemas pins control-plane docs clean
+.PHONY: help demo test api bench laws fuzz mutants check format schemas pins control-plane docs clean
 
 help:
 	@echo "make demo            the main job: a Dask cluster on the embedded cluster (KEEP=1 leaves it running)"
@@ -22,6 +27,7 @@ help:
 	@echo "make bench           what the embedded API server, a review of the webhook, and the daemon cost"
 	@echo "make laws            every single fault, every field of the spec, many walks: the same end (15 minutes)"
 	@echo "make fuzz            100,000 mutated manifests through every step (CASES=N for fewer)"
+	@echo "make mutants         small faults in the pure half, and whether tests notice (SAMPLE=1200 SEED=1 for some of them)"
 	@echo "make check           format, lint, types, import contracts, limits, generated files"
 	@echo "make format          format the code"
 	@echo "make schemas         write the generated files anew"
@@ -47,6 +53,11 @@ $(VENV)/.dev: pyproject.toml requirements.txt | $(BIN)/python
 	@$(PIP) install --constraint requirements.txt --editable '.[sandbox,testing,dev]'
 	@touch $@ $(VENV)/.run
 
+$(VENV)/.mutants: $(VENV)/.dev
+	@echo "installing the mutation tester into $(VENV) ..."
+	@$(PIP) install --constraint requirements.txt --editable '.[sandbox,testing,dev,mutants]'
+	@touch $@
+
 demo: $(VENV)/.run
 	@$(BIN)/kdd demo $(if $(KEEP),--keep)
 
@@ -67,6 +78,9 @@ laws: $(VENV)/.dev
 
 fuzz: $(VENV)/.dev
 	@$(BIN)/python tests/fuzz/campaign.py --cases $(CASES) --log tests/fuzz/campaigns.jsonl
+
+mutants: $(VENV)/.mutants
+	@$(BIN)/python tests/mutants/campaign.py --seed '$(SEED)' --only '$(ONLY)' --jobs $(JOBS) $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(RESUME),--resume)
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
@@ -92,10 +106,10 @@ docs: $(VENV)/.dev
 
 pins:
 	@rm -rf $(VENV)/.pins && $(PYTHON) -m venv $(VENV)/.pins
-	@$(VENV)/.pins/bin/python -m pip --disable-pip-version-check --quiet install --upgrade '.[sandbox,testing,dev]'
+	@$(VENV)/.pins/bin/python -m pip --disable-pip-version-check --quiet install --upgrade '.[sandbox,testing,dev,mutants]'
 	@{ echo "# Made by: make pins"; $(VENV)/.pins/bin/python -m pip freeze --exclude kubedirector; } > requirements.txt
 	@rm -rf $(VENV)/.pins
 
 clean:
-	@rm -rf $(VENV) site dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) site dist build mutants .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 # The same examples in each run, however slow the machine: a change is judged by what it changed, never by the dice.
 # `pytest --hypothesis-profile=dice` looks further.
 settings.register_profile("fixed", deadline=None, derandomize=True)
 settings.register_profile("dice", deadline=None)
+# A mutant is caught by the first example that fails; nobody reads the smallest one.
+settings.register_profile("mutants", deadline=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
 settings.load_profile("fixed")
 
 
