@@ -1,20 +1,25 @@
 """The status of the global configuration says what cannot be used, and what to do about it (3.19, W-44)."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from wording import hold
 
 from kdlib import report
 from kdlib.model import parse_config
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 KEY = "0f" * 32
+WORDS = Path(__file__).parent / "golden" / "words.yaml"
 
 
 def told(*classes, namespace="kd", status=None, now=NOW, **spec):
     metadata = {"name": "kd-global-config", "namespace": namespace, "generation": 3}
     config = {"metadata": metadata, "spec": {"masterEncryptionKey": KEY, **spec}, "status": status}
     found = report.config_status(config, lambda ref: ref.name in classes, system_namespace="kd", now=now)
+    for item in found["conditions"]:
+        hold(WORDS, item["reason"], item["message"])
     assert parse_config({**config, "spec": None, "status": found}).status.generation_uid == found["generationUID"]
     return found
 

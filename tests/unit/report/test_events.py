@@ -1,9 +1,14 @@
 """Events: one for each cause, under a name that makes repeats meet."""
 
 from datetime import timedelta
+from pathlib import Path
+
+from wording import hold
 
 from kdlib import errors, report, wire
 from kdlib.model import ClusterStatus, Decommission, Outcome, PendingNotify, Seen
+
+WORDS = Path(__file__).parent / "golden" / "words.yaml"
 
 
 def passed(make, members, stored=None, **options):
@@ -13,6 +18,10 @@ def passed(make, members, stored=None, **options):
 
 
 def reasons(found):
+    """Return the reasons of events, and hold their words."""
+    found = list(found)
+    for event in found:
+        hold(WORDS, event["reason"], event["note"])
     return sorted(event["reason"] for event in found)
 
 

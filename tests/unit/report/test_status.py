@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from wording import hold
 
 from kdlib import errors, model, report, wire
 from kdlib.model import ClusterStatus, Decommission, Outcome, PendingNotify, Seen
 
+WORDS = Path(__file__).parent / "golden" / "words.yaml"
 SERVICE = wire.Ref(wire.SERVICE, "team", "s-x")
 FAILED = Outcome(failures=((SERVICE, "exceeded quota"),))
 REFUSED = errors.RefusedError(
@@ -25,10 +28,18 @@ def make_now():
 
 
 def said(status):
+    as_written(status)
     return {item["type"]: (item["status"], item["reason"]) for item in status["conditions"]}
 
 
+def as_written(status):
+    """Hold the words of every condition."""
+    for item in status["conditions"]:
+        hold(WORDS, item["reason"], item["message"])
+
+
 def message(status, kind):
+    as_written(status)
     return report.condition(status, kind)["message"]
 
 

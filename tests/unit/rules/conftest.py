@@ -1,14 +1,12 @@
 """A small world for reviews: what is stored, and who may do what; and what rules say, word for word."""
 
-import functools
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import yaml
+from wording import hold
 
 from kdlib.rules import Access, Facts, Request, User, needs, review
 from kdlib.wire import KD_APP, KD_CLUSTER, KD_CONFIG, SECRET, STORAGE_CLASS, Kind, Ref, json_patch
@@ -20,29 +18,12 @@ OPERATOR = "system:serviceaccount:kd:kubedirector"
 
 
 WORDS = Path(__file__).parent / "golden" / "words.yaml"
-WRITING = os.environ.get("GOLDEN") == "write"
-
-
-@functools.cache
-def written():
-    """Return what each rule says in these tests; what is written anew begins with nothing."""
-    return {} if WRITING else yaml.safe_load(WORDS.read_text())
-
-
-def hold_words(rule, text):
-    """Hold that a rule says this; GOLDEN=write pytest tests/unit/rules writes anew what all of them say."""
-    known = written().setdefault(rule, [])
-    if WRITING and text not in known:
-        known.append(text)
-        sorted_words = {key: sorted(texts) for key, texts in sorted(written().items())}
-        WORDS.write_text(yaml.safe_dump(sorted_words, width=110, allow_unicode=True))
-    assert text in known, f"{rule} says {text!r}, which {WORDS} does not know; GOLDEN=write pytest writes it anew"
 
 
 def as_written(problems):
     """Hold the words of problems, and return them."""
     for problem in problems:
-        hold_words(problem.rule or "none", str(problem))
+        hold(WORDS, problem.rule or "none", str(problem))
     return problems
 
 
@@ -137,7 +118,7 @@ class World:
         verdict = review(request, self.facts(request))
         as_written(verdict.problems)
         for warning in verdict.warnings:
-            hold_words("warnings", warning)
+            hold(WORDS, "warnings", warning)
         return verdict
 
     def create(self, obj, **more):
