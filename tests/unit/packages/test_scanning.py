@@ -1,13 +1,20 @@
 """A manifest file is read as far as it can be, and every fault and trap in it is told with its line."""
 
+from pathlib import Path
+
 import pytest
+from wording import hold
 
 from kdlib.packages import MOST_FLAWS, scan
+
+WORDS = Path(__file__).parent / "golden" / "words.yaml"
 
 
 def flaws(text, name="x.yaml"):
     found = scan(text if isinstance(text, bytes) else text.encode(), name)
     inside = [flaw for document in found.documents for flaw in document.flaws]
+    for flaw in (*found.flaws, *inside):
+        hold(WORDS, flaw.rule, f"{flaw.what}; {flaw.remedy}")
     return [(flaw.line, flaw.rule, flaw.what) for flaw in sorted([*found.flaws, *inside])]
 
 
@@ -90,6 +97,7 @@ TRAPS = [
     ("n: a", "CK-Y-02", "n is read as false"),
     ("a: 0644", "CK-Y-03", "0644 is read as octal: 420"),
     ("a: 0", "", ""),
+    (f"a: {'1' * 41}", "CK-Y-03", f"{'1' * 40}... does not fit into 64 bits and loses digits"),
     ("a: 1_000", "CK-Y-03", "1_000 is read as the number 1000"),
     ("a: 12345678901234567890", "CK-Y-03", "12345678901234567890 does not fit into 64 bits and loses digits"),
     ("a: !foo x", "CK-Y-05", "tag '!foo' is passed over by Kubernetes"),

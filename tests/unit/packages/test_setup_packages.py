@@ -6,11 +6,15 @@ import io
 import os
 import random
 import tarfile
+from pathlib import Path
 
 import pytest
+from wording import hold
 
 from kdlib.errors import RefusedError
 from kdlib.packages import mentions, pack, package_problems, read, read_folder
+
+WORDS = Path(__file__).parent / "golden" / "words.yaml"
 
 
 @pytest.fixture
@@ -110,6 +114,8 @@ SCRIPT = b"#!/bin/sh\n"
 )
 def test_what_a_member_could_not_use_is_told(data, words):
     assert any(words in text for text in texts(data)), texts(data)
+    for text in texts(data):
+        hold(WORDS, "packages", text)
 
 
 def test_names_with_a_leading_dot_are_read():
@@ -130,8 +136,10 @@ def test_a_package_is_read_from_a_file(source, tmp_path):
     path = tmp_path / "demo.tgz"
     path.write_bytes(pack(source))
     assert read(path) == read(path.read_bytes())
-    with pytest.raises(RefusedError, match="cannot be read"):
+    with pytest.raises(RefusedError) as caught:
         read(tmp_path / "nothing.tgz")
+    why = "(the file): cannot be read: No such file or directory; check the path and its permissions"
+    assert str(caught.value) == f"{tmp_path / 'nothing.tgz'}: {why}"
 
 
 def test_an_archive_that_grows_without_bound_is_refused():
@@ -188,8 +196,14 @@ def test_no_script_makes_the_search_long(tmp_path, text):
 
 def test_keys_that_a_script_asks_for_are_listed_with_their_lines(tmp_path):
     (tmp_path / "startscript").write_text(
-        "#!/bin/sh\n# configcli --get services.no.1\nconfigcli --get services.web.1.one.fqdns\n"
+        "#!/bin/sh\n# configcli --get services.no.1\nconfigcli --get services.web.1.one.fqdns -g services.ssh.1\n"
         'x=$(bdvcli --get="nodegroups.1.roles.two.services.$id")\n(--addnodes) ;;\n'
     )
     found = [(item.line, item.kind, item.name) for item in mentions(read_folder(tmp_path))]
-    assert found == [(3, "role", "one"), (3, "service", "web"), (4, "role", "two"), (5, "event", "addnodes")]
+    assert found == [
+        (3, "role", "one"),
+        (3, "service", "ssh"),
+        (3, "service", "web"),
+        (4, "role", "two"),
+        (5, "event", "addnodes"),
+    ]

@@ -31,6 +31,7 @@ WRONG = [
     ("CL-V-31", "fileInjections[0].srcURL", file("http://x:port/y")),
     ("CL-V-31", "fileInjections[0].srcURL", file("http://x/a\u0000b")),
     ("CL-V-31", "fileInjections[0].srcURL", file("http://x/..")),
+    ("CL-V-31", "fileInjections[0].srcURL", file("http://x/a/.././")),
     ("CL-X-06", "env[0].value", {"env": [{"name": "A", "value": "a\u0000b"}]}),
     ("CL-X-08", "resources.limits[gpu]", limits(gpu="1")),
     ("CL-X-08", "resources.limits[a b/c]", limits(**{"a b/c": "1"})),

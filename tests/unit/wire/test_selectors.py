@@ -56,6 +56,7 @@ def test_a_label_selector_matches_what_it_says(text, matches):
         ("(a)", "found '(', expected: !, identifier, or 'end of string'"),
         ("a b", "unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt"),
         ("a===", "unable to parse requirement: found '=', expected: identifier"),
+        ("a>", "unable to parse requirement: found '', expected: identifier"),
         ("!", "unable to parse requirement: found '', expected: identifier"),
     ],
 )
@@ -87,6 +88,18 @@ def test_the_two_forms_of_a_label_selector_say_the_same():
     assert selector.matches(DASK)
     assert not selector.matches({**DASK, "old": ""})
     assert parse_labels(str(selector)).matches(DASK)
+
+
+def test_an_expression_without_an_operator_is_refused():
+    with pytest.raises(SelectorError, match='"" is not a valid label selector operator'):
+        from_label_selector({"matchExpressions": [{"key": "a"}]})
+
+
+def test_fields_are_compared_as_the_api_writes_them():
+    node = {"spec": {"unschedulable": True, "podCIDR": None, "count": 3}}
+    assert parse_fields("spec.unschedulable=true,spec.podCIDR=,spec.nothing=,spec.count=3").matches(node)
+    assert parse_fields("spec.unschedulable!=false").matches(node)
+    assert parse_fields("spec.unschedulable=false").matches({"spec": {"unschedulable": False}})
 
 
 def test_an_empty_selector_selects_all_and_a_null_one_nothing():

@@ -226,6 +226,8 @@ def test_cutting_all_fields_leaves_no_value(obj):
     [
         ({"nope": 1}, ".nope: field not declared in schema"),
         ({"name": 5}, ".name: expected string, got &value.valueUnstructured{Value:5}"),
+        ({"labels": 5}, ".labels: expected map, got &{5}"),
+        ({"set": 5}, ".set: expected list, got &{5}"),
         ({"count": "x"}, ".count: expected numeric (int or float), got string"),
         ({"flag": "x"}, ".flag: expected boolean, got &{x}"),
         ({"set": ["a", "a"]}, '.set: duplicate entries for key [="a"]'),
