@@ -45,6 +45,7 @@ from faults.upkeep import (
     stopped,
     tails,
     tokens,
+    with_tokens,
 )
 from keeping import SAVED
 from world import SMALL
@@ -96,6 +97,13 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "service-type": Scenario((patched({"serviceType": "NodePort"}, service_type("NodePort")),), prologue=(made(1),)),
     "hidden-tokens": Scenario((hidden_tokens(), rotated())),
+    "tokens-moved": Scenario(
+        (
+            moved("shell2", with_tokens(WHOLE, hidden=True), tokens=True, hides=True),
+            moved("shell", with_tokens(WHOLE, hidden=False)),
+        ),
+        prologue=(made(1, tokens=True),),
+    ),
     "upgrade": Scenario((moved("shell2", WHOLE), moved("shell", WHOLE)), prologue=(made(1),)),
     "rollout": Scenario((rolled({"resources": BIGGER, "imageRepoTag": "test/tail:2"}, BOTH),), prologue=(made(2),)),
     "rollout-stopped": Scenario(

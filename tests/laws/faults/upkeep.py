@@ -31,6 +31,7 @@ __all__ = [
     "stopped",
     "tails",
     "tokens",
+    "with_tokens",
 ]
 
 BIGGER = {"limits": {"memory": "32Mi", "cpu": "10m"}}
@@ -55,15 +56,17 @@ def is_read(stage):
 # --- upgrade
 
 
-def moved(name: str, end):
+def moved(name: str, end, *, tokens: bool = False, hides: bool = False):
     """Return the step in which a user moves the cluster to the app of a name, which has an image of its own."""
     image = f"test/{name}:1"
 
     def act(stage):
         if stage.world.registry.find(KD_APP, "default", name) is None:
             of_app = app(name, PACKAGE)
-            of_app["spec"]["distroID"] = "test/shell"
+            of_app["spec"] |= {"distroID": "test/shell", "hideAuthTokens": hides}
+            of_app["spec"]["services"][0]["endpoint"]["hasAuthToken"] = tokens
             stage.world.create(of_app)
+        stage.before = told_tokens(stage)
         stage.patch({"spec": {"app": name}})
 
     return Step(act, has_rolled({"image": image}, "", end))
@@ -194,17 +197,32 @@ def rotated():
     """Return the step in which a user asks for new tokens: every member holds the one that the Secret has."""
 
     def act(stage):
-        stage.before = stage.hidden_tokens()
+        stage.before = told_tokens(stage)
         stage.patch({"metadata": {"annotations": {f"{ANNOTATION_PREFIX}rotate-tokens": "1"}}})
 
     def end(stage):
-        pods = [member["pod"] for role in stage.world.status()["roles"] for member in role["members"]]
-        documents = [stage.members.configmeta(pod)["nodegroups"]["1"]["roles"]["head"] for pod in pods]
-        told = {document["services"]["web"]["authToken"] for document in documents}
-        is_settled = stage.world.status()["state"] == "configured"
+        told, is_settled = told_tokens(stage), stage.world.status()["state"] == "configured"
         return is_settled and told == stage.hidden_tokens() and not told & stage.before
 
     return Step(act, end)
+
+
+def told_tokens(stage):
+    """Return the tokens of the heads that any member has read."""
+    documents = [stage.members.configmeta(member["pod"]) for member in states_of(stage)]
+    heads = [document["nodegroups"]["1"]["roles"]["head"] for document in documents]
+    return {head["services"]["web"]["authToken"] for head in heads}
+
+
+def with_tokens(end, *, hidden: bool):
+    """Return the end in which members read the tokens that they read before, and these stand where they belong."""
+
+    def same(stage):
+        shown = {member["authToken"] for member in states_of(stage) if member.get("authToken")}
+        in_place = (set(), stage.before) if hidden else (stage.before, set())
+        return end(stage) and told_tokens(stage) == stage.before and (shown, stage.hidden_tokens()) == in_place
+
+    return same
 
 
 # --- loss and restoration
