@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import typer
 
 from kdd.config_file import read_config
-from kdd.settings import LeaseSettings, Settings, WebhookSettings, read_settings
+from kdd.settings import HttpSettings, LeaseSettings, Settings, WebhookSettings, read_settings
 from kdd.telling import run_told, told
 
 __all__ = ["PREFIX", "run"]
@@ -74,6 +74,14 @@ RenewDeadline = Annotated[
     float, typer.Option(metavar="SECONDS", min=0.1, help="The leader stops acting so long after its last renewal.")
 ]
 RetryPeriod = Annotated[float, typer.Option(metavar="SECONDS", min=0.05, help="Wait before a lease is tried again.")]
+Metrics = Annotated[
+    bool | None,
+    typer.Option(
+        "--metrics/--no-metrics", help="Serve /metrics, /healthz and /readyz. Default: yes in a pod, else no."
+    ),
+]
+MetricsHost = Annotated[str, typer.Option(metavar="ADDRESS", help="Address to serve them on.")]
+MetricsPort = Annotated[int, typer.Option(metavar="PORT", min=1, max=65535, help="Port to serve them on.")]
 Webhook = Annotated[
     bool | None,
     typer.Option("--webhook/--no-webhook", help="Serve the admission webhook. Default: yes in a pod, else no."),
@@ -106,6 +114,9 @@ def run(
     lease_duration: LeaseDuration = 10,
     renew_deadline: RenewDeadline = 6.0,
     retry_period: RetryPeriod = 1.0,
+    metrics: Metrics = None,
+    metrics_host: MetricsHost = "0.0.0.0",
+    metrics_port: MetricsPort = 60000,
     webhook: Webhook = None,
     webhook_url: WebhookUrl = None,
     webhook_host: WebhookHost = "0.0.0.0",
@@ -133,6 +144,7 @@ def run(
         certificates=webhook_certificates,
         check_access=check_access,
     )
+    http = HttpSettings(host=metrics_host, port=metrics_port)
     turns = LeaseSettings(lease_seconds=lease_duration, renew_seconds=renew_deadline, retry_seconds=retry_period)
     settings = Settings(
         cache=found.cache,
@@ -143,6 +155,7 @@ def run(
         grace_seconds=grace_period,
         log_format=log_format,
         log_level=log_level.upper(),
+        http=http if (in_cluster if metrics is None else metrics) else None,
         lease=turns if (in_cluster if leader_elect is None else leader_elect) else None,
         host=found.host,
         webhook=asked if (in_cluster or webhook_url is not None if webhook is None else webhook) else None,

@@ -3,7 +3,6 @@
 Layer: shell.
 """
 
-import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -12,8 +11,6 @@ import kdlib
 from kdd.app_use import app_usage
 from kdd.config_use import config_teller, config_usage
 from kdd.data import relative, schemas
-from kdd.election import check_election, lease
-from kdd.leftover import LeftoverRegistration
 from kdd.settings import Settings
 from kdlib import kube, rules, runtime
 from kdlib.wire import (
@@ -27,9 +24,7 @@ from kdlib.wire import (
     STORAGE_CLASS,
 )
 
-__all__ = ["config_services", "controller", "desired", "desired_as_admitted", "holder", "operate"]
-
-_log = logging.getLogger(__name__)
+__all__ = ["config_services", "controller", "desired", "desired_as_admitted", "holder"]
 
 
 def desired(seen: kdlib.Seen) -> kdlib.Desired:
@@ -42,14 +37,14 @@ def desired_as_admitted(seen: kdlib.Seen) -> kdlib.Desired:
     return kdlib.build(replace(kdlib.resolve(kdlib.Cluster.of(seen.root), None, seen), unheld=()))
 
 
-def controller(api: kube.Api, settings: Settings) -> runtime.Controller:
+def controller(api: kube.Api, settings: Settings, *, observer: runtime.Observer = runtime.SILENT) -> runtime.Controller:
     """Return the controller of the KubeDirectorClusters of one Kubernetes cluster."""
     related = runtime.Related(
         kinds=(KD_APP, KD_CLUSTER, KD_CONFIG, KD_STATUS_BACKUP, CONTROLLER_REVISION, SERVICE, STATEFUL_SET),
         refs=partial(rules.related, system_namespace=settings.system_namespace),
         singles=rules.TYPED,
     )
-    limits = runtime.Settings(workers=settings.workers, watches=_watches())
+    limits = runtime.Settings(workers=settings.workers, watches=_watches(), observer=observer)
     is_held = settings.webhook is not None and settings.webhook.check_access
     compute = desired_as_admitted if is_held else desired
     return runtime.Controller(api, KD_CLUSTER, compute, related=related, settings=limits)
@@ -75,50 +70,3 @@ def _watches() -> kube.ReflectorSettings:
 def _schemas_folder() -> str:
     """Return the folder of the CustomResourceDefinitions, as a user in the present folder types it."""
     return f"{relative(schemas()[0].parent)}/"
-
-
-def _reviewing(api: kube.Api, settings: Settings) -> runtime.Service:
-    """Return the webhook, or what tells of one that is registered and not served."""
-    if settings.webhook is None:
-        return LeftoverRegistration(api)
-    # It takes memory that a daemon without webhook spares.
-    from kdd.webhook import webhook
-
-    return webhook(api, settings, settings.webhook)
-
-
-async def operate(settings: Settings) -> None:
-    """Look after the clusters of every context until cancelled.
-
-    Raises RefusedError at once for a context or credentials that cannot be read; a Kubernetes cluster that cannot be
-    reached is tried again, and disturbs no other.
-    """
-    check_election(settings)
-    if settings.webhook is not None:
-        from kdd.webhook import check_webhook
-
-        check_webhook(settings)
-    contexts = settings.contexts or (None,)
-    for context in contexts:
-        (await kube.load_access(kubeconfig=settings.kubeconfig, context=context)).close()
-    _log.info("kubedirector %s starts", kdlib.__version__)
-    sites = [
-        runtime.Site(context or "", partial(kube.connect, kubeconfig=settings.kubeconfig, context=context))
-        for context in contexts
-    ]
-
-    await runtime.run_fleet(sites, _crew(settings))
-
-
-def _crew(settings: Settings) -> runtime.Crew:
-    def leading(api: kube.Api) -> Iterator[runtime.Service]:
-        yield controller(api, settings)
-        yield holder(api, settings)
-        yield from config_services(api, settings)
-
-    wanted = settings.lease
-    return runtime.Crew(
-        leading,
-        always=lambda api: (_reviewing(api, settings),),
-        lease=partial(lease, settings=settings, wanted=wanted) if wanted is not None else None,
-    )

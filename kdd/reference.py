@@ -10,8 +10,9 @@ import typer
 from kdd.config_file import flag_of
 from kdd.flags import PREFIX
 from kdd.main import app
+from kdd.metrics import FAMILIES
 
-__all__ = ["settings_page"]
+__all__ = ["metrics_page", "settings_page"]
 
 _SETTINGS = """\
 <!-- Generated from kdd.flags by schemas/generate.py. Do not edit. -->
@@ -35,6 +36,31 @@ or the system namespace, `KUBECONFIG` and `MY_NAMESPACE` do.
 | flag | variable | means | default |
 |---|---|---|---|
 """
+
+
+_METRICS = """\
+<!-- Generated from kdd.metrics by schemas/generate.py. Do not edit. -->
+
+# Metrics
+
+Served under `/metrics` on the [port for health and metrics](settings.md), in Prometheus' text format, with those of the
+process (`process_*`). Where controller-runtime has a metric, ours has its name and meaning, and besides the label
+`kubernetes`: which Kubernetes cluster it is about. `controller` and `name` are the controller's. A *state* is a gauge
+that is read from the caches when somebody asks: what is gone has no series. The states of clusters are told by the
+daemon that leads.
+
+| metric | kind | labels | means |
+|---|---|---|---|
+"""
+
+
+def metrics_page() -> str:
+    """Return the page of all metrics."""
+    lines = []
+    for item in FAMILIES:
+        labels = ", ".join(f"`{label}`" for label in item.labels)
+        lines.append(f"| `{item.name}` | {item.kind} | {labels} | {item.help} |")
+    return _METRICS + "\n".join(lines) + "\n"
 
 
 def settings_page() -> str:

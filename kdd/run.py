@@ -9,7 +9,7 @@ import logging
 import signal
 
 from kdd.logs import configure_logs
-from kdd.operator import operate
+from kdd.operate import operate
 from kdd.settings import Settings
 
 __all__ = ["run"]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["LeaseSettings", "Settings", "WebhookSettings", "read_settings"]
+__all__ = ["HttpSettings", "LeaseSettings", "Settings", "WebhookSettings", "read_settings"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,16 @@ class WebhookSettings:
     """Folder with tls.crt, tls.key and ca.crt, instead of a Secret."""
     check_access: bool = True
     """Whether what a user refers to is checked against the user's own rights."""
+
+
+@dataclass(frozen=True)
+class HttpSettings:
+    """Where /healthz, /readyz and /metrics are served, without TLS."""
+
+    host: str = "0.0.0.0"
+    """Address to listen on."""
+    port: int = 60000
+    """Port to listen on."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,8 @@ class Settings:
     """How long what is under way may take to its end once the daemon is told to stop."""
     log_format: str = "console"
     log_level: str = "INFO"
+    http: HttpSettings | None = None
+    """Where to answer questions for health and metrics; None: nowhere."""
     lease: LeaseSettings | None = None
     """How to take turns with other daemons; None: not at all, since this one is alone."""
     host: str = "kdd"

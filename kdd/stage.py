@@ -15,7 +15,7 @@ from rich.console import Console
 from kdd.data import catalog, examples, schemas
 from kdd.image import app_image
 from kdd.logs import configure_logs
-from kdd.operator import operate
+from kdd.operate import operate
 from kdd.settings import Settings
 from kdlib import kube, packages, sandbox
 from kdlib.errors import KubeDirectorError

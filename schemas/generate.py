@@ -2,14 +2,14 @@
 """Write what is generated from the models and the rules: `python schemas/generate.py`.
 
 CRDs and JSON Schemas go beside this file; the reference pages of the four kinds, of the rules, of the life of a member
-and of the daemon's settings into docs/reference.
+and of the daemon's settings and metrics into docs/reference.
 
 Layer: shell.
 """
 
 from pathlib import Path
 
-from kdd.reference import settings_page
+from kdd.reference import metrics_page, settings_page
 from kdlib.lifecycle import life_page
 from kdlib.model import editor_schemas, reference, schemas
 from kdlib.report import reasons_page
@@ -23,7 +23,7 @@ def generated() -> dict[Path, str]:
     """Return the text of each file."""
     texts = {SCHEMAS / name: text for name, text in (schemas() | editor_schemas()).items()}
     pages = {"rules.md": rules_page(), "member-life.md": life_page(), "reasons.md": reasons_page()}
-    pages |= {**reference(), "settings.md": settings_page()}
+    pages |= {**reference(), "settings.md": settings_page(), "metrics.md": metrics_page()}
     return texts | {PAGES / name: text for name, text in pages.items()}
 
 

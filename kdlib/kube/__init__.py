@@ -12,6 +12,7 @@ from kdlib.kube.gate import OPEN, Gate, GatedTransport
 from kdlib.kube.http import HttpTransport
 from kdlib.kube.lease import Lease, LeaseSettings
 from kdlib.kube.outages import Outages
+from kdlib.kube.pulse import Pulse
 from kdlib.kube.reflector import Reflector, ReflectorSettings, Step, next_step
 from kdlib.kube.singles import Singles
 from kdlib.wire import ExecRequest, ExecStream, Kind, Ref
@@ -36,6 +37,7 @@ __all__ = [
     "LeaseSettings",
     "Listing",
     "Outages",
+    "Pulse",
     "Ref",
     "Reflector",
     "ReflectorSettings",

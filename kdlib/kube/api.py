@@ -13,6 +13,7 @@ from kdlib.frozen import Json
 from kdlib.graph import ref_of
 from kdlib.kube.gate import OPEN, Gate, GatedTransport
 from kdlib.kube.outages import Outages
+from kdlib.kube.pulse import Pulse
 from kdlib.wire import (
     APPLY,
     JSON_PATCH,
@@ -68,22 +69,30 @@ class Api:
     """One Kubernetes API server.
 
     Raises ApiError for every answer that is not a success, UnreachableError where none came; nothing is retried here.
-    `name` tells API servers apart in logs; what keeps this one from answering is told by its `outages`; `gate` tells
-    whether anything may be changed.
+    `name` tells API servers apart in logs, `host` is where it is; what keeps this one from answering is told by its
+    `outages`, who follows it by its `pulse`; `gate` tells whether anything may be changed.
     """
 
-    def __init__(self, transport: Transport, *, name: str = "", timeout_seconds: float = 30.0) -> None:
+    def __init__(self, transport: Transport, *, name: str = "", host: str = "", timeout_seconds: float = 30.0) -> None:
         self.transport = transport
         self.name = name
+        self.host = host
         self.outages = Outages(name)
+        self.pulse = Pulse()
         self.gate: Gate = OPEN
         self._timeout_seconds = timeout_seconds
 
     def guarded(self, gate: Gate) -> "Api":
         """Return the same API server for those who may change something only while the gate is open."""
-        guarded = Api(GatedTransport(self.transport, gate), name=self.name, timeout_seconds=self._timeout_seconds)
-        guarded.outages, guarded.gate = self.outages, gate
+        guarded = self.over(GatedTransport(self.transport, gate))
+        guarded.gate = gate
         return guarded
+
+    def over(self, transport: Transport) -> "Api":
+        """Return the same API server, reached by another transport."""
+        api = Api(transport, name=self.name, host=self.host, timeout_seconds=self._timeout_seconds)
+        api.outages, api.pulse, api.gate = self.outages, self.pulse, self.gate
+        return api
 
     async def get(self, ref: Ref) -> Json:
         """Read one object from the storage (a quorum read, no cache is asked)."""

@@ -40,7 +40,7 @@ async def connect(
         access.close()
         raise
     try:
-        yield Api(transport, name=name or access.name)
+        yield Api(transport, name=name or access.name, host=str(access.configuration.host))
     finally:
         # A cancelled scope cuts every further await: shielded, or connections would stay open.
         with anyio.move_on_after(_CLOSE_SECONDS, shield=True):

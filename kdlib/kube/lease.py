@@ -268,7 +268,7 @@ class Lease:
                 cause = "; ".join(filter(None, (f"{self._ref}: {error}", self._settings.remedy, "tried again")))
             case _:
                 cause = f"{self._ref}: no answer in time; tried again"
-        self._api.outages.begin(id(self), cause)
+        self._api.outages.begin(id(self), cause, silent=not isinstance(error, ApiError))
 
     def _works(self) -> None:
         self._failures = 0

@@ -44,13 +44,26 @@ class Outages:
     def __init__(self, name: str = "") -> None:
         self._name = name
         self._sufferers: dict[str, set[Hashable]] = {}
+        self._silences: set[str] = set()
 
-    def begin(self, subject: Hashable, cause: str) -> None:
-        """Take it that the subject suffers from the cause."""
+    @property
+    def causes(self) -> tuple[str, ...]:
+        """Return the present troubles, sorted."""
+        return tuple(sorted(self._sufferers))
+
+    @property
+    def is_cut_off(self) -> bool:
+        """Tell whether the server gives no answer at present."""
+        return bool(self._silences)
+
+    def begin(self, subject: Hashable, cause: str, *, silent: bool = False) -> None:
+        """Take it that the subject suffers from the cause; `silent` where no answer came at all."""
         sufferers = self._sufferers.setdefault(cause, set())
         if not sufferers:
             _log.warning("%s", self._told(cause))
         sufferers.add(subject)
+        if silent:
+            self._silences.add(cause)
 
     def end(self, subject: Hashable) -> None:
         """Take it that the subject is well: nothing keeps it from the server."""
@@ -69,6 +82,7 @@ class Outages:
             sufferers.discard(subject)
             if not sufferers:
                 del self._sufferers[cause]
+                self._silences.discard(cause)
                 over.append(cause.partition(";")[0])
         return over
 

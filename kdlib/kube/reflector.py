@@ -111,6 +111,7 @@ class Reflector:
         try:
             await self._follow()
         finally:
+            self._api.pulse.forget(id(self))
             for step in Step:
                 self._api.outages.forget((id(self), step))
 
@@ -129,6 +130,7 @@ class Reflector:
 
     async def _try(self, step: Step) -> tuple[WorldError | None, bool]:
         """Do one step; return what went wrong, and whether it told anything or lasted a while."""
+        self._api.pulse.beat(id(self), str(self._selection))
         begun = asyncio.get_running_loop().time()
         seen = self._cache.resource_version
         error: WorldError | None = None
@@ -189,6 +191,7 @@ class Reflector:
                 self._take(event)
 
     def _take(self, event: WatchEvent) -> None:
+        self._api.pulse.beat(id(self), str(self._selection))
         readable = True
         match event.type:
             case "ADDED" | "MODIFIED":
@@ -216,7 +219,8 @@ class Reflector:
             # A watch that is cut or too old is everyday life; what keeps it from coming back is told by the next step.
             _log.debug("%s: %s failed: %s", self._subject, step, error)
         else:
-            self._api.outages.begin(subject, cause_of(self._selection.kind, error, self._settings.missing_remedy))
+            cause = cause_of(self._selection.kind, error, self._settings.missing_remedy)
+            self._api.outages.begin(subject, cause, silent=isinstance(error, UnreachableError))
 
     @property
     def _subject(self) -> str:

@@ -10,6 +10,7 @@ from kdlib.runtime.expectations import Expectations
 from kdlib.runtime.fleet import Crew, Service, Site, run_fleet
 from kdlib.runtime.followed import CHILDREN, Followed
 from kdlib.runtime.holder import Holder, Usage
+from kdlib.runtime.observer import SILENT, Observer
 from kdlib.runtime.queue import WorkQueue
 from kdlib.runtime.reporter import Reporter, ReporterSettings, Tell
 from kdlib.runtime.rounds import RoundSettings
@@ -17,11 +18,13 @@ from kdlib.runtime.supervisor import SupervisorSettings, TaskSupervisor
 
 __all__ = [
     "CHILDREN",
+    "SILENT",
     "Controller",
     "Crew",
     "Expectations",
     "Followed",
     "Holder",
+    "Observer",
     "PassSettings",
     "Related",
     "Reporter",

@@ -5,13 +5,14 @@ Layer: shell.
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 import anyio
 
 from kdlib.errors import ApiError, WorldError
+from kdlib.frozen import Json
 from kdlib.kube import Api, Backoff, Cache, Change, Identity, Reflector, ReflectorSettings, Selection, Singles, identity
 from kdlib.reconcile import (
     CLUSTER_INDEX,
@@ -28,6 +29,7 @@ from kdlib.reconcile import (
 from kdlib.runtime.containment import contained, contained_now
 from kdlib.runtime.expectations import Expectations
 from kdlib.runtime.followed import CHILDREN, DISPENSABLE, Followed, roots_of
+from kdlib.runtime.observer import SILENT, Observer
 from kdlib.runtime.queue import WorkQueue
 from kdlib.runtime.references import References
 from kdlib.runtime.refusals import Refusals
@@ -64,6 +66,7 @@ class Settings:
     passes: PassSettings = field(default_factory=PassSettings)
     members: SupervisorSettings = field(default_factory=SupervisorSettings)
     watches: ReflectorSettings = field(default_factory=ReflectorSettings)
+    observer: Observer = SILENT
 
 
 class Controller:
@@ -111,7 +114,7 @@ class Controller:
             told=self._refusals.about,
         )
         self._passes = Passes(api, self._view, desired, settings=self._settings.passes)
-        self._queue: WorkQueue[Identity] = WorkQueue(backoff=self._settings.backoff)
+        self._queue: WorkQueue[Identity] = WorkQueue(backoff=self._settings.backoff, observer=self._settings.observer)
         self._references = References()
         self._running: set[anyio.CancelScope] = set()
         self._refused: dict[Identity, tuple[int, bool]] = {}
@@ -163,6 +166,11 @@ class Controller:
     def is_idle(self) -> bool:
         """Tell whether every root was passed over since its last change, and no work waits."""
         return self._queue.is_idle
+
+    @property
+    def roots(self) -> Iterator[Json]:
+        """Return the roots as they were last seen."""
+        return iter(self._roots)
 
     async def _until_cancelled(self) -> None:
         try:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 from kdlib.kube import Backoff
+from kdlib.runtime.observer import SILENT, Observer
 
 __all__ = ["WorkQueue"]
 
@@ -23,8 +24,15 @@ class WorkQueue(Generic[K]):
     Assumes: one event loop; each key from `get` is followed by `done`.
     """
 
-    def __init__(self, *, backoff: Backoff | None = None, dice: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        *,
+        backoff: Backoff | None = None,
+        dice: Callable[[], float] = random.random,
+        observer: Observer = SILENT,
+    ) -> None:
         self._backoff = backoff or Backoff()
+        self._observer = observer
         self._dice = dice
         self._ready: asyncio.Queue[K | None] = asyncio.Queue()
         self._waiting: set[K] = set()
@@ -32,6 +40,7 @@ class WorkQueue(Generic[K]):
         self._timers: dict[K, asyncio.TimerHandle] = {}
         self._rests: dict[K, asyncio.TimerHandle] = {}
         self._failures: dict[K, int] = {}
+        self._failed: set[K] = set()
         self._closed = False
 
     def __len__(self) -> int:
@@ -48,6 +57,7 @@ class WorkQueue(Generic[K]):
         if self._closed or key in self._waiting:
             return
         self._waiting.add(key)
+        self._observer.added(key)
         if key not in self._worked:
             self._ready.put_nowait(key)
 
@@ -70,6 +80,8 @@ class WorkQueue(Generic[K]):
         """Let the key be worked on again after a failure, later with each in a row; return the delay in seconds."""
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         delay = max(self._backoff.delay_seconds(failures, self._dice), at_least_seconds)
+        self._failed.add(key)
+        self._observer.retried(key)
         self.add_after(key, delay)
         return delay
 
@@ -85,6 +97,7 @@ class WorkQueue(Generic[K]):
             return None
         self._waiting.discard(key)
         self._worked.add(key)
+        self._observer.taken(key)
         # What the key was due for later is looked at now.
         timer = self._timers.pop(key, None)
         if timer is not None:
@@ -93,6 +106,8 @@ class WorkQueue(Generic[K]):
 
     def done(self, key: K, *, rest_seconds: float = 0.0) -> None:
         """Tell that the work on a key from `get` is over; it is not given again before it had its rest."""
+        self._observer.ended(key, "error" if key in self._failed else "success")
+        self._failed.discard(key)
         if rest_seconds > 0 and not self._closed:
             self._rests[key] = asyncio.get_running_loop().call_later(rest_seconds, self._rested, key)
         else:
@@ -106,6 +121,7 @@ class WorkQueue(Generic[K]):
         self._timers.clear()
         self._rests.clear()
         self._waiting.clear()
+        self._observer.gave_up()
         self._ready.put_nowait(None)
 
     def _rested(self, key: K) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from kdd.operator import operate
+from kdd.operate import operate
 from kdd.settings import Settings
 
 TOP = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kdd.operator import operate
+from kdd.operate import operate
 from kdd.settings import Settings
 from kdd.stage import install_crds
 from kdlib import kube, packages

@@ -1,0 +1,69 @@
+"""What the daemon runs on each Kubernetes cluster, and how that stands.
+
+Layer: shell.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from kdd.election import lease
+from kdd.leftover import LeftoverRegistration
+from kdd.meter import Meter
+from kdd.operator import config_services, controller, holder
+from kdd.settings import LeaseSettings, Settings
+from kdd.standing import Standings
+from kdlib import kube, runtime
+
+__all__ = ["crew", "site"]
+
+
+def site(
+    name: str, connect: Callable[[], AbstractAsyncContextManager[kube.Api]], standings: Standings, meter: Meter
+) -> runtime.Site:
+    """Return one Kubernetes cluster, whose requests are counted and whose standing is kept."""
+    standings.of(name)
+
+    @asynccontextmanager
+    async def connected() -> AsyncIterator[kube.Api]:
+        async with connect() as api:
+            standing = standings.of(name)
+            standing.api = meter.counting(api)
+            try:
+                yield standing.api
+            finally:
+                standing.api = standing.controller = standing.lease = None
+
+    return runtime.Site(name, connected)
+
+
+def crew(settings: Settings, standings: Standings, meter: Meter) -> runtime.Crew:
+    """Return what runs on each Kubernetes cluster."""
+
+    def leading(api: kube.Api) -> Iterator[runtime.Service]:
+        observer = meter.observer(api.name, "kubedirectorcluster", workers=settings.workers)
+        made = standings.of(api.name).controller = controller(api, settings, observer=observer)
+        yield made
+        yield holder(api, settings)
+        yield from config_services(api, settings)
+
+    def always(api: kube.Api) -> Iterator[runtime.Service]:
+        yield _reviewing(api, settings, standings)
+
+    def elected(api: kube.Api, wanted: LeaseSettings) -> kube.Lease:
+        made = standings.of(api.name).lease = lease(api, settings, wanted)
+        return made
+
+    wanted = settings.lease
+    return runtime.Crew(leading, always, lease=None if wanted is None else lambda api: elected(api, wanted))
+
+
+def _reviewing(api: kube.Api, settings: Settings, standings: Standings) -> runtime.Service:
+    """Return the webhook, or what tells of one that is registered and not served."""
+    if settings.webhook is None:
+        return LeftoverRegistration(api)
+    # It takes memory that a daemon without webhook spares.
+    from kdd.webhook import webhook
+
+    made = webhook(api, settings, settings.webhook)
+    standings.of(api.name).reviewing = made.serving
+    return made
