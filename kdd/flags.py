@@ -4,7 +4,7 @@ Layer: shell.
 """
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import typer
 
@@ -13,6 +13,8 @@ from kdd.settings import HttpSettings, LeaseSettings, Settings, WebhookSettings,
 from kdd.telling import run_told, told
 
 __all__ = ["PREFIX", "run"]
+
+_Part = TypeVar("_Part")
 
 PREFIX = "KDD"
 """What the names of the environment's variables begin with."""
@@ -101,6 +103,11 @@ WebhookCertificates = Annotated[
 CheckAccess = Annotated[bool, typer.Option(help="Check what a user refers to against the user's own rights.")]
 
 
+def _where(wanted: _Part, flag: bool | None, *, otherwise: bool) -> _Part | None:
+    """Return what is wanted where the flag says so, or where there is no flag and that is the default."""
+    return wanted if (otherwise if flag is None else flag) else None
+
+
 def run(
     config: Config = None,
     kubeconfig: Kubeconfig = None,
@@ -155,10 +162,10 @@ def run(
         grace_seconds=grace_period,
         log_format=log_format,
         log_level=log_level.upper(),
-        http=http if (in_cluster if metrics is None else metrics) else None,
-        lease=turns if (in_cluster if leader_elect is None else leader_elect) else None,
+        http=_where(http, metrics, otherwise=in_cluster),
+        lease=_where(turns, leader_elect, otherwise=in_cluster),
         host=found.host,
-        webhook=asked if (in_cluster or webhook_url is not None if webhook is None else webhook) else None,
+        webhook=_where(asked, webhook, otherwise=in_cluster or webhook_url is not None),
         in_cluster=in_cluster,
     )
     run_told(command(settings))

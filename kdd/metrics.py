@@ -260,13 +260,16 @@ def _collect(found: dict[str, Any], standing: Standing) -> None:
         return
     for root in standing.controller.roots:
         labels = [name, root["metadata"].get("namespace", ""), root["metadata"]["name"]]
-        status = root.get("status") or {}
-        found["kubedirector_cluster_state"].add_metric([*labels, status.get("state") or "pending"], 1)
-        conditions = status.get("conditions") or ()
-        ready = any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)
-        found["kubedirector_cluster_ready"].add_metric(labels, float(ready))
-        for (role, state), number in sorted(_members(status).items()):
-            found["kubedirector_members"].add_metric([*labels, role, state], number)
+        _collect_cluster(found, labels, root.get("status") or {})
+
+
+def _collect_cluster(found: dict[str, Any], labels: list[str], status: Json) -> None:
+    found["kubedirector_cluster_state"].add_metric([*labels, status.get("state") or "pending"], 1)
+    conditions = status.get("conditions") or ()
+    ready = any(item.get("type") == "Ready" and item.get("status") == "True" for item in conditions)
+    found["kubedirector_cluster_ready"].add_metric(labels, float(ready))
+    for (role, state), number in sorted(_members(status).items()):
+        found["kubedirector_members"].add_metric([*labels, role, state], number)
 
 
 def _members(status: Json) -> Counted[tuple[str, str]]:

@@ -45,6 +45,23 @@ class Standing:
         """Tell whether caches are filled and kept up to date."""
         return self.is_synced and self.api is not None and not self.api.outages.is_cut_off
 
+    @property
+    def reviews(self) -> bool:
+        """Tell whether reviews are answered where they are to be."""
+        return self.reviewing is None or self.reviewing.is_set()
+
+    @property
+    def excused(self) -> bool:
+        """Tell whether nobody has to wait for it, since it is in trouble of its own."""
+        return self.reviews and bool(self.troubles)
+
+    def report(self) -> tuple[bool, str]:
+        """Tell whether it is well, and in a line how it stands."""
+        if self.follows and self.reviews:
+            return True, f"[+]{self.name} {'leads' if self.leads else 'stands by'}"
+        waits = "fills its caches" if self.reviews else "does not answer reviews yet"
+        return False, f"[-]{self.name} {'; '.join(self.troubles) or waits}"
+
 
 class Standings:
     """How all Kubernetes clusters stand."""
@@ -78,13 +95,6 @@ class Standings:
         It is when it follows at least one, and answers reviews where it is to; one that has a trouble of its own, such
         as an API server that is away, keeps no other waiting.
         """
-        lines, filling = [], False
-        for standing in self:
-            reviews = standing.reviewing is None or standing.reviewing.is_set()
-            if standing.follows and reviews:
-                lines.append(f"[+]{standing.name} {'leads' if standing.leads else 'stands by'}")
-                continue
-            why = "; ".join(standing.troubles) or ("fills its caches" if reviews else "does not answer reviews yet")
-            filling = filling or not standing.troubles or not reviews
-            lines.append(f"[-]{standing.name} {why}")
-        return any(line.startswith("[+]") for line in lines) and not filling, tuple(lines)
+        found = [(standing, *standing.report()) for standing in self]
+        waits = any(not is_well and not standing.excused for standing, is_well, _ in found)
+        return any(is_well for _, is_well, _ in found) and not waits, tuple(line for _, _, line in found)
