@@ -5,6 +5,7 @@ Layer: shell.
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
 
 from kdd.election import lease
 from kdd.leftover import LeftoverRegistration
@@ -14,7 +15,16 @@ from kdd.settings import LeaseSettings, Settings
 from kdd.standing import Standings
 from kdlib import kube, runtime
 
-__all__ = ["crew", "site"]
+__all__ = ["Home", "crew", "site"]
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The first Kubernetes cluster: its webhook is the one that is served, and others may be named there."""
+
+    name: str
+    follow: Callable[[kube.Api], runtime.Service] | None = None
+    """Makes what follows the Secrets that name others."""
 
 
 def site(
@@ -36,10 +46,14 @@ def site(
     return runtime.Site(name, connected)
 
 
-def crew(settings: Settings, standings: Standings, meter: Meter) -> runtime.Crew:
+def crew(settings: Settings, standings: Standings, meter: Meter, home: Home) -> runtime.Crew:
     """Return what runs on each Kubernetes cluster."""
 
+    def local(api: kube.Api) -> Settings:
+        return settings if api.name == home.name else replace(settings, webhook=None)
+
     def leading(api: kube.Api) -> Iterator[runtime.Service]:
+        settings = local(api)
         observer = meter.observer(api.name, "kubedirectorcluster", workers=settings.workers)
         made = standings.of(api.name).controller = controller(api, settings, observer=observer)
         yield made
@@ -47,7 +61,9 @@ def crew(settings: Settings, standings: Standings, meter: Meter) -> runtime.Crew
         yield from config_services(api, settings)
 
     def always(api: kube.Api) -> Iterator[runtime.Service]:
-        yield _reviewing(api, settings, standings)
+        yield _reviewing(api, local(api), standings)
+        if api.name == home.name and home.follow is not None:
+            yield home.follow(api)
 
     def elected(api: kube.Api, wanted: LeaseSettings) -> kube.Lease:
         made = standings.of(api.name).lease = lease(api, settings, wanted)

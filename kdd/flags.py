@@ -40,6 +40,10 @@ Contexts = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME", help="Context of the kubeconfig; repeatable. Default: its current one."),
 ]
+KubeconfigSecrets = Annotated[
+    bool,
+    typer.Option(help="Look after the clusters of kubeconfigs in labelled Secrets of the system namespace too."),
+]
 SystemNamespace = Annotated[
     str | None,
     typer.Option(
@@ -112,6 +116,7 @@ def run(
     config: Config = None,
     kubeconfig: Kubeconfig = None,
     context: Contexts = None,
+    kubeconfig_secrets: KubeconfigSecrets = False,
     system_namespace: SystemNamespace = None,
     workers: Workers = 20,
     grace_period: GracePeriod = 25.0,
@@ -157,6 +162,7 @@ def run(
         cache=found.cache,
         kubeconfig=kubeconfig or found.kubeconfig,
         contexts=tuple(context or ()),
+        kubeconfig_secrets=kubeconfig_secrets,
         system_namespace=system_namespace or found.system_namespace,
         workers=workers,
         grace_seconds=grace_period,

@@ -4,13 +4,15 @@ Layer: shell.
 """
 
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 
 import kdlib
-from kdd.crew import crew, site
+from kdd.crew import Home, crew, site
 from kdd.election import check_election
+from kdd.kubeconfig_secrets import KubeconfigSecrets
 from kdd.meter import UNMETERED, Meter
 from kdd.settings import Settings
 from kdd.standing import Standings
@@ -36,12 +38,41 @@ async def operate(settings: Settings) -> None:
     standings = Standings()
     async with _metered(settings, standings) as meter:
         _log.info("kubedirector %s starts", kdlib.__version__)
-        connects = [
-            partial(kube.connect, kubeconfig=settings.kubeconfig, context=context)
-            for context in settings.contexts or (None,)
-        ]
-        sites = [site(name, connect, standings, meter) for name, connect in zip(names, connects, strict=True)]
-        await runtime.run_fleet(sites, crew(settings, standings, meter))
+        fleet = _fleet(settings, names, standings, meter)
+        await fleet.run()
+
+
+def _fleet(settings: Settings, names: list[str], standings: Standings, meter: Meter) -> runtime.Fleet:
+    """Return the fleet of all contexts, and of what Secrets name while it runs."""
+
+    def put(name: str, connect: Callable[[], AbstractAsyncContextManager[kube.Api]]) -> None:
+        fleet.put(site(name, connect, standings, meter))
+
+    def drop(name: str) -> None:
+        fleet.drop(name)
+        standings.forget(name)
+        meter.forget(name)
+
+    follow = None
+    if settings.kubeconfig_secrets:
+        secrets = KubeconfigSecrets(settings.system_namespace, names, put=put, drop=drop)
+        follow = partial(_Following, secrets)
+    fleet = runtime.Fleet(crew(settings, standings, meter, Home(names[0], follow)))
+    for name, context in zip(names, settings.contexts or (None,), strict=True):
+        put(name, partial(kube.connect, kubeconfig=settings.kubeconfig, context=context))
+    return fleet
+
+
+@dataclass(frozen=True, slots=True)
+class _Following:
+    """What follows the Secrets by one connection."""
+
+    secrets: KubeconfigSecrets
+    api: kube.Api
+
+    async def run(self) -> None:
+        """Follow until cancelled."""
+        await self.secrets.run(self.api)
 
 
 async def _name_of(settings: Settings, context: str | None) -> str:

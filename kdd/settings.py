@@ -64,6 +64,8 @@ class Settings:
     """Path of a kubeconfig; None: KUBECONFIG, else ~/.kube/config, else the pod's own service account."""
     contexts: tuple[str, ...] = ()
     """Contexts of the kubeconfig to look after; none: its current one."""
+    kubeconfig_secrets: bool = False
+    """Whether Secrets of the system namespace name further Kubernetes clusters."""
     system_namespace: str = "kubedirector"
     """Namespace of the system catalogue of apps and of the global config."""
     workers: int = 20

@@ -7,8 +7,9 @@ from kdlib.kube.access import Access, load_access
 from kdlib.kube.api import FIELD_MANAGER, Api, Listing, Selection
 from kdlib.kube.backoff import Backoff
 from kdlib.kube.cache import Cache, Change, Identity, Index, Subscriber, identity, pruned, version_reached
-from kdlib.kube.connect import connect
+from kdlib.kube.connect import connect, connect_given
 from kdlib.kube.gate import OPEN, Gate, GatedTransport
+from kdlib.kube.given import load_given
 from kdlib.kube.http import HttpTransport
 from kdlib.kube.lease import Lease, LeaseSettings
 from kdlib.kube.outages import Outages
@@ -46,8 +47,10 @@ __all__ = [
     "Step",
     "Subscriber",
     "connect",
+    "connect_given",
     "identity",
     "load_access",
+    "load_given",
     "next_step",
     "pruned",
     "version_reached",

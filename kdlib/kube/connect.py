@@ -9,11 +9,12 @@ from pathlib import Path
 
 import anyio
 
-from kdlib.kube.access import load_access, refusing
+from kdlib.kube.access import Access, load_access, refusing
 from kdlib.kube.api import Api
+from kdlib.kube.given import load_given
 from kdlib.kube.http import HttpTransport
 
-__all__ = ["connect"]
+__all__ = ["connect", "connect_given"]
 
 _CLOSE_SECONDS = 5.0
 
@@ -33,6 +34,25 @@ async def connect(
     we run in. Raises RefusedError where the credentials cannot be read or used.
     """
     access = await load_access(kubeconfig=kubeconfig, context=context, in_cluster=in_cluster)
+    async with _connected(access, name, user_agent) as api:
+        yield api
+
+
+@asynccontextmanager
+async def connect_given(
+    text: str, source: str, *, name: str = "", user_agent: str = "kubedirector"
+) -> AsyncGenerator[Api]:
+    """Give the Api of the Kubernetes cluster that the text of a kubeconfig tells of; `source` is where that stands.
+
+    Raises RefusedError where the text cannot be used, or names files or programs of the machine that reads it.
+    """
+    access = await load_given(text, source)
+    async with _connected(access, name, user_agent) as api:
+        yield api
+
+
+@asynccontextmanager
+async def _connected(access: Access, name: str, user_agent: str) -> AsyncGenerator[Api]:
     try:
         with refusing(access.name, "credentials"):
             transport = HttpTransport(access, user_agent=user_agent)

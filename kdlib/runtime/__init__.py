@@ -7,7 +7,7 @@ from kdlib.reconcile import PassSettings, Related
 from kdlib.runtime.containment import contained
 from kdlib.runtime.controller import Controller, Settings
 from kdlib.runtime.expectations import Expectations
-from kdlib.runtime.fleet import Crew, Service, Site, run_fleet
+from kdlib.runtime.fleet import Crew, Fleet, Service, Site, run_fleet
 from kdlib.runtime.followed import CHILDREN, Followed
 from kdlib.runtime.holder import Holder, Usage
 from kdlib.runtime.observer import SILENT, Observer
@@ -22,6 +22,7 @@ __all__ = [
     "Controller",
     "Crew",
     "Expectations",
+    "Fleet",
     "Followed",
     "Holder",
     "Observer",

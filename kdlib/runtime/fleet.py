@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import anyio
+from anyio.abc import TaskGroup
 
 from kdlib.errors import RefusedError, WorldError
 from kdlib.kube import Api, Backoff, Lease
 
-__all__ = ["Crew", "Service", "Site", "run_fleet"]
+__all__ = ["Crew", "Fleet", "Service", "Site", "run_fleet"]
 
 _log = logging.getLogger(__name__)
 
@@ -52,16 +53,73 @@ class Crew:
     lease: Callable[[Api], Lease] | None = None
 
 
-async def run_fleet(sites: Iterable[Site], crew: Crew, *, backoff: Backoff | None = None) -> None:
-    """Run the crew on every site until cancelled.
+class Fleet:
+    """Kubernetes clusters that are looked after, each by a crew of its own; they may come and go.
 
     Guarantees: a site that cannot be reached, or whose credentials cannot be read, is tried again with back-off, and
-    the others do not notice; a lease is given back once all that depends on it has ended.
-    Cancellation: as of `Controller.run`, all sites side by side.
+    the others do not notice; of one name one site runs at a time; a lease is given back once all that depends on it has
+    ended.
     """
-    async with anyio.create_task_group() as group:
-        for site in sites:
-            group.start_soon(_run_site, site, crew, backoff or Backoff(1.0, 60.0))
+
+    def __init__(self, crew: Crew, *, backoff: Backoff | None = None) -> None:
+        self._crew = crew
+        self._backoff = backoff or Backoff(1.0, 60.0)
+        self._posts: dict[str, _Post] = {}
+        self._group: TaskGroup | None = None
+
+    async def run(self) -> None:
+        """Look after them until cancelled; all come to their ends side by side, as of `Controller.run`."""
+        async with anyio.create_task_group() as group:
+            self._group = group
+            for post in self._posts.values():
+                group.start_soon(self._serve, post)
+            await anyio.sleep_forever()
+
+    def put(self, site: Site) -> None:
+        """Look after a site from now on, in the place of another one of its name."""
+        before = self._posts.get(site.name)
+        post = self._posts[site.name] = _Post(site, before.ended if before is not None else None)
+        if before is not None:
+            before.scope.cancel()
+        if self._group is not None:
+            self._group.start_soon(self._serve, post)
+
+    def drop(self, name: str) -> None:
+        """Look after the site of this name no more."""
+        post = self._posts.get(name)
+        if post is not None:
+            post.scope.cancel()
+
+    async def _serve(self, post: "_Post") -> None:
+        try:
+            with post.scope:
+                if post.after is not None:
+                    await post.after.wait()
+                await _run_site(post.site, self._crew, self._backoff)
+        finally:
+            with anyio.CancelScope(shield=True):
+                # Who was told to go before it began still keeps its successor back until its predecessor has ended.
+                if post.after is not None:
+                    await post.after.wait()
+            post.ended.set()
+
+
+@dataclass(slots=True)
+class _Post:
+    """A site that is looked after until its scope is cancelled; it begins when another one has ended."""
+
+    site: Site
+    after: anyio.Event | None
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    ended: anyio.Event = field(default_factory=anyio.Event)
+
+
+async def run_fleet(sites: Iterable[Site], crew: Crew, *, backoff: Backoff | None = None) -> None:
+    """Run the crew on every site until cancelled, as a `Fleet` to which nobody comes."""
+    fleet = Fleet(crew, backoff=backoff)
+    for site in sites:
+        fleet.put(site)
+    await fleet.run()
 
 
 async def _run_site(site: Site, crew: Crew, backoff: Backoff) -> None:

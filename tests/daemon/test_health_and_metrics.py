@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from kdd.crew import crew, site
+from kdd.crew import Home, crew, site
 from kdd.listener import listening
 from kdd.metrics import FAMILIES, Metrics
 from kdd.operator import controller
@@ -54,7 +54,7 @@ async def operating(registry, tmp_path, *names):
 
     sites = [site(name, lambda name=name: connect(name), standings, metrics) for name in names]
     settings = Settings(cache=tmp_path, lease=LeaseSettings())
-    task = asyncio.create_task(run_fleet(sites, crew(settings, standings, metrics)))
+    task = asyncio.create_task(run_fleet(sites, crew(settings, standings, metrics, Home(names[0]))))
     try:
         yield standings, metrics
     finally:
