@@ -145,7 +145,7 @@ async def test_after_a_graceful_stop_the_other_acts_within_two_seconds(pair, she
     assert pair.writes("second", of_lease=True)[0].at - given_back.at <= timedelta(seconds=2)
 
 
-async def test_a_daemon_that_was_paused_in_the_middle_of_its_work_changes_nothing_any_more(pair, shell, cluster):
+async def test_w15_a_daemon_that_was_paused_in_the_middle_of_its_work_changes_nothing_any_more(pair, shell, cluster):
     await pair.start_both()
     await pair.world.apply(shell / "app.yaml")
     paused = asyncio.Event()

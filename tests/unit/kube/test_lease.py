@@ -150,7 +150,7 @@ async def two(world):
     return first, second
 
 
-def test_a_free_lease_is_taken_at_once_and_tells_who_has_it(play):
+def test_w39_a_free_lease_is_taken_at_once_and_tells_who_has_it(play):
     async def scenario(world):
         first = world.start("first")
         assert await world.until_held(first, 0.5) < 0.1
