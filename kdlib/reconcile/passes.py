@@ -31,6 +31,7 @@ from kdlib.reconcile.restoring import Restorer
 from kdlib.reconcile.telling import fields_of, tell_refusal, tell_step
 from kdlib.reconcile.tokens import keep_tokens
 from kdlib.reconcile.view import View
+from kdlib.reconcile.whole import wait_for_the_whole
 from kdlib.reconcile.written import written
 from kdlib.rules import comes_anew, is_restoring
 from kdlib.wire import KD_CLUSTER, Kind, Ref
@@ -99,6 +100,7 @@ class Passes:
             return await self._let_go(ref, root)
         if self._view.kind == KD_CLUSTER and (is_restoring(root) or comes_anew(root)):
             return await self._restorer.run(ref, self._seen(root, ()))
+        await wait_for_the_whole(self._api, self._view, root)
         held = await marked(self._api, ref, root, self._view.related(root))
         passed = await self._reconcile(held.root, guest_facts)
         return replace(passed, facts=(*held.facts, *passed.facts), error=passed.error or held.error)

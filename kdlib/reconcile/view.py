@@ -149,6 +149,15 @@ class View:
             entropy=entropy,
         )
 
+    def shown(self, root: Json, kinds: Iterable[Kind]) -> Mapping[Kind, frozenset[str]]:
+        """Return the names of the root's children of these kinds, as far as they are followed and may be listed."""
+        found = tuple(self._children_of(root))
+        return {
+            kind: frozenset(obj["metadata"]["name"] for obj in found if obj["kind"] == kind.name)
+            for kind in kinds
+            if kind in self._children and kind not in self._unlisted
+        }
+
     def _children_of(self, root: Json) -> Iterator[Json]:
         """Yield the objects with the root's label or owned by it, sorted by kind and name."""
         metadata = root["metadata"]

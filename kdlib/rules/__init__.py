@@ -25,6 +25,7 @@ from kdlib.rules.restoring import (
     RESTORING_LABEL,
     comes_anew,
     is_restoring,
+    was_known,
 )
 from kdlib.rules.review import needs, review
 from kdlib.rules.rotation import Reencryption, needs_of, reencryption, with_new_key, without_spared_keys
@@ -90,6 +91,7 @@ __all__ = [
     "use_needs",
     "users_of",
     "valid_key",
+    "was_known",
     "with_accepted_keys",
     "with_new_key",
     "without_spared_keys",

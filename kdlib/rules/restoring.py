@@ -19,6 +19,7 @@ __all__ = [
     "is_restoring",
     "restoring_patch",
     "spec_kept_while_restoring",
+    "was_known",
 ]
 
 RESTORING_LABEL = f"{ANNOTATION_PREFIX}restoring"
@@ -48,6 +49,15 @@ def comes_anew(cluster: Json) -> bool:
     The operator itself says so of a cluster only after its first status, so one without any was made again.
     """
     return comes_from_backup(cluster) and not cluster.get("status")
+
+
+def was_known(cluster: Json) -> bool:
+    """Tell whether an operator has looked after the cluster before, and the status does not hold its names.
+
+    It was made again without a backup of its status (W-29), or the operator died before it had reserved any name.
+    """
+    told = dig(cluster, "metadata", "annotations", BACKUP_ANNOTATION) is not None
+    return told and not dig(cluster, "status", "clusterService")
 
 
 _CLEANERS = frozenset({"system:serviceaccount:kube-system:namespace-controller", "system:kube-controller-manager"})

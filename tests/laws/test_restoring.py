@@ -6,6 +6,7 @@ import random
 
 import pytest
 from keeping import ANNOTATION, RESTORING, SAVED, brought_back, is_made_by_kubernetes, lost, saved
+from troubles import Late
 
 from kdlib.errors import api_error
 from kdlib.frozen import dig
@@ -245,6 +246,29 @@ def test_w29_a_cluster_without_any_status_takes_up_what_is_there(play, made, pie
             assert owners(world) == {world.cluster()["metadata"]["uid"]}
             if "sets" in pieces:
                 assert facts(world) == before
+
+    play(scenario, made.members())
+
+
+@pytest.mark.parametrize("late", ["services", "statefulsets", "persistentvolumeclaims", "controllerrevisions"])
+def test_w29_a_cluster_that_is_seen_before_its_objects_takes_them_up(play, made, late):
+    """RC-41: each kind is watched by itself, so what came back first may be told last."""
+
+    async def scenario(world):
+        async with world.operating(Late(world.transport().inner, {late: 2.0})):
+            world.create(made.app("shell", PACKAGE), stored(made))
+            await world.until(world.configured(head=1, tail=2))
+            await asyncio.sleep(120)
+            before, kept = facts(world), saved(world)
+            shape = {kind: names(world, kind).keys() for kind in SAVED}
+            await lost(world)
+            await asyncio.sleep(120)
+            brought_back(world, kept, *SAVED, KD_CLUSTER)
+            await world.until(world.configured(head=1, tail=2))
+            await asyncio.sleep(120)
+            assert facts(world) == before
+            assert {kind: names(world, kind).keys() for kind in SAVED} == shape
+            assert owners(world) == {world.cluster()["metadata"]["uid"]}
 
     play(scenario, made.members())
 

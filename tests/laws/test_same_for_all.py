@@ -10,7 +10,8 @@ from pathlib import Path
 import computing
 import pytest
 from likeness import differences, likeness
-from world import Members, Recording, desired
+from troubles import Late
+from world import Members, desired
 
 from kdlib.wire import KD_CLUSTER, POD
 
@@ -86,44 +87,6 @@ def test_fresh_processes_with_other_hash_seeds_compute_the_same_bytes(play, made
         environment = {**os.environ, "PYTHONHASHSEED": seed}
         done = subprocess.run([sys.executable, PROGRAM], input=told, env=environment, capture_output=True, check=True)
         assert done.stdout == expected
-
-
-class Late(Recording):
-    """A Transport on which each kind's events are late by a time of its own, and lists come in the other order."""
-
-    def __init__(self, inner, delays):
-        super().__init__(inner)
-        self.delays = delays
-
-    async def request(self, request):
-        answer = await super().request(request)
-        if request.method == "GET" and "items" in answer:
-            return {**answer, "items": list(reversed(answer["items"]))}
-        return answer
-
-    def watch(self, request):
-        return LateWatch(self.inner.watch(request), self._delay(request.path))
-
-    def _delay(self, path):
-        return next((seconds for plural, seconds in self.delays.items() if path.endswith(plural)), 0)
-
-
-class LateWatch:
-    """A watch all of whose events are late, in their order."""
-
-    def __init__(self, context, seconds):
-        self.context, self.seconds = context, seconds
-
-    async def __aenter__(self):
-        return self._late(await self.context.__aenter__())
-
-    async def __aexit__(self, *error):
-        return await self.context.__aexit__(*error)
-
-    async def _late(self, events):
-        async for event in events:
-            await asyncio.sleep(self.seconds)
-            yield event
 
 
 PLURALS = ("pods", "statefulsets", "services", "persistentvolumeclaims", "kubedirectorclusters", "kubedirectorapps")

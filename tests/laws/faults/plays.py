@@ -115,9 +115,11 @@ SCENARIOS: dict[str, Scenario] = {
     "rotate-tokens": Scenario((asked_anew("rotate-tokens", tokens, WHOLE),), prologue=(made(1, tokens=True),)),
     "restore": Scenario(
         (restored((KD_CLUSTER,), (KD_APP, KD_STATUS_BACKUP), SAVED, end=WHOLE),),
-        prologue=(backed_up(made(1, storage=True)), LOST),
+        prologue=(backed_up(made(1, storage=True, events=("configure",))), LOST),
     ),
-    "restore-bare": Scenario((restored((*SAVED, KD_CLUSTER), end=WHOLE),), prologue=(made(1, storage=True), LOST)),
+    "restore-bare": Scenario(
+        (restored((*SAVED, KD_CLUSTER), end=WHOLE),), prologue=(made(1, storage=True, events=("configure",)), LOST)
+    ),
     "reconnect-cluster": Scenario((neighbour_grown(WHOLE),), prologue=(connected_clusters((*EVENTS, "reconnect")),)),
     "retain": Scenario(
         (scaled({"head": 1, "tail": 0}, tail=0), scaled({"head": 1, "tail": 1}, tail=1)),
