@@ -8,6 +8,7 @@ from collections import Counter
 
 from faults.stage import KINDS, MARKER
 
+from kdlib.graph import INTENT
 from kdlib.names import LABEL_CLUSTER
 
 HIDDEN = frozenset(
@@ -19,8 +20,8 @@ HIDDEN = frozenset(
         # Made of the pod's UID, and addresses in the order in which pods and Services came.
         "containerID", "lastConfiguredContainer", "configuringContainer", "podIP", "podIPs", "clusterIP", "clusterIPs",
         "nodePort", "volumeName", "observedGeneration",
-        # Made of resource versions.
-        "lastConnectionHash",
+        # Made of resource versions, and of UIDs.
+        "lastConnectionHash", INTENT,
     }
 )  # fmt: skip
 
