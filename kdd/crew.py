@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from kdd.election import lease
 from kdd.leftover import LeftoverRegistration
+from kdd.logs import logging_about
 from kdd.meter import Meter
 from kdd.operator import config_services, controller, holder
 from kdd.settings import LeaseSettings, Settings
@@ -35,6 +36,8 @@ def site(
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[kube.Api]:
+        # Each site has a task of its own, in which this is entered.
+        logging_about(name)
         async with connect() as api:
             standing = standings.of(name)
             standing.api = meter.counting(api)
