@@ -15,7 +15,7 @@ from kdlib.names import LABEL_CLUSTER
 from kdlib.testing.faults import FAULTS, Fault, NoFaults, OneFault
 from kdlib.wire import SERVICE, STATEFUL_SET
 
-PLANS = 4
+PLANS = 2
 """How many plans of each scenario are played here; `make laws` plays all of them."""
 
 
