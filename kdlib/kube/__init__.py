@@ -11,7 +11,7 @@ from kdlib.kube.connect import connect, connect_given
 from kdlib.kube.gate import OPEN, Gate, GatedTransport
 from kdlib.kube.given import load_given
 from kdlib.kube.http import HttpTransport
-from kdlib.kube.lease import Lease, LeaseSettings
+from kdlib.kube.lease import Lease, LeaseSettings, Term
 from kdlib.kube.outages import Outages
 from kdlib.kube.pulse import Pulse
 from kdlib.kube.reflector import Reflector, ReflectorSettings, Step, next_step
@@ -46,6 +46,7 @@ __all__ = [
     "Singles",
     "Step",
     "Subscriber",
+    "Term",
     "connect",
     "connect_given",
     "identity",

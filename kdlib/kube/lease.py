@@ -22,7 +22,7 @@ from kdlib.kube.api import Api, Selection
 from kdlib.kube.outages import cause_of
 from kdlib.wire import LEASE, Ref
 
-__all__ = ["Lease", "LeaseSettings"]
+__all__ = ["Lease", "LeaseSettings", "Term"]
 
 _log = logging.getLogger(__name__)
 
@@ -72,6 +72,8 @@ class Lease:
 
     def __init__(self, api: Api, ref: Ref, identity: str, *, settings: LeaseSettings | None = None) -> None:
         self.identity = identity
+        self.terms = 0
+        """How often this process has taken the lease."""
         self._api = api
         self._ref = ref
         self._settings = settings or LeaseSettings()
@@ -94,6 +96,10 @@ class Lease:
         """Raise WorldError unless this process may act at this very moment."""
         if not self.is_held:
             raise WorldError(f"{self._subject}: this process does not hold {self._ref}, and changes nothing")
+
+    def term(self) -> "Term":
+        """Return the gate of one term: what was begun in it ends with it, also if the lease is taken again."""
+        return Term(self)
 
     async def opened(self) -> None:
         """Wait until this process holds the lease."""
@@ -145,6 +151,7 @@ class Lease:
     async def _keep(self) -> None:
         """Renew the lease until that did not succeed in time, or another one has it."""
         settings, pause_seconds = self._settings, self._settings.pause_seconds
+        self.terms += 1
         self._closed.clear()
         self._opened.set()
         self._tell(f"holds {self._ref} as {self.identity!r}")
@@ -286,6 +293,26 @@ class Lease:
     @property
     def _subject(self) -> str:
         return self._api.name or "leader election"
+
+
+class Term:
+    """The gate of one term of a lease: it opens with the term in which it is first waited for, and shuts for good."""
+
+    def __init__(self, lease: Lease) -> None:
+        self._lease = lease
+        self._number: int | None = None
+
+    def check(self) -> None:
+        """Raise WorldError unless this process has held the lease since the term began."""
+        self._lease.check()
+        if self._number != self._lease.terms:
+            raise WorldError("the term in which this was begun is over, and it changes nothing any more")
+
+    async def opened(self) -> None:
+        """Wait until the term begins."""
+        await self._lease.opened()
+        if self._number is None:
+            self._number = self._lease.terms
 
 
 def _holder(lease: Json | None) -> str:

@@ -149,16 +149,17 @@ async def _work(crew: Crew, api: Api) -> None:
 
 async def _take_turns(crew: Crew, api: Api, lease: Lease) -> None:
     """Work in terms, each until the lease is lost; the lease outlives all work, and is then given back."""
-    keeping, guarded = anyio.CancelScope(shield=True), api.guarded(lease)
+    keeping = anyio.CancelScope(shield=True)
     async with anyio.create_task_group() as group:
         group.start_soon(_within, keeping, lease)
         try:
             while True:
-                async with anyio.create_task_group() as term:
-                    term.start_soon(_work, crew, guarded)
-                    await lease.opened()
+                term = lease.term()
+                async with anyio.create_task_group() as work:
+                    work.start_soon(_work, crew, api.guarded(term))
+                    await term.opened()
                     await lease.closed()
-                    term.cancel_scope.cancel()
+                    work.cancel_scope.cancel()
         finally:
             keeping.cancel()
 

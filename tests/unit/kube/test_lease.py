@@ -356,6 +356,28 @@ def test_whatever_strikes_never_two_act_and_in_the_end_one_does(play, seed):
     play(scenario)
 
 
+def test_what_was_begun_in_a_term_changes_nothing_in_a_later_one(play):
+    async def scenario(world):
+        first = world.start("first")
+        term, later = first.lease.term(), first.lease.term()
+        with pytest.raises(WorldError, match="does not hold"):
+            term.check()
+        await term.opened()
+        term.check()
+        first.asleep_seconds += MINUTE
+        await world.after(5)
+        assert (first.lease.is_held, first.lease.terms) == (True, 2)
+        with pytest.raises(WorldError, match="is over"):
+            term.check()
+        await term.opened()
+        with pytest.raises(WorldError, match="is over"):
+            term.check()
+        await later.opened()
+        later.check()
+
+    play(scenario)
+
+
 async def test_through_a_closed_gate_nothing_is_changed_and_everything_is_read():
     registry = Registry(VirtualTime().now, lambda: "uid")
     lease = Lease(Api(LocalTransport(registry)), REF, "me")

@@ -1,15 +1,20 @@
 """A fleet whose sites come, change and go: of one name one runs at a time, and no other notices."""
 
 import asyncio
+import contextlib
+import itertools
 from contextlib import asynccontextmanager
 
 import anyio
 import pytest
 
-from kdlib.errors import RefusedError
-from kdlib.kube import Backoff
-from kdlib.runtime import Crew, Fleet, Site
+from kdlib.errors import RefusedError, WorldError
+from kdlib.kube import Api, Backoff, Lease, LeaseSettings
+from kdlib.runtime import Crew, Fleet, Site, run_fleet
+from kdlib.sandbox import Registry
+from kdlib.sandbox.store import LocalTransport
 from kdlib.testing import VirtualTime
+from kdlib.wire import CONFIG_MAP, LEASE, Ref
 
 
 class Worked:
@@ -116,3 +121,58 @@ def test_a_site_without_credentials_is_told_once_and_keeps_nobody_waiting(play, 
         assert sorted(worked.running) == ["east/a", "west/a"]
 
     play(scenario)
+
+
+def test_work_that_ends_slowly_changes_nothing_once_its_term_is_over_and_the_lease_is_given_back_last():
+    time, registry = VirtualTime(), Registry(VirtualTime().now, map("uid-{}".format, itertools.count()).__next__)
+    registry.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kd"}})
+    asleep, told, at_the_end = [0.0], [], []
+
+    def lease(api):
+        clock = LeaseSettings(clock=lambda: time.seconds + asleep[0])
+        return Lease(api, Ref(LEASE, "kd", "l"), "me", settings=clock)
+
+    def holder():
+        return registry.get(LEASE, "kd", "l")["spec"]["holderIdentity"]
+
+    class Service:
+        def __init__(self, api):
+            self._api, self._name = api, f"c{len(told)}"
+            told.append(self._name)
+
+        async def write(self, name):
+            await self._api.create(
+                {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "kd"}}
+            )
+
+        async def run(self):
+            await self._api.gate.opened()
+            await self.write(f"{self._name}-begin")
+            try:
+                await anyio.sleep_forever()
+            finally:
+                with anyio.CancelScope(shield=True):
+                    # By then the lease is held again, by the same process.
+                    await anyio.sleep(3)
+                    at_the_end.append(holder())
+                    with contextlib.suppress(WorldError):
+                        await self.write(f"{self._name}-end")
+
+    @asynccontextmanager
+    async def connect():
+        yield Api(LocalTransport(registry), name="east")
+
+    async def run():
+        crew = Crew(lambda api: (Service(api),), lease=lease)
+        task = asyncio.ensure_future(run_fleet([Site("east", connect)], crew))
+        await asyncio.sleep(5)
+        asleep[0] += 60.0
+        await asyncio.sleep(20)
+        task.cancel()
+        await asyncio.wait({task})
+
+    time.run(run())
+    made = [item["metadata"]["name"] for item in registry.list(CONFIG_MAP, "kd") if item["metadata"]["name"][0] == "c"]
+    assert sorted(made) == ["c0-begin", "c1-begin", "c1-end"]
+    assert at_the_end == ["me", "me"]
+    assert holder() == ""
