@@ -1,6 +1,7 @@
 """Exec over WebSocket: channels, exit codes, cut connections, refusals."""
 
 import asyncio
+import gc
 
 import aiohttp
 import orjson
@@ -142,6 +143,15 @@ async def test_a_quiet_command_outlives_many_heartbeats(server):
     transport = server.transport(heartbeat_seconds=0.1)
     assert await asyncio.wait_for(outcome(transport), 5) == ([], 0)
     await transport.close()
+
+
+async def test_what_an_exec_used_is_given_back_when_it_has_ended(server, transport):
+    server.handler = kubelet(b"\3" + SUCCESS)
+    for _ in range(20):
+        await outcome(transport)
+    gc.collect()
+    # The last one's connection may still be on its way out.
+    assert sum(isinstance(found, aiohttp.ClientWebSocketResponse) for found in gc.get_objects()) <= 1
 
 
 async def test_sending_over_a_cut_connection_is_unreachable(server, transport):
