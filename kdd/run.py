@@ -9,6 +9,7 @@ import logging
 import signal
 
 from kdd.logs import configure_logs
+from kdd.memory import give_memory_back
 from kdd.operate import operate
 from kdd.settings import Settings
 
@@ -24,6 +25,7 @@ async def run(settings: Settings) -> None:
     A second signal ends the process at once, and so does the end of `settings.grace_seconds`.
     """
     configure_logs(settings.log_format, level=settings.log_level)
+    give_memory_back()
     task = asyncio.ensure_future(operate(settings))
     loop = asyncio.get_running_loop()
     for number in _SIGNALS:

@@ -7,6 +7,7 @@ Layer: shell.
 """
 
 import asyncio
+import gc
 import os
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
@@ -29,6 +30,7 @@ from kdlib.wire import ExecRequest, ExecStream, Request, WatchEvent
 __all__ = ["HttpTransport"]
 
 _FAILURES = (aiohttp.ClientError, ssl.SSLError, OSError, TimeoutError)
+_SEARCHED_EVERY = 64
 _NO_LIMIT = aiohttp.ClientTimeout(total=None)
 
 
@@ -57,6 +59,7 @@ class HttpTransport:
         # Reading the certificates is what may fail, and it fails before the first session is made.
         self._requests = _rest_client(access.configuration, connections)
         self._streams = _rest_client(access.configuration, 0)
+        self._ended_execs = 0
 
     async def request(self, request: Request) -> Json:
         """Send the request, return the decoded JSON answer ({} for an empty one)."""
@@ -109,6 +112,17 @@ class HttpTransport:
         finally:
             await socket.close()
             _end_heartbeat(socket)
+            self._search_seldom()
+
+    def _search_seldom(self) -> None:
+        """Have garbage searched for after a number of execs.
+
+        The connection of each is a cycle of few objects with buffers of 256 KiB and more, for which Python would wait
+        until objects are many.
+        """
+        self._ended_execs += 1
+        if self._ended_execs % _SEARCHED_EVERY == 0:
+            gc.collect()
 
     async def close(self) -> None:
         """Release connections; further calls fail."""
