@@ -164,6 +164,12 @@ def restart(
 @app.command()
 def plan(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Manifests with clusters, and their apps.")],
+    server_side: Annotated[
+        bool | None,
+        typer.Option(
+            "--server-side/--client-side", help="How kubectl will apply them. Default: as each was applied last."
+        ),
+    ] = None,
     namespace: Namespace = "default",
     kubeconfig: Kubeconfig = None,
     context: Context = None,
@@ -176,7 +182,8 @@ def plan(
 
     settings = read_settings()
     system, source = system_namespace or settings.system_namespace, kubeconfig or settings.kubeconfig
-    run_told(command(source, context, namespace, system_namespace=system, files=tuple(files)))
+    chosen = tuple(files)
+    run_told(command(source, context, namespace, system_namespace=system, files=chosen, server_side=server_side))
 
 
 @app.command()

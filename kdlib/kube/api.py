@@ -122,14 +122,15 @@ class Api:
         subresource: str = "",
         field_manager: str = FIELD_MANAGER,
         force: bool = True,
+        dry_run: bool = False,
     ) -> Json:
         """Apply the fields given, and drop those that this manager applied before and gives no more.
 
         `kind` is needed where the resource name cannot be guessed from `obj["kind"]`. Without `force` a field that
-        another manager set to another value raises ConflictError.
+        another manager set to another value raises ConflictError. A dry run answers alike and stores nothing.
         """
         ref = _ref(obj, kind)
-        query = {"fieldManager": field_manager, "force": str(force).lower()}
+        query = {"fieldManager": field_manager, "force": str(force).lower()} | ({"dryRun": "All"} if dry_run else {})
         return await self._request(
             "PATCH", ref.kind.path(ref.namespace, ref.name, subresource), obj, query=query, content_type=APPLY
         )

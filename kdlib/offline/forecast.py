@@ -18,7 +18,7 @@ from kdlib.names import LABEL_CLUSTER, LABEL_ROLE
 from kdlib.rules import Facts, Request
 from kdlib.wire import KD_CLUSTER, STATEFUL_SET, Ref, differences, json_patch
 
-__all__ = ["Forecast", "applied", "forecast", "request_for"]
+__all__ = ["Forecast", "forecast", "request_for"]
 
 _MOST_RESERVATIONS = 5
 _LEAVING = frozenset({MemberState.DELETE_PENDING, MemberState.DELETING})
@@ -35,18 +35,6 @@ class Forecast:
     problems: tuple[Problem, ...] = ()
     steps: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
-
-
-def applied(written: Json, live: Json | None) -> Json:
-    """Return the object as it would be stored if the manifest were applied to what is there."""
-    metadata = dict(written.get("metadata") or {})
-    if live is None:
-        return {**written, "metadata": {**metadata, "generation": 1}}
-    stored = live["metadata"]
-    maps = {key: {**(stored.get(key) or {}), **(metadata.get(key) or {})} for key in ("labels", "annotations")}
-    generation = int(stored.get("generation") or 0) + (live.get("spec") != written.get("spec"))
-    joined = {**stored, **{key: value for key, value in maps.items() if value}, "generation": generation}
-    return {**live, "metadata": joined, "spec": written.get("spec")}
 
 
 def request_for(new: Json, live: Json | None) -> Request:

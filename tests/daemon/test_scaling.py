@@ -1,20 +1,9 @@
 """W-42: a number of members is anybody's to ask for, alone; who applies all else leaves it. On both servers."""
 
-import asyncio
-import os
-import subprocess
-import sys
-import threading
-from contextlib import AsyncExitStack, contextmanager
-
 import pytest
 
-from kdd.stage import install_crds
-from kdlib import kube
 from kdlib.errors import ApiError, ConflictError
-from kdlib.sandbox import Sandbox, SandboxOptions
-from kdlib.testing import ControlPlane, control_plane_folder
-from kdlib.wire import KD_CLUSTER, NAMESPACE, Ref
+from kdlib.wire import KD_CLUSTER, Ref
 
 SMALL = {"limits": {"memory": "16Mi", "cpu": "10m"}}
 REF = Ref(KD_CLUSTER, "team", "c1")
@@ -28,86 +17,6 @@ def manifest(*roles, **spec):
 
 def role(name, **more):
     return {"id": name, "resources": SMALL, **more}
-
-
-class Server:
-    """An API server that has our definitions, as kdd and kubectl reach it."""
-
-    def __init__(self, path, runner, api):
-        self.path, self._runner, self._api = str(path), runner, api
-
-    def kdd(self, *arguments):
-        command = [sys.executable, "-m", "kdd", *arguments, "-n", "team", "--kubeconfig", self.path]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-        return done.returncode, done.stdout + done.stderr
-
-    def ask(self, work):
-        return self._runner.run(work(self._api))
-
-    def apply(self, obj, manager="kubectl"):
-        """Do as `kubectl apply --server-side` does."""
-        return self.ask(lambda api: api.apply(obj, kind=KD_CLUSTER, field_manager=manager, force=False))
-
-    def spec(self):
-        return self.ask(lambda api: api.get(REF))["spec"]
-
-    def members(self):
-        return {role["id"]: role.get("members") for role in self.spec()["roles"]}
-
-
-@contextmanager
-def embedded(path):
-    """Run a sandbox in a thread of its own, so that commands may have an event loop each."""
-    ready, loop, stop = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
-
-    async def serve():
-        async with Sandbox(SandboxOptions(node=False)) as sandbox:
-            sandbox.write_kubeconfig(path)
-            ready.set()
-            await stop.wait()
-
-    def run():
-        with asyncio.Runner(loop_factory=lambda: loop) as runner:
-            runner.run(serve())
-
-    thread = threading.Thread(target=run, name="sandbox")
-    thread.start()
-    try:
-        assert ready.wait(30), "the sandbox did not become ready"
-        yield
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
-
-
-@contextmanager
-def real(path):
-    with ControlPlane(control_plane_folder(os.environ)) as plane:
-        plane.write_kubeconfig(path)
-        yield
-
-
-async def connected(stack, path):
-    return await stack.enter_async_context(kube.connect(kubeconfig=str(path)))
-
-
-@pytest.fixture(scope="module", params=[embedded, pytest.param(real, marks=pytest.mark.control_plane)])
-def furnished(request, tmp_path_factory):
-    path = tmp_path_factory.mktemp("server") / "kubeconfig"
-    with request.param(path), asyncio.Runner() as runner:
-        stack = AsyncExitStack()
-        server = Server(path, runner, runner.run(connected(stack, path)))
-        server.ask(install_crds)
-        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "team"}}
-        server.ask(lambda api: api.create(namespace, kind=NAMESPACE))
-        yield server
-        runner.run(stack.aclose())
-
-
-@pytest.fixture
-def server(furnished):
-    yield furnished
-    furnished.ask(lambda api: api.delete(REF))
 
 
 def test_w42_a_number_that_kdd_asks_for_stays_when_the_rest_is_applied_again(server):
