@@ -227,6 +227,25 @@ def test_server_side_apply_conflicts_until_it_is_forced(kubectl, name):
     kubectl("apply --server-side -f -", document.replace(name, f"{name}-2") % "x")
 
 
+def test_a_list_of_objects_is_checked_by_the_client_and_applied_as_each_of_them_is(kubectl, name):
+    """Lists alone are checked by kubectl itself: by the OpenAPI document of version 2, which it reads as protobuf."""
+    kubectl("apply -f -", DEFINITION.replace("ponds", "lakes").replace("pond", "lake").replace("Pond", "Lake"))
+    kubectl("wait --for=condition=Established crd/lakes.example.org")
+    lake = {"apiVersion": "example.org/v1", "kind": "Lake", "metadata": {"name": name}, "spec": {"ducks": 2}}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name}}
+    service["spec"] = {"ports": [{"name": "web", "port": 80, "targetPort": "http"}], "selector": {"a": "b"}}
+    whole = {"apiVersion": "v1", "kind": "List", "items": [service, lake]}
+    assert kubectl("apply -f -", json.dumps(whole)).splitlines() == [
+        f"service/{name} created",
+        f"lake.example.org/{name} created",
+    ]
+    wrong = [{**service, "spec": {**service["spec"], "prts": []}}, {**lake, "spec": {"ducks": 2, "geese": 1}}]
+    said = kubectl.refused("apply -f -", json.dumps({**whole, "items": wrong}))
+    assert 'ValidationError(Service.spec): unknown field "prts" in io.k8s.api.core.v1.ServiceSpec' in said
+    assert 'ValidationError(Lake.spec): unknown field "geese" in org.example.v1.Lake.spec' in said
+    kubectl(f"delete service,lakes {name}")
+
+
 def test_unknown_fields_are_refused(kubectl, name):
     document = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndta: {{k: v}}\n"
     assert 'strict decoding error: unknown field "dta"' in kubectl.refused("apply -f -", document)

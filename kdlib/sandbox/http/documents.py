@@ -15,6 +15,7 @@ from kdlib.errors import api_error
 from kdlib.frozen import Json
 from kdlib.sandbox.http import discovery, openapi
 from kdlib.sandbox.http.negotiation import accepts
+from kdlib.sandbox.http.openapi_protobuf import ASKED_AS, OPENAPI_PROTOBUF, encoded_openapi
 from kdlib.sandbox.http.served import Served
 from kdlib.sandbox.store import Registry
 from kdlib.wire import Kind
@@ -130,12 +131,21 @@ class Documents:
         return _json(discovery.aggregated(self.served, core=key == "api"), discovery.AGGREGATED)
 
     def _openapi_v2(self, accept: str) -> Document | None:
-        # Old clients ask for protobuf alone; they go on without the document when it is refused.
         if accept and "json" not in accept and "*/*" not in accept:
-            raise api_error(406, "NotAcceptable", "only application/json is served here")
+            if not any(form in accept for form in ASKED_AS):
+                raise api_error(406, "NotAcceptable", f"only application/json and {OPENAPI_PROTOBUF} are served here")
+            return self._kept("openapi/v2 as protobuf", self._openapi_v2_as_protobuf)
         return self._kept("openapi/v2", lambda: _json(openapi.document_v2(self.served, self._builtin)))
+
+    def _openapi_v2_as_protobuf(self) -> Document:
+        body = encoded_openapi(openapi.document_v2(self.served, self._builtin))
+        return Document(body, OPENAPI_PROTOBUF, etag=_etag(body))
 
 
 def _json(value: Json, content_type: str = "application/json") -> Document:
     body = orjson.dumps(value)
-    return Document(body, content_type, etag=f'"{sha256(body).hexdigest().upper()}"')
+    return Document(body, content_type, etag=_etag(body))
+
+
+def _etag(body: bytes) -> str:
+    return f'"{sha256(body).hexdigest().upper()}"'
