@@ -62,7 +62,8 @@ demo: $(VENV)/.run
 	@$(BIN)/kdd demo $(if $(KEEP),--keep)
 
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest $(TESTS) -n 2 -m "not control_plane"
+	@# Many tests wait for processes, so there is one worker more than cores; neighbours share a worker, and so servers.
+	@$(BIN)/python -m pytest $(TESTS) -n 3 --dist worksteal -m "not control_plane"
 
 api: $(VENV)/.dev
 	@$(BIN)/python -m pytest tests/api tests/scenarios -m control_plane
