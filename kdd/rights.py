@@ -86,7 +86,7 @@ DAEMON = (
     Right(KD_STATUS_BACKUP, _KEEP, "keeps a backup of each status, where the configuration asks for it"),
     Right(STATEFUL_SET, _KEEP, "keeps one for each role"),
     Right(SERVICE, (*_KEEP, "get"), "keeps those of clusters and members; looks for the webhook's own"),
-    Right(CONTROLLER_REVISION, _KEEP, "keeps each cluster's copy of its app"),
+    Right(CONTROLLER_REVISION, (*_KEEP, "get"), "keeps each cluster's copy of its app; reviews read it"),
     Right(POD_DISRUPTION_BUDGET, _KEEP, "keeps those of roles that have one"),
     Right(POD, ("delete", *_FOLLOW), "follows members; ends those that get a new pod"),
     Right(POD, ("create", "get"), "sets members up; servers since 1.35 ask for both verbs", subresource="exec"),
@@ -98,11 +98,15 @@ DAEMON = (
     Right(EVENT, ("create",), "tells what happens to clusters"),
     Right(LEASE, ("create",), "takes turns with other daemons", Place.SYSTEM),
     Right(LEASE, ("get", "patch", "watch"), "takes turns with other daemons", Place.SYSTEM, names=_NAMED),
-    Right(STORAGE_CLASS, _READ, "tells whether the class that is asked for exists", Place.KUBERNETES),
+    Right(STORAGE_CLASS, _FOLLOW, "tells whether the class that is asked for exists", Place.KUBERNETES),
     Right(_REVIEWS, ("create",), "asks whether a user may read what a cluster refers to", Place.KUBERNETES),
     *(
         Right(
-            kind, ("create", "get", "list", "patch", "watch"), "registers the webhook", Place.KUBERNETES, names=_NAMED_HOOK
+            kind,
+            ("create", "get", "list", "patch", "watch"),
+            "registers the webhook",
+            Place.KUBERNETES,
+            names=_NAMED_HOOK,
         )
         for kind in _HOOKS
     ),

@@ -19,7 +19,7 @@ _PAGE = f"""\
 
 # Rights of the daemon
 
-A test on a real API server with RBAC on runs the daemon with exactly these, finds no request refused and no rule unused.
+A test on a real API server with RBAC runs the daemon with exactly these: no request is refused, and no rule is unused.
 [Install](../howto/install.md) tells where they are given.
 
 | group | resource | verbs | where | names | why |
@@ -28,8 +28,8 @@ A test on a real API server with RBAC on runs the daemon with exactly these, fin
 _PAGE_USERS = """
 # Rights of users
 
-Kubernetes' own roles get these beside theirs, by aggregation; each has what the one before it has. The global configuration,
-which holds keys, is the administrator's of Kubernetes. A status backup holds what a status holds.
+Kubernetes' own roles get these beside theirs, by aggregation; each has what the one before it has. The global
+configuration holds keys, and is for those alone who administrate Kubernetes.
 
 | role | resources | verbs |
 |---|---|---|

@@ -31,6 +31,12 @@ __all__ = ["ControlPlane", "ControlPlaneError", "control_plane_folder"]
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 _SERVICE_RANGE = "10.96.0.0/16"
+_AUDIT_POLICY = {
+    "apiVersion": "audit.k8s.io/v1",
+    "kind": "Policy",
+    "omitStages": ["RequestReceived"],
+    "rules": [{"level": "Metadata"}],
+}
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
 
@@ -51,17 +57,20 @@ def control_plane_folder(environment: Mapping[str, str]) -> Path:
 class ControlPlane:
     """A running API server with its controllers, as a context manager; RBAC is on and the client is an admin.
 
+    With `audits` the server writes down who asked for what; `audited` reads it.
+
     Guarantees: inside the context the server is ready; after it, no process and no file is left.
     Assumes: entered in the main thread, since the kernel ties children to the thread that started them.
     Raises: ControlPlaneError where a program is missing or does not become ready in `ready_seconds`.
     """
 
-    def __init__(self, programs: Path, *, ready_seconds: float = 60.0) -> None:
+    def __init__(self, programs: Path, *, ready_seconds: float = 60.0, audits: bool = False) -> None:
         missing = [name for name in PROGRAMS[:3] if not (programs / name).exists()]
         if missing:
             raise ControlPlaneError(f"no {', '.join(missing)} in {str(programs)!r}; `make control-plane` puts it there")
         self._programs = programs
         self._ready_seconds = ready_seconds
+        self._audits = audits
         self._cleanup = contextlib.ExitStack()
         self.authority = Authority("kubernetes")
         self.url = ""
@@ -111,6 +120,15 @@ class ControlPlane:
             return answer.status, json.loads(data)
         except ValueError:
             return answer.status, data.decode(errors="replace")
+
+    def audited(self, username: str) -> tuple[Any, ...]:
+        """Return what a user asked for so far, as events of the server's audit log, oldest first.
+
+        See https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/.
+        """
+        lines = (self._folder / "audit.log").read_bytes().splitlines()
+        events = map(json.loads, lines)
+        return tuple(event for event in events if event["user"].get("username") == username)
 
     def write_kubeconfig(self, path: Path) -> None:
         """Write the admin's kubeconfig, readable by its owner alone."""
@@ -188,7 +206,17 @@ class ControlPlane:
             f"--kubelet-client-certificate={folder}/kubelet-client.crt",
             f"--kubelet-client-key={folder}/kubelet-client.key",
             "--profiling=false",
+            *self._audit_flags(),
         ]
+
+    def _audit_flags(self) -> list[str]:
+        if not self._audits:
+            return []
+        policy = self._folder / "audit-policy.yaml"
+        policy.write_text(json.dumps(_AUDIT_POLICY))
+        # What was answered was written down before.
+        log = f"--audit-log-path={self._folder}/audit.log"
+        return [f"--audit-policy-file={policy}", log, "--audit-log-mode=blocking"]
 
     def _controller_flags(self, port: int) -> list[str]:
         folder = self._folder

@@ -312,3 +312,15 @@ async def reviewing_daemon(world, make_daemon, tmp_path):
     yield daemon
     daemon.kill()
     await daemon.gone()
+
+
+@pytest.fixture
+def free_port():
+    """Return how to find a port of this machine that nobody listens on."""
+    return _free_port
+
+
+@pytest.fixture
+def make_world():
+    """Return how to see any API server as a user with kubectl's rights."""
+    return partial(World, None)
