@@ -217,6 +217,7 @@ async def lives_a_whole_life(world, shell, cluster):
         await world.until(ref, lambda found: found is None)
     await until_none(world, POD_DISRUPTION_BUDGET)
     await until_none(world, PERSISTENT_VOLUME_CLAIM)
+    await world.until(cluster, lambda found: [role["id"] for role in found["status"]["roles"]] == ["head"])
 
     # Claims are released that outlive their cluster.
     await world.api.merge_patch(cluster, {"spec": {"roles": [*roles, {**TAIL, "members": 1}]}})
@@ -268,7 +269,7 @@ async def stray_copy(world, cluster):
     owner = {"apiVersion": KD_CLUSTER.api_version, "kind": KD_CLUSTER.name, "name": cluster.name, "uid": uid}
     metadata = {"name": "stray", "namespace": "default", "labels": {LABEL_CLUSTER: cluster.name}}
     metadata["ownerReferences"] = [{**owner, "controller": True, "blockOwnerDeletion": False}]
-    body = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": metadata, "revision": 1}
+    body = {"apiVersion": "apps/v1", "kind": "ControllerRevision", "metadata": metadata, "revision": 1, "data": {}}
     await world.api.create(body)
 
 
