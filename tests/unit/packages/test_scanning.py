@@ -46,6 +46,10 @@ def test_json_has_the_line_of_every_field():
     assert [document.line_of(path) for path in paths] == [1, 2, 3, 4, 5]
 
 
+def test_a_character_that_yaml_does_not_allow_is_told_with_its_line():
+    assert flaws(b"kind: A\nx: a\x07b\n") == [(2, "CK-F-02", "holds a character that YAML does not allow")]
+
+
 def test_tag_directives_are_bounded():
     text = "".join(f"%TAG !a{number}! x\n" for number in range(2000))
     assert [rule for _, rule, _ in flaws(f"{text}--- a\n")] == ["CK-F-05"]

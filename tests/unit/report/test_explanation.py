@@ -1,9 +1,14 @@
 """Laws: what waits is named with its reason, those that it waits for, and what comes next; what rests is not named."""
 
+from pathlib import Path
+
+from wording import hold
+
 from kdlib import report
 from kdlib.lifecycle import TABLE
 from kdlib.model import MemberState, PendingNotify
 
+WORDS = Path(__file__).parent / "golden" / "words.yaml"
 ADDED = PendingNotify(
     arguments=("--addnodes", "--nodegroup 1", "--role", "a", "--fqdns", "s-a-1.h.team.svc,s-a-2.h.team.svc"),
     change="addnodes-1",
@@ -15,7 +20,14 @@ REMOVED = PendingNotify(
 
 def explained(desired):
     root = {**desired.seen.root, "status": report.status(desired.seen, desired)}
-    return report.explanation(root)
+    return as_written(report.explanation(root))
+
+
+def as_written(found):
+    """Hold the words of an explanation, and return it."""
+    for text in (found.line, *found.told, *(f"{wait.why}; {wait.next}" for wait in found.waits)):
+        hold(WORDS, "explanation", text)
+    return found
 
 
 def test_a_cluster_at_rest_has_nothing_to_explain(make, member):
@@ -78,11 +90,13 @@ def test_a_member_that_is_told_of_changes_says_which_ones_in_order(make, member)
 
 def test_an_operator_that_does_not_look_is_the_first_thing_told(make, member):
     root = make({"a": [member("s-a-0")]}).seen.root
-    assert "has not seen it yet" in report.explanation(root).told[0]
+    assert "has not seen it yet" in as_written(report.explanation(root)).told[0]
     desired = make({"a": [member("s-a-0")]})
     status = report.status(desired.seen, desired)
     later = {**root, "metadata": {**root["metadata"], "generation": 9}, "status": status}
-    assert report.explanation(later).told[0].startswith("the operator has seen generation 4, the spec is at")
+    assert (
+        as_written(report.explanation(later)).told[0].startswith("the operator has seen generation 4, the spec is at")
+    )
 
 
 def test_every_state_has_a_way_on(make, member):

@@ -368,6 +368,13 @@ def test_the_default_storage_class_must_exist(world, make):
     assert world.update(edited, gone).allowed
 
 
+def test_what_is_wrong_with_a_configuration_stops_no_edit_beside_its_spec(world, make):
+    wrong = make.config(masterEncryptionKey="0f" * 32, podLabels={"a b": ""})
+    assert told(world.create(wrong)) == [("CFG-V-09", "spec.podLabels[a b]")]
+    labelled = {**wrong, "metadata": {**wrong["metadata"], "labels": {"a": "b"}}}
+    assert world.update(labelled, wrong).allowed
+
+
 @pytest.mark.parametrize("spec", [None, {}, {"nativeSystemdSupport": True}], ids=str)
 def test_a_configuration_without_a_key_gets_a_random_one(world, make, spec):
     """CFG-M-01 and CFG-M-02; the other defaults stay open in the spec."""
