@@ -5,8 +5,10 @@ asked for, shows each mutant to tests in a fork of one process, leaves out what 
 """
 
 import argparse
+import contextlib
 import fnmatch
 import gc
+import io
 import itertools
 import math
 import os
@@ -32,7 +34,7 @@ from mutmut.mutation.diff_apply import get_diff_for_mutant
 from mutmut.mutation.trampoline import set_mutant_under_test
 from mutmut.runners.harness import PytestRunner
 from mutmut.state import state
-from mutmut.stats import status_by_exit_code
+from mutmut.stats import load_stats, status_by_exit_code
 from mutmut.utils.file_utils import walk_mutatable_files
 from mutmut.utils.format_utils import mangled_name_from_mutant_name
 from mutmut.workers.isolation import get_mutant_runner
@@ -45,7 +47,7 @@ OVER_A_LIMIT = {-signal.SIGXCPU, -signal.SIGALRM, -signal.SIGKILL}
 CAUGHT = {"killed", "timeout", "segfault"}
 """A mutant that ends the process, or never ends, is noticed as well."""
 
-TESTS_SECONDS = 20.0
+TESTS_SECONDS = 8.0
 """Of the tests that reach a mutant the fastest are run, as many as take this long together where nothing is wrong."""
 
 LIMIT_SECONDS = 30.0
@@ -100,6 +102,26 @@ def asked(name: str) -> tuple[list[str], float]:
     sums = list(itertools.accumulate(seconds[test] for test in reaching))
     count = max(1, sum(so_far <= TESTS_SECONDS for so_far in sums))
     return reaching[:count], sums[count - 1] if reaching else 0.0
+
+
+def learn() -> None:
+    """Learn which tests reach which function, and import all tests.
+
+    Tests run in a fork: what they leave in the memory of this process, such as cached results, would hide mutants.
+    """
+    child = os.fork()
+    if not child:
+        # What raises or exits goes to the terminal, and ends the child with a code of its own.
+        collect_or_load_stats(get_mutant_runner(), apply_config_invalidation=True)
+        sys.stdout.flush()
+        os._exit(0)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]):
+        sys.exit("the tests fail without any mutant, so nothing can be learned from them")
+    load_stats()
+    set_mutant_under_test("list_all_tests")
+    with contextlib.redirect_stdout(io.StringIO()):
+        PytestRunner().list_all_tests()
+    set_mutant_under_test("")
 
 
 def attempt(runner: PytestRunner, name: str, tests: Sequence[str], seconds: float) -> int:
@@ -243,9 +265,7 @@ def main() -> int:
         sys.stdout.write(f"{choose(chosen.sample, chosen.seed, chosen.only)} mutants\n")
         sys.stdout.flush()
     setup_source_paths()
-    # Where they are known, the tests are only collected: forks find their modules imported.
-    collect_or_load_stats(get_mutant_runner(), apply_config_invalidation=True)
-    set_mutant_under_test("")
+    learn()
     run(chosen.jobs)
     report(every=False)
     return 0
