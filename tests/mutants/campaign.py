@@ -7,6 +7,7 @@ asked for, shows each mutant to tests in a fork of one process, leaves out what 
 import argparse
 import contextlib
 import fnmatch
+import functools
 import gc
 import io
 import itertools
@@ -40,8 +41,8 @@ from mutmut.utils.format_utils import mangled_name_from_mutant_name
 from mutmut.workers.isolation import get_mutant_runner
 
 EQUIVALENT = Path(__file__).parent / "equivalent.yaml"
-LEFT_OUT, NO_TESTS, OUT_OF_TIME = 34, 33, 36
-"""mutmut's own codes for what is skipped, reached by no test, and out of time."""
+LEFT_OUT, NO_TESTS, NO_VERDICT, OUT_OF_TIME = 34, 33, 35, 36
+"""mutmut's own codes for what is skipped, reached by no test, suspicious, and out of time."""
 
 OVER_A_LIMIT = {-signal.SIGXCPU, -signal.SIGALRM, -signal.SIGKILL}
 CAUGHT = {"killed", "timeout", "segfault"}
@@ -129,7 +130,7 @@ def forget() -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith("kdlib."):
             for value in list(vars(module).values()):
-                if hasattr(value, "cache_clear"):
+                if isinstance(value, functools._lru_cache_wrapper):
                     value.cache_clear()
 
 
@@ -138,6 +139,16 @@ def attempt(runner: PytestRunner, name: str, tests: Sequence[str], seconds: floa
     child = os.fork()
     if child:
         return child
+    code = NO_VERDICT
+    try:
+        code = shown(runner, name, tests, seconds)
+    finally:
+        # A fault of the campaign itself must not pass for a test that failed.
+        os._exit(code)
+
+
+def shown(runner: PytestRunner, name: str, tests: Sequence[str], seconds: float) -> int:
+    """Bound this process, and run the tests with the mutant; returns pytest's exit code."""
     forget()
     set_mutant_under_test(name)
     limit = math.ceil(3 * seconds + LIMIT_SECONDS)
@@ -147,7 +158,7 @@ def attempt(runner: PytestRunner, name: str, tests: Sequence[str], seconds: floa
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
-        os._exit(runner.run_tests(mutant_name=name, tests=tests))
+        return runner.run_tests(mutant_name=name, tests=tests)
 
 
 def run(jobs: int) -> None:
