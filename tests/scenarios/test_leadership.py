@@ -23,38 +23,58 @@ class Proxy:
     def __init__(self, host, port):
         self._target = host, port
         self._open = set()
+        self._serving = set()
         self.is_cut = False
 
     @contextlib.asynccontextmanager
     async def listening(self):
-        server = await asyncio.start_server(self._serve, self._target[0], 0)
+        server = await asyncio.start_server(self._accept, self._target[0], 0)
         try:
             yield server.sockets[0].getsockname()[1]
         finally:
             server.close()
+            for task in self._serving:
+                task.cancel()
+            if self._serving:
+                await asyncio.wait(self._serving)
             self.drop()
 
     def drop(self):
         for writer in self._open:
             writer.transport.abort()
+        self._open.clear()
+
+    def _accept(self, reader, writer):
+        self._open.add(writer)
+        self._serving.add(asyncio.ensure_future(self._serve(reader, writer)))
 
     async def _serve(self, reader, writer):
         if self.is_cut:
-            self._open.add(writer)
             return
-        to_server, from_server = await asyncio.open_connection(*self._target)
-        self._open |= {writer, from_server}
-        with contextlib.suppress(ConnectionError):
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._pump(reader, from_server))
-                group.create_task(self._pump(to_server, writer))
+        with contextlib.suppress(OSError):
+            to_server, from_server = await asyncio.open_connection(*self._target)
+            self._open.add(from_server)
+            # Whichever side ends first ends both.
+            pumps = {
+                asyncio.ensure_future(self._pump(reader, from_server)),
+                asyncio.ensure_future(self._pump(to_server, writer)),
+            }
+            try:
+                await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for pump in pumps:
+                    pump.cancel()
+                await asyncio.wait(pumps)
+                writer.transport.abort()
+                from_server.transport.abort()
 
     async def _pump(self, reader, writer):
-        while data := await reader.read(65536):
-            while self.is_cut:  # noqa: ASYNC110 - what is held back is never sent: the connection is dropped
-                await asyncio.sleep(0.05)
-            writer.write(data)
-        writer.close()
+        with contextlib.suppress(OSError):
+            while data := await reader.read(65536):
+                while self.is_cut:  # noqa: ASYNC110 - what is held back is never sent: the connection is dropped
+                    await asyncio.sleep(0.05)
+                if not writer.transport.is_closing():
+                    writer.write(data)
 
 
 class Pair:
