@@ -11,7 +11,7 @@ Layer: pure.
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
-from kdlib.lifecycle.ailments import ailment, has_failed
+from kdlib.lifecycle.ailments import ailment, has_failed, is_down
 from kdlib.lifecycle.circumstances import Circumstances, circumstances_of
 from kdlib.lifecycle.membership import LEAVING
 from kdlib.lifecycle.ordering import with_awaited
@@ -75,6 +75,8 @@ class _Case:
     is_ending: bool
     ailment: str
     """Why it cannot be counted on; empty where it can."""
+    is_down: bool
+    """It does not work, so that nobody loses anything with its pod."""
     has_failed: bool
     is_awaiting: bool
     """Its role waits for an earlier one (`startOrder`), which a change may mend: it holds nobody up."""
@@ -82,7 +84,7 @@ class _Case:
     @property
     def holds_up(self) -> bool:
         """Tell whether nobody else may go because of it."""
-        return bool(self.ailment) and not (self.is_due or self.is_awaiting)
+        return bool(self.ailment) and not ((self.is_due and self.is_down) or self.is_awaiting)
 
     @property
     def is_due(self) -> bool:
@@ -129,6 +131,7 @@ def _case(role: RoleStatus, member: MemberStatus, around: Circumstances, *, is_r
         is_asked_alone=bool(uid) and restart_asked_alone(*request),
         is_ending=ending and stored is not None and stored.state_detail.restarting == uid,
         ailment="it is being restarted" if ending else ailment(member, around),
+        is_down=is_down(member, around),
         has_failed=has_failed(member),
         is_awaiting=bool(around.awaited) and member.state == MemberState.CREATE_PENDING,
     )
@@ -149,7 +152,7 @@ def _turn(cases: tuple[_Case, ...]) -> _Case | None:
     due = [case for case in cases if case.is_due]
     if not due or any(case.holds_up for case in cases):
         return None
-    first = next((case for case in due if case.ailment), due[0])
+    first = next((case for case in due if case.is_down), due[0])
     return first if first.is_ready else None
 
 

@@ -80,3 +80,50 @@ def test_a_rollout_that_a_member_of_another_role_holds_up_names_it_its_reason_an
     rolled.unready = set()
     rolled.world.annotations.clear()
     assert rolled.roll().renewals == ("set-tail-0",)
+
+
+def test_a_member_that_is_only_being_told_of_a_change_keeps_its_pod_and_its_place_in_the_order(make_world):
+    """It works: to end it first would try the change on it, whatever became of those before it."""
+    world = make_world({"head": 1, "tail": 3}).settle()
+    untold = world.unreachable = {"set-tail-0"}
+    head, tail = world.status.roles
+    first, *others = tail.members
+    behind = first.changed(state_detail=first.state_detail.changed(last_config_data_generation=0))
+    world.status = world.status.changed(roles=(head, tail.changed(members=(behind, *others))))
+    for _ in range(3):
+        world.turn()
+    rolled = Rolled(world, unready=set())
+    life = rolled.roll()
+    assert (life.renewals, life.rollout.is_stopped) == ((), False)
+    assert life.rollout.words == (
+        "member 'set-tail-0': cannot be reached; the others wait until it is told; to restart it: "
+        "kdd restart c set-tail-0 -n ns"
+    )
+    world.annotations["kubedirector.hpe.com/restart-set-tail-0"] = "1"
+    (_, asked) = rolled.roll().status.roles
+    assert asked.members[0].state_detail.restarting == "uid-set-tail-0"
+    world.annotations.clear()
+    untold.clear()
+    world.crash()
+    world.settle()
+    assert rolled.roll().renewals == ("set-tail-2",)
+
+
+def test_a_member_that_refused_a_change_goes_before_those_that_work(make_world):
+    world = make_world({"head": 1, "tail": 3}).settle()
+    head, tail = world.status.roles
+    first, *others = tail.members
+    deaf = first.changed(state_detail=first.state_detail.changed(pending_notify_cmds=(REFUSED,)))
+    world.status = world.status.changed(roles=(head, tail.changed(members=(deaf, *others))))
+    assert Rolled(world, unready=set()).roll().renewals == ("set-tail-0",)
+
+
+def test_a_member_that_has_just_been_configured_keeps_its_place_in_the_order(make_world):
+    """What is not recorded yet is a reason to wait, not to end what has just begun to work."""
+    world = make_world({"head": 1, "tail": 3}).settle()
+    rolled, (head, tail) = Rolled(world, unready=set()), world.status.roles
+    first, *others = tail.members
+    pending = first.changed(state=MemberState.CREATE_PENDING)
+    stored = world.status.changed(roles=(head, tail.changed(members=(pending, *others), rollout=1)))
+    before = replace(rolled.resolved(), status=stored)
+    assert lifecycle.roll_out(before, Life(status=world.status), ["head", "tail"]).renewals == ()
