@@ -66,7 +66,7 @@ test: $(VENV)/.dev
 	@$(BIN)/python -m pytest $(TESTS) -n 3 --dist worksteal -m "not control_plane"
 
 api: $(VENV)/.dev
-	@$(BIN)/python -m pytest tests/api tests/scenarios -m control_plane
+	@$(BIN)/python -m pytest tests/api tests/scenarios tests/plugin -m control_plane
 
 bench: $(VENV)/.dev
 	@$(BIN)/python tests/bench/bench_sandbox.py

@@ -1,26 +1,12 @@
-"""What tests of operators stand on: a real control plane, a hollow node, virtual time.
+"""What tests of operators stand on: the fixture `cluster`, faults, builders, a real control plane, hollow nodes.
+
+Names are imported when they are first used: pytest loads the plugin of this room in every run, also in those that need
+nothing of it. Their types stand in `__init__.pyi`.
 
 Layer: shell.
 """
 
-from kdlib.testing.control_plane import ControlPlane, ControlPlaneError, control_plane_folder
-from kdlib.testing.hollow import (
-    Answer,
-    ContainerLife,
-    ExecCall,
-    HollowContainers,
-    HollowKubelet,
-    HollowMembers,
-    HollowNode,
-    HollowSettings,
-    LocalShell,
-    Responder,
-    Stdin,
-    answering,
-    echo,
-    held_configmeta,
-)
-from kdlib.testing.virtual_time import VirtualTime
+from importlib import import_module
 
 __all__ = [
     "Answer",
@@ -33,12 +19,65 @@ __all__ = [
     "HollowMembers",
     "HollowNode",
     "HollowSettings",
+    "KindCluster",
+    "KindError",
+    "KubeCluster",
+    "LocalShell",
+    "MemberPlays",
+    "Operator",
+    "OperatorEndedError",
+    "OperatorProcess",
+    "Responder",
+    "Stdin",
+    "UnknownKindError",
+    "VirtualTime",
+    "a_cluster",
+    "a_config_map",
+    "a_definition",
+    "a_secret",
+    "an_app",
+    "answering",
+    "control_plane_folder",
+    "differences",
+    "echo",
+    "eventually",
+    "held_configmeta",
+]
+
+_HOLLOW = (
+    "Answer",
+    "ContainerLife",
+    "ExecCall",
+    "HollowContainers",
+    "HollowKubelet",
+    "HollowMembers",
+    "HollowNode",
+    "HollowSettings",
     "LocalShell",
     "Responder",
     "Stdin",
-    "VirtualTime",
     "answering",
-    "control_plane_folder",
     "echo",
     "held_configmeta",
-]
+)
+_PLACES = {
+    "builders": ("a_cluster", "a_config_map", "a_definition", "a_secret", "an_app"),
+    "cluster": ("KubeCluster",),
+    "control_plane": ("ControlPlane", "ControlPlaneError", "control_plane_folder"),
+    "discovery": ("UnknownKindError",),
+    "hollow": _HOLLOW,
+    "kind": ("KindCluster", "KindError"),
+    "likeness": ("differences",),
+    "members": ("MemberPlays",),
+    "operators": ("Operator", "OperatorEndedError", "OperatorProcess"),
+    "virtual_time": ("VirtualTime",),
+    "waiting": ("eventually",),
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from its module."""
+    for place, names in _PLACES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{place}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from kdlib.errors import KubeDirectorError
 from kdlib.sandbox import Authority, kubeconfig_text, write_private
 
-__all__ = ["ControlPlane", "ControlPlaneError", "control_plane_folder"]
+__all__ = ["ControlPlane", "ControlPlaneError", "control_plane_folder", "die_with_parent"]
 
 PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl")
 _SERVICE_RANGE = "10.96.0.0/16"
@@ -242,7 +242,7 @@ class ControlPlane:
                 stderr=log,
                 cwd=self._folder,
                 # Another thread's locks may stand for ever between fork and exec; this system call takes none.
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - takes no lock, and nothing else outlives a killed runner
+                preexec_fn=die_with_parent,  # noqa: PLW1509 - takes no lock, and nothing else outlives a killed runner
             )
         stack.callback(_end, child)
         return child
@@ -265,7 +265,8 @@ class ControlPlane:
         raise ControlPlaneError(f"{what} is not ready after {self._ready_seconds:.0f} s\n{tails}")
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
+    """Have the kernel end this child when the thread that started it ends; called between fork and exec."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
 
-from kdlib.errors import WorldError
+from kdlib.errors import UnreachableError, WorldError
 
 __all__ = ["ProcessLife", "Stragglers"]
 
@@ -17,19 +17,26 @@ class ProcessLife:
 
     def __init__(self) -> None:
         self.ended = asyncio.Event()
+        self._buried = asyncio.Event()
+
+    def bury(self) -> None:
+        """Let calls that wait for ever fail: what is left of the operator is cleared away."""
+        self.ended.set()
+        self._buried.set()
 
     def check(self) -> Awaitable[None]:
         """Go on while the process lives; wait for ever once it does not."""
         return self._for_ever() if self.ended.is_set() else _at_once()
 
     async def die(self) -> NoReturn:
-        """End the process here: the caller never hears of anything again."""
+        """End the process here: the caller never hears of anything again, until it is buried."""
         self.ended.set()
         while True:
             await self._for_ever()
 
     async def _for_ever(self) -> None:
-        await asyncio.Event().wait()
+        await self._buried.wait()
+        raise UnreachableError("the operator has died")
 
 
 async def _at_once() -> None:
