@@ -48,10 +48,10 @@ class KindCluster:
         Raises KindError, in each process of the run, where it cannot be made.
         """
         with self._alone():
-            if not (self._begun.exists() and self.kubeconfig.exists()):
-                self._make()
-            elif self._failed.exists():
+            if self._failed.exists():
                 raise KindError(self._failed.read_text())
+            if not self.kubeconfig.exists():
+                self._make()
         return self.kubeconfig
 
     def close(self) -> None:
@@ -60,8 +60,6 @@ class KindCluster:
             _kind("delete", "cluster", "--name", self.name)
 
     def _make(self) -> None:
-        if self._failed.exists():
-            raise KindError(self._failed.read_text())
         try:
             self._create()
             for image in self.images:

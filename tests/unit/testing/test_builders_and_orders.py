@@ -21,7 +21,8 @@ def test_what_is_built_passes_all_checks_that_need_no_cluster(tmp_path):
     cluster = a_cluster("mine", "spark", {"controller": 1, "worker": 3})
     for name, obj in {"app": app, "cluster": cluster}.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(placed(obj)))
-    assert [finding for finding in kdlib.check([tmp_path]) if finding.level == "error"] == []
+    checked = kdlib.check([tmp_path])
+    assert (checked.count("error"), checked.objects) == (0, 2), checked.findings
 
 
 def test_an_order_strikes_once_the_first_thing_that_fits():
