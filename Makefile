@@ -17,11 +17,15 @@ SEED ?= 1
 ONLY ?= *
 JOBS ?= 2
 RESUME ?=
+IMAGE ?= kubedirector:latest
 
-.PHONY: help demo test api bench laws fuzz mutants check format schemas pins control-plane docs clean
+.PHONY: help deploy undeploy teardown demo test api bench laws fuzz mutants check format schemas pins control-plane docs clean
 
 help:
 	@echo "make demo            the main job: a Dask cluster on the embedded cluster (KEEP=1 leaves it running)"
+	@echo "make deploy          CRDs, rights, daemon and catalogue in the cluster of kubectl's context (IMAGE=$(IMAGE))"
+	@echo "make undeploy        the daemon and its rights leave; CRDs, apps and clusters stay, and can be deleted"
+	@echo "make teardown        everything leaves, all clusters first"
 	@echo "make test            all tests that need nothing but this machine"
 	@echo "make api             conformance and scenarios on a real API server (after make control-plane)"
 	@echo "make bench           what the embedded API server, a review of the webhook, and the daemon cost"
@@ -60,6 +64,9 @@ $(VENV)/.mutants: $(VENV)/.dev
 
 demo: $(VENV)/.run
 	@$(BIN)/kdd demo $(if $(KEEP),--keep)
+
+deploy undeploy teardown: $(VENV)/.run
+	@IMAGE='$(IMAGE)' KDD='$(BIN)/kdd' deploy/kubedirector $@
 
 test: $(VENV)/.dev
 	@# Many tests wait for processes, so there is one worker more than cores; neighbours share a worker, and so servers.

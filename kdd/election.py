@@ -10,7 +10,7 @@ from kdlib import kube
 from kdlib.errors import Problem, RefusedError
 from kdlib.wire import LEASE, Ref
 
-__all__ = ["check_election", "lease"]
+__all__ = ["check_election", "lease", "lease_ref"]
 
 _NAME = "kubedirector"
 
@@ -31,6 +31,11 @@ def check_election(settings: Settings) -> None:
         raise RefusedError("kdd run", problems)
 
 
+def lease_ref(system_namespace: str) -> Ref:
+    """Return the Lease by which daemons of one Kubernetes cluster take turns."""
+    return Ref(LEASE, system_namespace, _NAME)
+
+
 def lease(api: kube.Api, settings: Settings, wanted: LeaseSettings) -> kube.Lease:
     """Return the lease of one Kubernetes cluster, held in the name of this process."""
     place = settings.system_namespace
@@ -45,4 +50,4 @@ def lease(api: kube.Api, settings: Settings, wanted: LeaseSettings) -> kube.Leas
         remedy=remedy,
     )
     identity = f"{settings.host}_{secrets.token_hex(4)}"
-    return kube.Lease(api, Ref(LEASE, place, _NAME), identity, settings=times)
+    return kube.Lease(api, lease_ref(place), identity, settings=times)

@@ -31,6 +31,10 @@ Kubeconfig = Annotated[
 ]
 Context = Annotated[str | None, typer.Option("--context", metavar="NAME", help="Default: the current context.")]
 Namespace = Annotated[str, typer.Option("--namespace", "-n", metavar="NAME", help="Namespace of the cluster.")]
+System = Annotated[
+    str | None,
+    typer.Option("--system-namespace", metavar="NAME", help="The daemon's. Default: MY_NAMESPACE, or kubedirector."),
+]
 Images = Annotated[
     list[str] | None,
     typer.Option("--image", metavar="NAME=PATH", help="Serve image NAME from the folder PATH; repeatable."),
@@ -49,6 +53,15 @@ def remove_webhook(kubeconfig: Kubeconfig = None, context: Context = None) -> No
     from kdd.webhook import remove as command
 
     run_told(command(kubeconfig or read_settings().kubeconfig, context))
+
+
+@app.command()
+def release(kubeconfig: Kubeconfig = None, context: Context = None, system_namespace: System = None) -> None:
+    """Let go of all that a daemon held, once none runs: take off finalizers, deregister the webhook."""
+    from kdd.release import release as command
+
+    found = read_settings()
+    run_told(command(kubeconfig or found.kubeconfig, context, system_namespace or found.system_namespace))
 
 
 @app.command()

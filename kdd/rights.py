@@ -34,10 +34,8 @@ class Place(Enum):
     """Where a right is needed."""
 
     CLUSTERS = "where clusters are"
-    """In every namespace; in the namespaced mode in one."""
     SYSTEM = "system namespace"
     KUBERNETES = "all of Kubernetes"
-    """On kinds without a namespace; the namespaced mode does without."""
 
 
 @dataclass(frozen=True, slots=True)

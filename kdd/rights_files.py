@@ -42,7 +42,6 @@ def rights_files() -> dict[str, str]:
     system = _documents(_NAME, Place.SYSTEM)
     return {
         "cluster-wide/rights.yaml": _file(everywhere + system),
-        "namespaced/rights.yaml": _file(_documents(_NAME, Place.CLUSTERS, Place.SYSTEM)),
         "users/roles.yaml": _file([_user_role(role) for role in USERS]),
         "chart/templates/rights.yaml": _chart_rights(),
         "chart/templates/users.yaml": _when(".Values.users", _joined([_user_role(role) for role in USERS])),
@@ -65,10 +64,7 @@ def rights_page() -> str:
 
 def _chart_rights() -> str:
     wide = _documents(_NAME, Place.CLUSTERS, Place.KUBERNETES, is_wide=True, namespace=_RELEASE)
-    wide += _documents(_NAME, Place.SYSTEM, namespace=_RELEASE)
-    narrow = _documents(_NAME, Place.CLUSTERS, Place.SYSTEM, namespace=_RELEASE)
-    chosen = "{{- if .Values.namespaced }}\n" + _joined(narrow) + "{{- else }}\n" + _joined(wide) + "{{- end }}\n"
-    return f"# {_MADE}\n" + chosen
+    return _file(wide + _documents(_NAME, Place.SYSTEM, namespace=_RELEASE))
 
 
 def _when(condition: str, text: str) -> str:

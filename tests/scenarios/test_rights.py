@@ -1,8 +1,12 @@
 """The daemon as it is deployed, on a real API server with RBAC: with exactly its rights, and none to spare."""
 
 import asyncio
+import copy
+import json
 import os
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -155,6 +159,55 @@ def named(used):
     return sorted(f"{verb} {DAEMON[index].resource}" for index, verb in used)
 
 
+@pytest.mark.parametrize("folder", [".", "users", "cluster-wide"])
+def test_the_api_server_knows_every_field_of_the_manifests(kubectl, folder):
+    kubectl("apply", "--dry-run=server", "--validate=strict", "--server-side", "-k", str(DEPLOY / folder))
+
+
+def test_the_daemon_s_pod_is_let_into_a_restricted_namespace(plane, kubectl):
+    path = "/api/v1/namespaces/kubedirector/pods?dryRun=All"
+    deployment = json.loads(kubectl("get", "deployment", "kubedirector", "-n", "kubedirector", "-o", "json"))
+    template = deployment["spec"]["template"]
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "asked", **template["metadata"]}}
+    assert plane.call("POST", path, {**pod, "spec": template["spec"]})[0] == 201
+    lax = copy.deepcopy(template["spec"])
+    del lax["containers"][0]["securityContext"]["capabilities"]
+    code, answer = plane.call("POST", path, {**pod, "spec": lax})
+    assert (code, "restricted" in answer["message"]) == (403, True)
+
+
+@pytest.mark.parametrize(
+    ("resource", "verb", "words"),
+    [
+        ("pods/exec", "create", "the container cannot be reached: pods"),
+        ("statefulsets", "patch", 'cannot patch resource "statefulsets"'),
+    ],
+)
+async def test_w36_a_right_that_is_missing_is_told(world, kubectl, daemon, shell, cluster, resource, verb, words):
+    """Servers since 1.35 do not log that an exec was asked about twice, so the first of these shows that it was."""
+    role = await world.api.get(CLUSTER_ROLE)
+    for rule in role["rules"]:
+        if resource in rule["resources"]:
+            rule["verbs"] = [item for item in rule["verbs"] if item != verb]
+    await world.api.merge_patch(CLUSTER_ROLE, {"rules": role["rules"]})
+    try:
+        await daemon.start()
+        await registered(world)
+        await world.apply(shell / "app.yaml")
+        await world.apply(shell / "cluster.yaml")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            # It stands in a condition, or in the log of another process.
+            while words not in daemon.log + str((await world.api.get(cluster)).get("status")):  # noqa: ASYNC110 - a file
+                await asyncio.sleep(0.1)
+    finally:
+        await asyncio.to_thread(kubectl, "apply", "--server-side", "--force-conflicts", "-k", str(DEPLOY))
+    await world.until_configured(cluster, 3, seconds=PATIENCE_SECONDS)
+    await world.api.delete(cluster)
+    await world.until(cluster, lambda found: found is None)
+    await world.until_nothing_is_left(cluster)
+    await world.api.delete(Ref(KD_APP, "default", "shell"))
+
+
 async def test_the_daemon_does_all_its_work_with_its_rights_and_needs_each_of_them(
     plane, world, daemon, shell, cluster, kubeconfig
 ):
@@ -288,3 +341,51 @@ async def registered_through_the_service(api):
         task = group.create_task(webhook.run())
         await webhook.registered.wait()
         task.cancel()
+
+
+@pytest.fixture
+def made(plane, kubectl):
+    """Return how to run `make deploy` and its like, without making a virtual environment first."""
+
+    async def run(target):
+        environ = {**os.environ, "KUBECONFIG": str(kubectl.kubeconfig), "KUBECTL": str(plane.kubectl)}
+        environ |= {"KDD": str(Path(sys.executable).parent / "kdd"), "PATIENCE_SECONDS": "60"}
+        process = await asyncio.create_subprocess_exec(
+            *(str(DEPLOY / "kubedirector"), target),
+            env=environ,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        told = (await process.communicate())[0].decode()
+        assert process.returncode == 0, told
+        return told
+
+    return run
+
+
+async def test_undeployed_leaves_what_is_the_users_and_torn_down_leaves_nothing(
+    world, made, daemon, shell, cluster, kubectl
+):
+    await made("deploy")
+    await daemon.start()
+    await registered(world)
+    await world.apply(shell / "app.yaml")
+    await world.apply(shell / "cluster.yaml")
+    await world.until_configured(cluster, 3)
+    daemon.send(signal.SIGTERM)
+    assert await daemon.gone() == 0
+
+    await made("undeploy")
+    app = Ref(KD_APP, "default", "shell")
+    assert not [ref for ref in (*admission.registered_refs(), CLUSTER_ROLE) if await world.exists(ref)]
+    assert world.is_configured(await world.api.get(cluster), 3)
+    for ref in (cluster, app):
+        await world.api.delete(ref)
+        await world.until(ref, lambda found: found is None)
+    await world.until_nothing_is_left(cluster)
+
+    await world.apply(shell / "app.yaml")
+    await world.apply(shell / "cluster.yaml")
+    await made("teardown")
+    crds = await asyncio.to_thread(kubectl, "get", "crd,clusterrole,namespace", "-o", "name")
+    assert [line for line in crds.splitlines() if "kubedirector" in line] == []
