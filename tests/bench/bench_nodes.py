@@ -55,6 +55,7 @@ class Followed:
     def _pod_changed(self, change):
         if dig(change.after or {}, "status", "containerStatuses", 0, "state", "running") is not None:
             self.running_at.setdefault(change.after["metadata"]["name"], time.perf_counter())
+        self.changed.set()
 
     async def until(self, holds, seconds):
         async with asyncio.timeout(seconds):
