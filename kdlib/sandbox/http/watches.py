@@ -83,9 +83,9 @@ async def stream(
     """
     response.content_type = "application/json"
     response.enable_chunked_encoding()
-    await response.prepare(request)
-    # A write fails when the client has gone, which is how most watches end.
+    # A write fails when the client has gone, which is how most watches end, and some before their first line.
     with contextlib.suppress(ConnectionResetError):
+        await response.prepare(request)
         try:
             async for events in batches:
                 # One write for all of them: each costs a call of the system, and an awakening of the client.
