@@ -6,17 +6,17 @@ status or to the policy never costs data (W-30).
 Layer: pure.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from kdlib.frozen import Json, dig
-from kdlib.graph import Hold, Ownership
+from kdlib.graph import Hold, Ownership, owned, ref_of
 from kdlib.model import ClaimRetention
 from kdlib.names import LABEL_CLUSTER, LABEL_ROLE
 from kdlib.rules import is_made_for
 from kdlib.wire import PERSISTENT_VOLUME_CLAIM, Ref
 
-__all__ = ["Claims", "claim_of", "claims_of", "pod_of_claim"]
+__all__ = ["Claims", "claim_of", "claims_of", "claims_of_going", "pod_of_claim"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,14 @@ def claims_of(
         else:
             owned.append(claim_of(ref))
     return Claims(tuple(owned), tuple(released), tuple(kept))
+
+
+def claims_of_going(root: Json, claims: Iterable[Json]) -> tuple[Json, ...]:
+    """Return what is intended of the claims that go with a root that is to be deleted; works on any status."""
+    recorded = dig(root, "status", "roles", default=[])
+    sets = {str(dig(role, "statefulSet", default="")) for role in recorded}
+    live = {ref_of(claim): claim for claim in claims if not dig(claim, "metadata", "deletionTimestamp")}
+    return owned(claims_of(root, live, ClaimRetention(), sets=sets, leaves=lambda _: False).owned, root)
 
 
 def _is_ours(claim: Json, pod: str, root: Json, sets: Collection[str]) -> bool:

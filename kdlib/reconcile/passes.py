@@ -24,9 +24,9 @@ from kdlib.reconcile.finalizer import has_finalizer, is_going, remove_finalizer
 from kdlib.reconcile.marking import marked
 from kdlib.reconcile.members import works_of
 from kdlib.reconcile.ours import made_ours
+from kdlib.reconcile.parting import part_from_claims
 from kdlib.reconcile.passed import Passed
 from kdlib.reconcile.recording import Recorder, Urgency, urgency_of
-from kdlib.reconcile.releasing import release_claims
 from kdlib.reconcile.restoring import Restorer
 from kdlib.reconcile.telling import fields_of, tell_refusal, tell_step
 from kdlib.reconcile.tokens import keep_tokens
@@ -34,7 +34,7 @@ from kdlib.reconcile.view import View
 from kdlib.reconcile.whole import wait_for_the_whole
 from kdlib.reconcile.written import written
 from kdlib.rules import comes_anew, is_restoring
-from kdlib.wire import KD_CLUSTER, Kind, Ref
+from kdlib.wire import KD_CLUSTER, PERSISTENT_VOLUME_CLAIM, Kind, Ref
 
 __all__ = ["Compute", "PassSettings", "Passes"]
 
@@ -111,7 +111,9 @@ class Passes:
             return Passed(gone=True)
         # Nothing but the root and its claims is looked at, so that it goes however wrong it is.
         self.announcer.announce(report.farewell(Seen(now=self._settings.clock(), root=root)))
-        await release_claims(self._api, root)
+        kinds = self._view.shown(root, (PERSISTENT_VOLUME_CLAIM,))
+        is_followed = self._view.kind == KD_CLUSTER and PERSISTENT_VOLUME_CLAIM in kinds
+        await part_from_claims(self._api, root, is_followed=is_followed)
         left = await remove_finalizer(self._api, ref, root)
         _log.info("let go", extra=fields_of(self._api, root))
         return Passed(gone=True, facts=(written(ref, left),) if left else ())

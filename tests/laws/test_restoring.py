@@ -258,11 +258,9 @@ def test_w29_a_cluster_that_is_seen_before_its_objects_takes_them_up(play, made,
         async with world.operating(Late(world.transport().inner, {late: 2.0})):
             world.create(made.app("shell", PACKAGE), stored(made))
             await world.until(world.configured(head=1, tail=2))
-            await asyncio.sleep(120)
             before, kept = facts(world), saved(world)
             shape = {kind: names(world, kind).keys() for kind in SAVED}
             await lost(world)
-            await asyncio.sleep(120)
             brought_back(world, kept, *SAVED, KD_CLUSTER)
             await world.until(world.configured(head=1, tail=2))
             await asyncio.sleep(120)

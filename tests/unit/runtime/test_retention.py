@@ -1,6 +1,9 @@
 """Claims through growth, shrinkage, deletion and restoration of a cluster, in virtual time."""
 
+import asyncio
+
 import pytest
+from troubles import Late
 
 from kdlib.wire import KD_CLUSTER, PERSISTENT_VOLUME_CLAIM, POD, STATEFUL_SET
 
@@ -74,12 +77,44 @@ def test_claims_outlive_their_cluster_and_the_next_one_of_its_name_takes_them_up
     play(scenario, made.members())
 
 
+@pytest.mark.parametrize("kept", [False, True], ids=["Delete", "Retain"])
+def test_claims_that_nobody_was_told_of_yet_go_with_their_cluster_or_outlive_it_as_it_says(play, made, kept):
+    """Without a webhook a claim has no owner until the operator has seen it; the cluster may be deleted before."""
+
+    async def scenario(world):
+        async with world.operating(Late(world.transport().inner, {"persistentvolumeclaims": 3600.0})):
+            world.create(made.app("shell", PACKAGE), stored(made, **({"whenDeleted": "Retain"} if kept else {})))
+            await world.until(world.configured(head=1, tail=2))
+            before, found = claims(world), world.registry.list(PERSISTENT_VOLUME_CLAIM)
+            assert [item["metadata"].get("ownerReferences") for item in found] == [None] * 4
+            foreign = world.registry.create(claim_of_somebody())
+            world.registry.delete(KD_CLUSTER, "default", "c1")
+            await asyncio.sleep(300)
+            others = {foreign["metadata"]["name"]: foreign["metadata"]["uid"]}
+            assert claims(world) == ({**before, **others} if kept else others)
+
+    play(scenario, made.members())
+
+
+def claim_of_somebody():
+    """Return a claim with the cluster's labels that no set of the cluster made: that of a former one of its name."""
+    labels = {"kubedirector.hpe.com/kdcluster": "c1", "kubedirector.hpe.com/role": "tail"}
+    metadata = {"namespace": "default", "name": "p-kdss-former-0", "labels": labels}
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    return {"apiVersion": "v1", "kind": PERSISTENT_VOLUME_CLAIM.name, "metadata": metadata, "spec": spec}
+
+
 def test_a_policy_that_changes_costs_no_data_and_is_followed_from_then_on(play, made):
     async def scenario(world):
         async with world.operating():
             world.create(made.app("shell", PACKAGE), stored(made, whenDeleted="Retain", whenScaled="Retain"))
             await world.until(world.configured(head=1, tail=2))
             before = claims(world)
+            assert not [
+                item["metadata"]
+                for item in world.registry.list(PERSISTENT_VOLUME_CLAIM)
+                if "ownerReferences" in item["metadata"]
+            ]
             assert not any(
                 "ownerReferences" in item["metadata"] for item in world.registry.list(PERSISTENT_VOLUME_CLAIM)
             )
