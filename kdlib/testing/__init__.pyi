@@ -1,3 +1,4 @@
+from kdlib.guest import EmulatedRun
 from kdlib.testing.builders import a_cluster, a_config_map, a_definition, a_secret, an_app
 from kdlib.testing.cluster import KubeCluster
 from kdlib.testing.control_plane import ControlPlane, ControlPlaneError, control_plane_folder
@@ -30,6 +31,7 @@ __all__ = [
     "ContainerLife",
     "ControlPlane",
     "ControlPlaneError",
+    "EmulatedRun",
     "ExecCall",
     "HollowContainers",
     "HollowKubelet",

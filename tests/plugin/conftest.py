@@ -15,6 +15,27 @@ SECONDS = 240
 PR_SET_PDEATHSIG = 1
 
 
+async def run_to_its_end(*command, cwd, environment=None):
+    """Run a command; return its exit code, and what it said."""
+    process = await asyncio.create_subprocess_exec(
+        *map(str, command),
+        cwd=cwd,
+        env=environment,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        preexec_fn=partial(ctypes.CDLL(None).prctl, PR_SET_PDEATHSIG, signal.SIGKILL),
+    )
+    try:
+        async with asyncio.timeout(SECONDS):
+            output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode, output.decode()
+
+
 class Project:
     """A folder with tests in it."""
 
@@ -31,19 +52,8 @@ class Project:
 
     async def run(self, *arguments):
         """Run its tests; return how many passed, failed and had errors."""
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "pytest", "-p", "kdlib.testing.plugin", "-p", "no:cacheprovider", "-rA"),
-            *map(str, arguments),
-            cwd=self.folder,
-            env=self.environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            preexec_fn=partial(ctypes.CDLL(None).prctl, PR_SET_PDEATHSIG, signal.SIGKILL),
-        )
-        async with asyncio.timeout(SECONDS):
-            output, _ = await process.communicate()
-        self.output = output.decode()
+        plugin = (sys.executable, "-m", "pytest", "-p", "kdlib.testing.plugin", "-p", "no:cacheprovider", "-rA")
+        _, self.output = await run_to_its_end(*plugin, *arguments, cwd=self.folder, environment=self.environment)
         return self
 
     def ended(self, word):
@@ -77,3 +87,8 @@ def stand_in(project, tmp_path):
 @pytest.fixture
 def examples():
     return TOP / "examples"
+
+
+@pytest.fixture
+def run():
+    return run_to_its_end

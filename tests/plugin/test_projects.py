@@ -17,10 +17,13 @@ def test_the_plugin_loads_nothing_heavy():
 """
 
 USES = """
+import asyncio
+
+import kdlib
 import pytest
-from kdlib import kube
-from kdlib.testing import OperatorEndedError, a_config_map, a_secret
-from kdlib.wire import CONFIG_MAP, NAMESPACE, Ref
+from kdlib import kube, runtime
+from kdlib.testing import EmulatedRun, a_config_map, a_definition, a_secret, an_app
+from kdlib.wire import CONFIG_MAP, NAMESPACE
 
 pytestmark = pytest.mark.asyncio
 NAMED = {"metadata": {"name": "of-a-test"}}
@@ -47,6 +50,47 @@ async def test_the_next_test_sees_nothing_of_it(cluster):
     assert "of-a-test" not in {item["metadata"]["name"] for item in classes.items}
 
 
+async def test_an_operator_sees_its_namespace_alone(cluster):
+    seen = asyncio.Queue()
+
+    async def operate(api):
+        await seen.put({item["metadata"]["namespace"] for item in (await api.list(CONFIG_MAP)).items})
+        await asyncio.Event().wait()
+
+    await cluster.eventually(CONFIG_MAP, 1)
+    async with asyncio.timeout(60), cluster.operator(operate), cluster.operator(operate, cluster_wide=True):
+        assert sorted([await seen.get(), await seen.get()], key=len) == [
+            {cluster.namespace}, {cluster.namespace, "default", "kube-node-lease", "kube-public", "kube-system"}
+        ]
+
+
+async def test_pods_are_hollow(cluster):
+    spec = {"containers": [{"name": "app", "image": "example.org/it:1"}]}
+    (pod,) = await cluster.apply({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "pod"}, "spec": spec})
+    await cluster.eventually(pod, {"status": {"phase": "Running"}})
+    await cluster.members.restart("pod")
+    await cluster.eventually(pod, lambda found: found["status"]["containerStatuses"][0]["restartCount"] == 1)
+
+
+def state(found):
+    return found["status"]["roles"][0]["members"][0]["state"]
+
+
+async def test_start_scripts_end_as_the_test_says(cluster):
+    kind, app = kube.Kind("example.org/v1", "Pool"), kdlib.App.model_validate(an_app("it"))
+
+    def desired(seen):
+        return kdlib.build(kdlib.resolve(kdlib.Cluster.of(seen.root, app=app, members={"worker": 1}), app, seen))
+
+    cluster.members.play(lambda pod, arguments: EmulatedRun(exit_code=7))
+    await cluster.apply(a_definition(kind))
+    named = {"metadata": {"name": "pool"}, "spec": {}}
+    (pool,) = await cluster.apply({"apiVersion": "example.org/v1", "kind": "Pool", **named})
+    async with cluster.operator(lambda api: runtime.Controller(api, kind, desired).run()):
+        await cluster.eventually(pool, lambda found: state(found) == "config error")
+    assert {arguments[0] for _, arguments in cluster.members.runs} == {"--configure"}
+
+
 async def test_that_fails(cluster):
     (ref,) = await cluster.apply(a_config_map("wrong", answer="41"))
     await cluster.apply(a_secret("hidden", key="value-of-the-secret"))
@@ -61,7 +105,7 @@ async def test_that_fails(cluster):
 
 
 async def test_a_kind_that_is_not_served(cluster):
-    await cluster.eventually(kube.Kind("example.org/v1", "Nothing"), 1, seconds=0.3)
+    await cluster.eventually(kube.Kind("nowhere.org/v1", "Nothing"), 1, seconds=0.3)
 
 
 async def test_an_operator_that_ends(cluster):
@@ -105,8 +149,13 @@ async def test_a_project_in_strict_mode(project):
         "test_the_plugin_loads_nothing_heavy",
         "test_what_is_applied_is_there",
         "test_the_next_test_sees_nothing_of_it",
+        "test_an_operator_sees_its_namespace_alone",
+        "test_pods_are_hollow",
+        "test_start_scripts_end_as_the_test_says",
     }
-    assert (project.ended("PASSED"), project.ended("FAILED"), project.ended("ERROR")) == (passed, failed, set())
+    assert (project.ended("PASSED"), project.ended("FAILED"), project.ended("ERROR")) == (passed, failed, set()), (
+        project.output
+    )
     report = project.output
     assert 'data.answer: is "41", wanted "42"' in report
     assert 'metadata.labels: is absent, wanted {"a": "b"}' in report
@@ -117,7 +166,7 @@ async def test_a_project_in_strict_mode(project):
     assert "name: hidden" in report
     assert "value-of-the-secret" not in report.partition("Kubernetes objects")[2]
     assert "dmFsdWUtb2YtdGhlLXNlY3JldA" not in report
-    assert "cannot be seen: GET /apis/example.org/v1/namespaces/" in report
+    assert "cannot be seen: GET /apis/nowhere.org/v1/namespaces/" in report
     assert "operator ended by itself: no such luck" in report
     assert "sh ended by itself with exit code 3: its last words" in report
     assert "kube: sandbox" in report
