@@ -27,8 +27,9 @@ def generated() -> dict[Path, str]:
     pages = {"rules.md": rules_page(), "member-life.md": life_page(), "reasons.md": reasons_page()}
     pages |= {**reference(), "settings.md": settings_page(), "metrics.md": metrics_page()}
     pages["rights.md"] = rights_page()
-    # kustomize reads no file outside of its folder.
-    texts |= {DEPLOY / "crds" / name: text for name, text in schemas().items()}
+    # kustomize and Helm read no file outside of their folders.
+    for folder in ("crds", "chart/crds"):
+        texts |= {DEPLOY / folder / name: text for name, text in schemas().items()}
     texts |= {DEPLOY / name: text for name, text in rights_files().items()}
     return texts | {PAGES / name: text for name, text in pages.items()}
 

@@ -208,7 +208,7 @@ async def test_w36_a_right_that_is_missing_is_told(world, kubectl, daemon, shell
     await world.api.delete(Ref(KD_APP, "default", "shell"))
 
 
-async def test_the_daemon_does_all_its_work_with_its_rights_and_needs_each_of_them(
+async def test_w36_the_daemon_does_all_its_work_with_its_rights_and_needs_each_of_them(
     plane, world, daemon, shell, cluster, kubeconfig
 ):
     await daemon.start()

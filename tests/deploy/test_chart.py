@@ -1,0 +1,94 @@
+"""The Helm chart renders what the plain manifests say, and refuses values that it does not know."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+
+from kdlib.testing import control_plane_folder
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+CHART = DEPLOY / "chart"
+
+
+def written(name):
+    return (CHART / name).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"replica": 2},
+        {"replicas": "2"},
+        {"image": {"repository": ""}},
+        {"settings": {"KDD_WORKERS": 5}},
+        {"settings": {"workers": "5"}},
+    ],
+)
+def test_a_value_that_the_chart_does_not_know_is_refused(values):
+    schema, defaults = json.loads(written("values.schema.json")), yaml.safe_load(written("values.yaml"))
+    jsonschema.validate(defaults, schema)
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({**defaults, **values}, schema)
+
+
+@pytest.fixture(scope="module")
+def helm(tmp_path_factory):
+    """Return how to run Helm in a home of its own; it is on the path, or beside the control plane's programs."""
+    programs = control_plane_folder(os.environ)
+    found = shutil.which("helm", path=f"{os.environ['PATH']}:{programs.parents[1] / 'helm'}")
+    if found is None:
+        pytest.skip("no helm here: go install helm.sh/helm/v3/cmd/helm@v3.21.4 makes it")
+    home = tmp_path_factory.mktemp("helm")
+
+    def run(*arguments):
+        environ = {"HOME": str(home), "PATH": os.environ["PATH"]}
+        return subprocess.run(
+            [found, *arguments], capture_output=True, text=True, check=True, timeout=60, env=environ
+        ).stdout
+
+    return run
+
+
+def objects(text):
+    found = [item for item in yaml.safe_load_all(text) if item and item["kind"] != "Namespace"]
+    return {(item["kind"], item["metadata"]["name"]): item for item in found}
+
+
+@pytest.mark.control_plane
+def test_the_chart_renders_what_kustomize_does(helm):
+    kubectl = control_plane_folder(os.environ) / "kubectl"
+    if not kubectl.exists():
+        pytest.skip(f"no {kubectl}: make control-plane puts it there")
+    plain = subprocess.run([kubectl, "kustomize", DEPLOY], capture_output=True, text=True, check=True, timeout=60)
+    chart = helm(
+        "template", "kubedirector", str(CHART), "-n", "kubedirector", "--include-crds", "--kube-version", "1.30"
+    )
+    assert objects(chart) == objects(plain.stdout)
+
+
+@pytest.mark.control_plane
+def test_the_chart_s_values_reach_the_daemon(helm):
+    assert "0 chart(s) failed" in helm("lint", str(CHART))
+    changes = {"replicas": "2", "image.repository": "here/kd", "image.tag": "", "users": "false"}
+    changes |= {"settings.KDD_WORKERS": "5", "nodeSelector.disk": "fast", "imagePullSecrets[0].name": "mine"}
+    text = [
+        part
+        for key, value in changes.items()
+        for part in ("--set-string" if "KDD" in key else "--set", f"{key}={value}")
+    ]
+    found = objects(helm("template", "kd", str(CHART), "-n", "elsewhere", "--kube-version", "1.30", *text))
+    assert not [name for _, name in found if name in ("kubedirector-view", "kubedirector-edit", "kubedirector-admin")]
+    deployment = found["Deployment", "kubedirector"]
+    pod = deployment["spec"]["template"]["spec"]
+    container = pod["containers"][0]
+    assert (deployment["metadata"]["namespace"], deployment["spec"]["replicas"]) == ("elsewhere", 2)
+    assert container["image"] == f"here/kd:{yaml.safe_load(written('Chart.yaml'))['appVersion']}"
+    assert {"name": "KDD_WORKERS", "value": "5"} in container["env"]
+    assert (pod["nodeSelector"], pod["imagePullSecrets"]) == ({"disk": "fast"}, [{"name": "mine"}])
+    assert found["ClusterRoleBinding", "kubedirector"]["subjects"][0]["namespace"] == "elsewhere"
