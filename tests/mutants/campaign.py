@@ -1,7 +1,8 @@
 """The mutation campaign: small faults in the pure half, and whether tests notice. `make mutants` runs it.
 
-mutmut makes the mutants, and finds which tests reach which function. This file draws a sample where one is
-asked for, shows each mutant to tests in a fork of one process, leaves out what `equivalent.yaml` names, and sums up.
+mutmut makes the mutants, and finds which tests reach which function. This file draws a sample where one is asked for,
+shows each mutant to tests in a fork of one process, runs the tests that noticed one once more without any, leaves out
+what `equivalent.yaml` names, and sums up.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import shutil
 import signal
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import yaml
@@ -55,6 +56,13 @@ LIMIT_SECONDS = 30.0
 """What a mutant may take beyond thrice that, before it counts as noticed by the time that it takes."""
 
 Z_95 = 1.96
+
+
+NO_MUTANT = "kdlib.none.x_none__mutmut_1"
+"""The name of a mutant that is not there: all code is as it was written."""
+
+Plan = tuple[list[str], float]
+"""Tests, the fastest first, and the seconds that they take together."""
 
 
 def files() -> list[SourceFileMutationData]:
@@ -94,7 +102,7 @@ def choose(size: int | None, seed: str, only: str) -> int:
     return len(chosen)
 
 
-def asked(name: str) -> tuple[list[str], float]:
+def asked(name: str) -> Plan:
     """Return the tests that a mutant is shown to, the fastest first, and the seconds that they take together."""
     seconds = state().duration_by_test
     reaching = sorted(
@@ -161,35 +169,58 @@ def shown(runner: PytestRunner, name: str, tests: Sequence[str], seconds: float)
         return runner.run_tests(mutant_name=name, tests=tests)
 
 
-def run(jobs: int) -> None:
-    """Run every mutant that was chosen and has no verdict, the cheap ones first, and keep each verdict at once."""
-    of = {name: file for file in files() for name, code in file.exit_code_by_key.items() if code is None}
-    plan = {name: asked(name) for name in of}
+def attempts(jobs: int, mutants: Mapping[str, str], plan: Mapping[str, Plan]) -> Iterator[tuple[str, int]]:
+    """Run each plan in a fork of its own with its mutant, the cheap ones first; yields its key and its exit code."""
     runner = PytestRunner()
     children: dict[int, str] = {}
     # What is there already is no garbage, and forks share it as long as nobody touches it.
     gc.collect()
     gc.freeze()
 
-    def keep() -> None:
+    def ended() -> tuple[str, int]:
         child, status = os.wait()
-        name, code = children.pop(child), os.waitstatus_to_exitcode(status)
-        of[name].exit_code_by_key[name] = OUT_OF_TIME if code in OVER_A_LIMIT else code
-        of[name].save()
+        code = os.waitstatus_to_exitcode(status)
+        return children.pop(child), OUT_OF_TIME if code in OVER_A_LIMIT else code
 
-    for done, name in enumerate(sorted(plan, key=lambda name: plan[name][1])):
-        tests, seconds = plan[name]
+    for done, key in enumerate(sorted(plan, key=lambda key: plan[key][1])):
+        tests, seconds = plan[key]
         if done % 20 == 0:
             sys.stderr.write(f"{done} of {len(plan)}\n")
         if not tests:
-            of[name].exit_code_by_key[name] = NO_TESTS
-            of[name].save()
+            yield key, NO_TESTS
             continue
         if len(children) == jobs:
-            keep()
-        children[attempt(runner, name, tests, seconds)] = name
+            yield ended()
+        children[attempt(runner, mutants[key], tests, seconds)] = key
     while children:
-        keep()
+        yield ended()
+
+
+def run(jobs: int) -> None:
+    """Run every mutant that was chosen and has no verdict, and keep each verdict at once."""
+    of = {name: file for file in files() for name, code in file.exit_code_by_key.items() if code is None}
+    for name, code in attempts(jobs, {name: name for name in of}, {name: asked(name) for name in of}):
+        of[name].exit_code_by_key[name] = code
+        of[name].save()
+
+
+def confirm(jobs: int) -> None:
+    """Run the tests that noticed a mutant with none active, each set of them once: those that fail noticed nothing.
+
+    A mutant that they alone told of is left without a verdict.
+    """
+    noticed: defaultdict[tuple[str, ...], list[tuple[SourceFileMutationData, str]]] = defaultdict(list)
+    for file in files():
+        for name, code in file.exit_code_by_key.items():
+            if status_by_exit_code[code] in CAUGHT:
+                noticed[tuple(asked(name)[0])].append((file, name))
+    # A set is known by the first mutant that it noticed.
+    sets = {found[0][1]: found for found in noticed.values()}
+    for key, code in attempts(jobs, dict.fromkeys(sets, NO_MUTANT), {key: asked(key) for key in sets}):
+        for file, name in sets[key] if code else ():
+            sys.stderr.write(f"its tests fail without it (exit code {code}): {name}\n")
+            file.exit_code_by_key[name] = NO_VERDICT
+            file.save()
 
 
 def changed_lines(name: str, path: Path) -> tuple[list[str], list[str]]:
@@ -288,6 +319,7 @@ def main() -> int:
     setup_source_paths()
     learn()
     run(chosen.jobs)
+    confirm(chosen.jobs)
     report(every=False)
     return 0
 
