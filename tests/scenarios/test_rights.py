@@ -176,41 +176,10 @@ def test_the_daemon_s_pod_is_let_into_a_restricted_namespace(plane, kubectl):
     assert (code, "restricted" in answer["message"]) == (403, True)
 
 
-@pytest.mark.parametrize(
-    ("resource", "verb", "words"),
-    [
-        ("pods/exec", "create", "the container cannot be reached: pods"),
-        ("statefulsets", "patch", 'cannot patch resource "statefulsets"'),
-    ],
-)
-async def test_w36_a_right_that_is_missing_is_told(world, kubectl, daemon, shell, cluster, resource, verb, words):
-    """Servers since 1.35 do not log that an exec was asked about twice, so the first of these shows that it was."""
-    role = await world.api.get(CLUSTER_ROLE)
-    for rule in role["rules"]:
-        if resource in rule["resources"]:
-            rule["verbs"] = [item for item in rule["verbs"] if item != verb]
-    await world.api.merge_patch(CLUSTER_ROLE, {"rules": role["rules"]})
-    try:
-        await daemon.start()
-        await registered(world)
-        await world.apply(shell / "app.yaml")
-        await world.apply(shell / "cluster.yaml")
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            # It stands in a condition, or in the log of another process.
-            while words not in daemon.log + str((await world.api.get(cluster)).get("status")):  # noqa: ASYNC110 - a file
-                await asyncio.sleep(0.1)
-    finally:
-        await asyncio.to_thread(kubectl, "apply", "--server-side", "--force-conflicts", "-k", str(DEPLOY))
-    await world.until_configured(cluster, 3, seconds=PATIENCE_SECONDS)
-    await world.api.delete(cluster)
-    await world.until(cluster, lambda found: found is None)
-    await world.until_nothing_is_left(cluster)
-    await world.api.delete(Ref(KD_APP, "default", "shell"))
-
-
 async def test_w36_the_daemon_does_all_its_work_with_its_rights_and_needs_each_of_them(
     plane, world, daemon, shell, cluster, kubeconfig
 ):
+    # This comes before the tests that take rights away: the log is of all of them, and the Lease is made but once.
     await daemon.start()
     await lives_a_whole_life(world, shell, cluster)
     daemon.kill()
@@ -341,6 +310,38 @@ async def registered_through_the_service(api):
         task = group.create_task(webhook.run())
         await webhook.registered.wait()
         task.cancel()
+
+
+@pytest.mark.parametrize(
+    ("resource", "verb", "words"),
+    [
+        ("pods/exec", "create", "the container cannot be reached: pods"),
+        ("statefulsets", "patch", 'cannot patch resource "statefulsets"'),
+    ],
+)
+async def test_w36_a_right_that_is_missing_is_told(world, kubectl, daemon, shell, cluster, resource, verb, words):
+    """Servers since 1.35 do not log that an exec was asked about twice, so the first of these shows that it was."""
+    role = await world.api.get(CLUSTER_ROLE)
+    for rule in role["rules"]:
+        if resource in rule["resources"]:
+            rule["verbs"] = [item for item in rule["verbs"] if item != verb]
+    await world.api.merge_patch(CLUSTER_ROLE, {"rules": role["rules"]})
+    try:
+        await daemon.start()
+        await registered(world)
+        await world.apply(shell / "app.yaml")
+        await world.apply(shell / "cluster.yaml")
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            # It stands in a condition, or in the log of another process.
+            while words not in daemon.log + str((await world.api.get(cluster)).get("status")):  # noqa: ASYNC110 - a file
+                await asyncio.sleep(0.1)
+    finally:
+        await asyncio.to_thread(kubectl, "apply", "--server-side", "--force-conflicts", "-k", str(DEPLOY))
+    await world.until_configured(cluster, 3, seconds=PATIENCE_SECONDS)
+    await world.api.delete(cluster)
+    await world.until(cluster, lambda found: found is None)
+    await world.until_nothing_is_left(cluster)
+    await world.api.delete(Ref(KD_APP, "default", "shell"))
 
 
 @pytest.fixture
