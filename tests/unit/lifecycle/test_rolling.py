@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from kdlib import lifecycle
-from kdlib.model import Life, MemberState, PendingNotify
+from kdlib.model import Life, MemberState, PendingNotify, Rollout
 
 REFUSED = PendingNotify(arguments=("--addnodes", "--nodegroup 1"), change="c1", exit_code=3)
 
@@ -127,3 +127,12 @@ def test_a_member_that_has_just_been_configured_keeps_its_place_in_the_order(mak
     stored = world.status.changed(roles=(head, tail.changed(members=(pending, *others), rollout=1)))
     before = replace(rolled.resolved(), status=stored)
     assert lifecycle.roll_out(before, Life(status=world.status), ["head", "tail"]).renewals == ()
+
+
+def test_nobody_goes_before_the_statefulset_of_its_role_makes_pods_of_the_new_form(make_world):
+    rolled = Rolled(make_world({"head": 1, "tail": 2}).settle(), unready=set())
+    life = lifecycle.roll_out(rolled.resolved(), Life(status=rolled.world.status), ["head"])
+    assert life.renewals == ()
+    assert life.rollout == Rollout(done=0, total=2, words="the StatefulSet of role 'tail' is being changed")
+    assert rolled.roll().renewals == ("set-tail-1",)
+    assert rolled.roll().rollout == Rollout(done=0, total=2, words="member 'set-tail-1' is next")

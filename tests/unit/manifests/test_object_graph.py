@@ -279,3 +279,16 @@ def never_set_up(state, **detail):
 def test_a_member_never_set_up_gets_a_pod_from_the_corrected_template(make, state, detail, children, renewed) -> None:
     found = manifests.graph_of(*make(children=old_and_new(**children), change=never_set_up(state, **detail)))
     assert [ref.name for ref in found.renewed] == (["kdss-seed-0"] if renewed else [])
+
+
+@pytest.mark.parametrize(("metadata", "namespace"), [({}, "team"), ({"namespace": ""}, "")])
+def test_ko_16_the_backup_holds_the_whole_status_and_goes_with_its_cluster(make, metadata, namespace) -> None:
+    resolved, _ = make()
+    root = {**resolved.seen.root, "metadata": {**resolved.seen.root["metadata"], **metadata}}
+    root["metadata"] = {key: value for key, value in root["metadata"].items() if value != ""}
+    (backup,) = manifests.status_backup(root, {"state": "configured"})
+    assert (backup["apiVersion"], backup["kind"]) == ("kubedirector.hpe.com/v1beta1", "KubeDirectorStatusBackup")
+    assert backup["spec"] == {"statusBackup": {"state": "configured"}}
+    found = backup["metadata"]
+    assert (found["name"], found["namespace"], found["ownerReferences"]) == ("db1", namespace, [OWNER])
+    assert found["labels"] == {"kubedirector.hpe.com/kdcluster": "db1"}
