@@ -291,6 +291,7 @@ def apps(draw):
                 logoURL=some("https://x/y.png"),
                 systemdRequired=st.booleans(),
                 ownSecretKeysOnly=st.booleans(),
+                hideAuthTokens=st.booleans(),
                 startOrder=st.permutations(roles),
             )
         ),
