@@ -18,6 +18,9 @@ from kdlib.wire import PERSISTENT_VOLUME_CLAIM, Ref
 
 __all__ = ["Claims", "claim_of", "claims_of", "claims_of_going", "pod_of_claim"]
 
+_ORPHANS = "orphan"
+_FOREGROUND = "foregroundDeletion"
+
 
 @dataclass(frozen=True, slots=True)
 class Claims:
@@ -63,12 +66,28 @@ def claims_of(
     return Claims(tuple(owned), tuple(released), tuple(kept))
 
 
-def claims_of_going(root: Json, claims: Iterable[Json]) -> tuple[Json, ...]:
-    """Return what is intended of the claims that go with a root that is to be deleted; works on any status."""
-    recorded = dig(root, "status", "roles", default=[])
-    sets = {str(dig(role, "statefulSet", default="")) for role in recorded}
-    live = {ref_of(claim): claim for claim in claims if not dig(claim, "metadata", "deletionTimestamp")}
-    return owned(claims_of(root, live, ClaimRetention(), sets=sets, leaves=lambda _: False).owned, root)
+def claims_of_going(root: Json, claims: Iterable[Json], sets: Iterable[Json]) -> tuple[Json, ...]:
+    """Return what is intended of the claims that go with a root that is to be deleted; works on any status.
+
+    `sets` are the StatefulSets that the storage holds. A claim goes where its set does: one whose set is orphaned, or
+    gone by another hand, is left alone, since the root would take it along whose deletion was to spare it. See
+    https://kubernetes.io/docs/concepts/architecture/garbage-collection/#cascading-deletion.
+    """
+    finalizers = dig(root, "metadata", "finalizers", default=())
+    if _ORPHANS in finalizers:
+        return ()
+    ownership = Ownership(root)
+    there = {item["metadata"]["name"]: ownership.holds(item) for item in sets}
+    recorded = {str(dig(role, "statefulSet", default="")) for role in dig(root, "status", "roles", default=[])}
+    # With a deletion in the foreground the garbage collector takes the sets before the root.
+    goes_without = _FOREGROUND in finalizers
+    live = {
+        ref_of(claim): claim
+        for claim in claims
+        if not dig(claim, "metadata", "deletionTimestamp")
+        and there.get(pod_of_claim(claim["metadata"]["name"]).rpartition("-")[0], goes_without)
+    }
+    return owned(claims_of(root, live, ClaimRetention(), sets=recorded, leaves=lambda _: False).owned, root)
 
 
 def _is_ours(claim: Json, pod: str, root: Json, sets: Collection[str]) -> bool:

@@ -244,6 +244,8 @@ def test_a_list_of_objects_is_checked_by_the_client_and_applied_as_each_of_them_
     assert 'ValidationError(Service.spec): unknown field "prts" in io.k8s.api.core.v1.ServiceSpec' in said
     assert 'ValidationError(Lake.spec): unknown field "geese" in org.example.v1.Lake.spec' in said
     kubectl(f"delete service,lakes {name}")
+    # Its short name is that of another definition, which has to wait as long as this one has it.
+    kubectl("delete crd lakes.example.org")
 
 
 def test_unknown_fields_are_refused(kubectl, name):

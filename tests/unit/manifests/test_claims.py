@@ -111,3 +111,22 @@ def test_op05_a_backup_product_is_told_to_leave_out_all_that_is_in_memory(make):
     template = made["spec"]["template"]
     in_memory = [item["name"] for item in template["spec"]["volumes"] if item.get("emptyDir", {}).get("medium")]
     assert template["metadata"]["annotations"][key].split(",") == in_memory
+
+
+@pytest.mark.parametrize(
+    ("finalizers", "sets", "goes"),
+    [
+        pytest.param((), {"kdss-data": ROOT_UID}, True, id="with its set"),
+        pytest.param((), {"kdss-data": None}, False, id="not where its set was orphaned"),
+        pytest.param(("orphan",), {"kdss-data": ROOT_UID}, False, id="not where its set is to be orphaned"),
+        pytest.param((), {}, False, id="not where its set went by another hand"),
+        pytest.param(("foregroundDeletion",), {}, True, id="where the collector took the set before"),
+    ],
+)
+def test_w30_a_claim_that_nobody_owns_yet_goes_with_a_cluster_as_its_set_does(finalizers, sets, goes):
+    metadata = {"name": "db1", "namespace": "team", "uid": ROOT_UID, "finalizers": ["kubedirector", *finalizers]}
+    root = {"apiVersion": "kubedirector.hpe.com/v1beta1", "kind": "KubeDirectorCluster", "metadata": metadata}
+    root["status"] = {"roles": [{"id": "data", "statefulSet": "kdss-data"}]}
+    there = [{**claim(name, uid), "apiVersion": "apps/v1", "kind": "StatefulSet"} for name, uid in sets.items()]
+    found = manifests.claims_of_going(root, [claim(STAYS, uid=None)], there)
+    assert [item["metadata"]["name"] for item in found] == ([STAYS] if goes else [])
