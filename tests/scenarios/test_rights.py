@@ -39,6 +39,7 @@ from kdlib.wire import (
     POD,
     POD_DISRUPTION_BUDGET,
     SECRET,
+    STATEFUL_SET,
     STORAGE_CLASS,
     Kind,
     Ref,
@@ -252,6 +253,14 @@ async def lives_a_whole_life(world, shell, cluster):
     await world.until(CONFIG, lambda found: not found["metadata"].get("finalizers"))
     await world.api.delete(CONFIG)
     await world.api.delete(Ref(KD_APP, "default", "shell"))
+
+    # A cluster of the same name would take up what is left of this one: its sets until they are collected, its claims.
+    for kind in (STATEFUL_SET, POD):
+        await until_none(world, kind)
+    labels = f"{LABEL_CLUSTER}={cluster.name}"
+    for item in (await world.api.list(kube.Selection(PERSISTENT_VOLUME_CLAIM, "default", labels=labels))).items:
+        await world.api.delete(Ref(PERSISTENT_VOLUME_CLAIM, "default", item["metadata"]["name"]))
+    await world.until_nothing_is_left(cluster)
 
 
 async def registered(world):
