@@ -183,7 +183,7 @@ take() {
     doer=$$
     # No other attempt has a guard: either this is the first one, or a start script removed them all.
     if [ "$(echo "$lived"/setup-*)" = "$guard" ]; then
-        doer=$(earlier run-set-up)
+        doer=$(earlier do-set-up)
         doer=${doer:-$$}
     fi
     printf '%s %s\n' "$doer" "$(start_time "$doer")" >"$guard/pid.$$" && mv -f "$guard/pid.$$" "$guard/pid"
@@ -191,6 +191,7 @@ take() {
 }
 
 # Print a process that was begun before this one to do such an operation: it is there whatever a start script removed.
+# One that does `do-set-up` has taken the guard; others of the same attempt may still come to try (W-16).
 earlier() {
     command -v setsid >/dev/null 2>&1 || return 0
     mine=$(start_time $$)
@@ -201,7 +202,10 @@ earlier() {
         process=${process#/proc/}
         # Only the first process of a session is one that was detached; others are parts of it.
         [ "$process" != "$$" ] && [ "$(session_of "$process")" = "$process" ] || continue
-        [ "$(start_time "$process")" -lt "$mine" ] 2>/dev/null || continue
+        began=$(start_time "$process")
+        [ -n "$began" ] || continue
+        # The clock of starts is coarse: of two that began in one tick the lower number is the earlier one.
+        [ "$began" -lt "$mine" ] || { [ "$began" = "$mine" ] && [ "$process" -lt "$$" ]; } || continue
         printf '%s\n' "$process"
         return
     done
@@ -255,6 +259,15 @@ run_set_up() {
     find_life
     guard=$lived/setup-$attempt
     take || { rm -rf "$spool"; exit 0; }
+    exec sh "$self" do-set-up "$spool" "$2"
+}
+
+# Go on under a name by which others see that this process has the guard.
+do_set_up() {
+    open_frame "$1"
+    umask "$2"
+    find_life
+    guard=$lived/setup-$attempt
     compare_attempts
     clean_up
     mkdir -p "$root/var/log/guestconfig" 2>/dev/null
@@ -638,6 +651,10 @@ set-up | notify) act "$@" ;;
 run-set-up)
     shift
     run_set_up "$@"
+    ;;
+do-set-up)
+    shift
+    do_set_up "$@"
     ;;
 run-notify)
     shift

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import stat
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +52,41 @@ async def test_w16_one_attempt_runs_once_however_often_it_is_asked_for(
     again = await set_up(box, make_set_up())
     assert box.events() == ["--configure"]
     assert [fact.result.exit_code for fact in (*facts, again)] == [5] * 4
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+async def test_w16_a_call_that_began_first_and_comes_second_does_not_take_the_work_along(
+    make_container, make_package, make_set_up, shell
+):
+    box = make_container(shell)
+    make_package(box)
+    home = box.root / "etc/guestconfig/.kubedirector"
+    spool = home / "in.1"
+    spool.mkdir(parents=True)
+    (spool / "guest").write_bytes(guest_script())
+    os.mkfifo(spool / "vars")
+    slow = await asyncio.create_subprocess_exec(
+        "sh",
+        *(str(spool / "guest"), "run-set-up", str(spool), "022"),
+        env={"PATH": box.path, "GUEST_ROOT": str(box.root)},
+        start_new_session=True,
+    )
+    try:
+        await asyncio.to_thread(tick)
+        async with asyncio.timeout(30):
+            fact = await set_up(box, make_set_up())
+        assert fact.result == Finished(0, generation=7)
+        assert box.events() == ["--configure"]
+    finally:
+        slow.kill()
+        await slow.wait()
+
+
+def tick():
+    """Return when a process that begins now has a later start time than one that began before."""
+    until = time.clock_gettime(time.CLOCK_BOOTTIME) + 2 / os.sysconf("SC_CLK_TCK")
+    while time.clock_gettime(time.CLOCK_BOOTTIME) < until:
+        os.sched_yield()
 
 
 @pytest.mark.parametrize("layout", ["old", "new"])
