@@ -1,4 +1,4 @@
-"""Write docs/reference/checklist.md: what the specification numbers, and the tests that show it.
+"""Write docs/reference/checklist.md, what the specification numbers and the tests that show it, and conformance.md.
 
 A test shows an item that names it in the list, or whose id stands in its docstring; a weakness where its id is in the
 test's name (`w05`).
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import conformance
 import yaml
 
 HERE = Path(__file__).parent
@@ -97,10 +98,10 @@ def _row(key: str, item: Mapping[str, Any], tests: list[str]) -> str:
 
 
 def main() -> None:
-    """Write the page if its text has changed."""
-    text = page()
-    if not PAGE.exists() or PAGE.read_text(encoding="utf-8") != text:
-        PAGE.write_text(text, encoding="utf-8")
+    """Write the pages whose text has changed."""
+    for path, text in ((PAGE, page()), (conformance.PAGE, conformance.page())):
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
