@@ -37,6 +37,7 @@ def config_teller(system_namespace: str) -> runtime.Tell:
     """Return what computes the status of a configuration."""
 
     def tell(config: Json, is_present: Callable[[Ref], bool], now: datetime) -> Json:
+        """Compute the status from what is there."""
         return report.config_status(config, is_present, system_namespace=system_namespace, now=now)
 
     return tell

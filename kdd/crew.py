@@ -36,6 +36,7 @@ def site(
 
     @asynccontextmanager
     async def connected() -> AsyncIterator[kube.Api]:
+        """Connect, and keep the standing while the connection lasts."""
         # Each site has a task of its own, in which this is entered.
         logging_about(name)
         async with connect() as api:
@@ -53,9 +54,11 @@ def crew(settings: Settings, standings: Standings, meter: Meter, home: Home) -> 
     """Return what runs on each Kubernetes cluster."""
 
     def local(api: kube.Api) -> Settings:
+        """Return the settings for this Kubernetes cluster: the webhook is served where the daemon lives."""
         return settings if api.name == home.name else replace(settings, webhook=None)
 
     def leading(api: kube.Api) -> Iterator[runtime.Service]:
+        """Yield what one daemon alone does at a time."""
         settings = local(api)
         observer = meter.observer(api.name, "kubedirectorcluster", workers=settings.workers)
         made = standings.of(api.name).controller = controller(api, settings, observer=observer)
@@ -64,11 +67,13 @@ def crew(settings: Settings, standings: Standings, meter: Meter, home: Home) -> 
         yield from config_services(api, settings)
 
     def always(api: kube.Api) -> Iterator[runtime.Service]:
+        """Yield what each replica does, whoever leads."""
         yield _reviewing(api, local(api), standings)
         if api.name == home.name and home.follow is not None:
             yield home.follow(api)
 
     def elected(api: kube.Api, wanted: LeaseSettings) -> kube.Lease:
+        """Return the Lease, and let the standing show who holds it."""
         made = standings.of(api.name).lease = lease(api, settings, wanted)
         return made
 

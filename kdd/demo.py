@@ -91,6 +91,7 @@ async def _until_configured(stage: Stage, *, members: int, not_container: str = 
     """Show progress until so many members are configured, none of them in the container named."""
 
     def reached(found: Json) -> bool:
+        """Tell whether it is so; raises DemoError where a member has failed."""
         entries = [entry for role in dig(found, "status", "roles", default=[]) for entry in role.get("members", [])]
         failed = [entry for entry in entries if entry.get("state") == "config error"]
         if failed:

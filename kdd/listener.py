@@ -26,14 +26,17 @@ async def listening(wanted: HttpSettings, standings: Standings, metrics: Metrics
     """
 
     async def healthz(_: web.Request) -> web.Response:
+        """Answer 500 with the reasons where a part of the daemon is stuck."""
         stuck = standings.stuck()
         return web.Response(text="\n".join(stuck or ("ok",)) + "\n", status=500 if stuck else 200)
 
     async def readyz(_: web.Request) -> web.Response:
+        """Answer 503 until the daemon can do its work; the body tells of each Kubernetes cluster."""
         is_ready, lines = standings.readiness()
         return web.Response(text="".join(f"{line}\n" for line in lines), status=200 if is_ready else 503)
 
     async def render(_: web.Request) -> web.Response:
+        """Answer with the metrics in the text format of Prometheus."""
         return web.Response(body=metrics.text(), headers={"Content-Type": _TEXT})
 
     app = web.Application(client_max_size=1024)

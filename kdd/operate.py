@@ -46,9 +46,11 @@ def _fleet(settings: Settings, names: list[str], standings: Standings, meter: Me
     """Return the fleet of all contexts, and of what Secrets name while it runs."""
 
     def put(name: str, connect: Callable[[], AbstractAsyncContextManager[kube.Api]]) -> None:
+        """Take a Kubernetes cluster on, or take it up anew by another connection."""
         fleet.put(site(name, connect, standings, meter))
 
     def drop(name: str) -> None:
+        """Let go of a Kubernetes cluster and of all that is told of it."""
         fleet.drop(name)
         standings.forget(name)
         meter.forget(name)

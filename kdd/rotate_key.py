@@ -84,6 +84,7 @@ class _Rotation:
         fresh = new_key or secrets.token_hex(32)
 
         def fields(config: Json) -> Json:
+            """Return what changes in the configuration."""
             return {} if _goes_on(config, new_key) else rules.with_new_key(config, fresh)
 
         config, written = await self._write(fields)

@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from waiting import until
 
 from kdd.crew import Home, crew, site
 from kdd.listener import listening
@@ -71,12 +72,6 @@ def samples(metrics):
 def value(metrics, metric, /, **labels):
     found = [item.value for item in samples(metrics) if item.name == metric and labels.items() <= item.labels.items()]
     return sum(found) if found else None
-
-
-async def until(condition):
-    async with asyncio.timeout(60):
-        while not condition():  # noqa: ASYNC110 - any condition on the world can be awaited
-            await asyncio.sleep(0.02)
 
 
 def create(registry, name="shell"):

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from kdd.kubeconfig_secrets import LABEL
 from kdd.operate import operate
@@ -45,12 +46,6 @@ def secret(text, name="east"):
         "metadata": {"name": name, "namespace": "kubedirector", "labels": {LABEL: ""}},
         "data": {"kubeconfig": base64.b64encode(text.encode()).decode()},
     }
-
-
-async def until(condition):
-    async with asyncio.timeout(60):
-        while not await condition():  # noqa: ASYNC110 - any condition on the world can be awaited
-            await asyncio.sleep(0.05)
 
 
 async def until_worked_on(api):

@@ -7,6 +7,7 @@ import logging
 import sys
 
 import pytest
+from waiting import until
 
 from kdd.crew import site
 from kdd.logs import configure_logs
@@ -78,9 +79,7 @@ async def test_each_line_about_a_kubernetes_cluster_names_it_and_no_other(lines)
 
     sites = [site(name, lambda name=name: Connection(name), standings, UNMETERED) for name in ("east", "west")]
     task = asyncio.ensure_future(run_fleet(sites, Crew(lambda api: (Talker(api),))))
-    async with asyncio.timeout(30):
-        while len(lines()) < 2:  # noqa: ASYNC110 - any condition on the world can be awaited
-            await asyncio.sleep(0.01)
+    await until(lambda: len(lines()) >= 2)
     task.cancel()
     await asyncio.wait({task})
     logging.getLogger("kdlib.x").info("about none")

@@ -12,21 +12,14 @@ from kdlib import admission, kube
 from kdlib.errors import NotFoundError
 from kdlib.reconcile import CLEANUP
 from kdlib.sandbox import Sandbox, SandboxOptions
+from kdlib.testing import an_app
 from kdlib.wire import KD_APP, KD_CONFIG, LEASE, SECRET, Ref
 
 LEASED = Ref(LEASE, "kubedirector", "kubedirector")
 HELD = (Ref(KD_APP, "default", "shell"), Ref(KD_CONFIG, "kubedirector", "kd-global-config"))
 FINALIZERS = (IN_USE, CLEANUP)
 OTHERS = "example.com/somebody-else"
-APP = {
-    "label": {"name": "Shell"},
-    "distroID": "test/shell",
-    "version": "1",
-    "configSchemaVersion": 8,
-    "defaultImageRepoTag": "test/shell:1",
-    "roles": [{"id": "head", "cardinality": "1"}],
-    "config": {"selectedRoles": ["head"], "roleServices": []},
-}
+APP = an_app("shell")["spec"]
 
 
 @pytest.fixture

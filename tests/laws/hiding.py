@@ -3,6 +3,7 @@
 Tests get its fixtures from the conftest beside them.
 """
 
+import asyncio
 import base64
 import itertools
 import json
@@ -101,6 +102,28 @@ def held(world, members):
 def annotate(world, name, value):
     annotations = {f"kubedirector.hpe.com/{name}": value}
     world.registry.patch(KD_CLUSTER, "default", "c1", {"metadata": {"annotations": annotations}})
+
+
+async def rotate_all_and_one(world, transport, members, tokens):
+    """Ask for new tokens of all, then of one: each is told by one exec, and no start script runs (5.5).
+
+    `tokens(world)` returns the tokens by pod, once those who hold them agree.
+    """
+    first, runs = tokens(world), list(members.runs)
+    generation, execs = world.status()["specGenerationToProcess"], len(transport.execs)
+    annotate(world, "rotate-tokens", "1")
+    await asyncio.sleep(30)
+    second = tokens(world)
+    assert not set(first.values()) & set(second.values())
+    assert world.status()["specGenerationToProcess"] == generation + 1
+    assert len(transport.execs) == execs + 3
+    pod, other = second
+    annotate(world, f"rotate-tokens-{pod}", "x")
+    await asyncio.sleep(30)
+    third = tokens(world)
+    assert (third[pod] != second[pod], third[other]) == (True, second[other])
+    assert members.runs == runs
+    assert world.configured(head=2, tail=1)()
 
 
 def everything_else(world):

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import orjson
 import pytest
+from waiting import until
 
 from kdlib.admission import AtUrl, Registration
 from kdlib.admission.configurations import configurations
@@ -239,9 +240,7 @@ class World:
 
     async def until(self, condition: Callable[[], Any], seconds: float = 600.0) -> None:
         """Let time pass until the condition holds."""
-        async with asyncio.timeout(seconds):
-            while not condition():  # noqa: ASYNC110 - any condition on the world can be awaited
-                await asyncio.sleep(0.05)
+        await until(condition, seconds, every=0.05)
 
     async def quiet(self, sent: Callable[[], int], seconds: float = 600.0) -> None:
         """Let time pass until for so long nothing was written by anybody, and nothing sent by the operator."""

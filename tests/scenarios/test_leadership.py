@@ -6,6 +6,7 @@ import signal
 from datetime import timedelta
 
 import pytest
+from waiting import until
 
 from kdlib import kube
 from kdlib.names import LABEL_CLUSTER
@@ -105,16 +106,16 @@ class Pair:
         await self.until_logged(name, f"holds {THE_LEASE} as")
 
     async def until_logged(self, name, words):
-        async with asyncio.timeout(60):
-            while words not in self.daemons[name].log:  # noqa: ASYNC110 - a file of another process
-                await asyncio.sleep(0.05)
+        await until(lambda: words in self.daemons[name].log)
 
     async def until_works(self, cluster):
         """Wait until whoever leads has made the cluster's StatefulSets."""
         selection = kube.Selection(STATEFUL_SET, "default", labels=f"{LABEL_CLUSTER}={cluster.name}")
-        async with asyncio.timeout(60):
-            while not (await self.world.api.list(selection)).items:  # noqa: ASYNC110 - any condition on the world
-                await asyncio.sleep(0.05)
+
+        async def made():
+            return (await self.world.api.list(selection)).items
+
+        await until(made)
 
     def writes(self, name, *, of_lease):
         """Return what the daemon changed, or tried to, of the lease or of anything else."""

@@ -11,7 +11,7 @@ from kdd.settings import Settings
 from kdd.stage import install_crds
 from kdlib import kube
 from kdlib.frozen import dig
-from kdlib.testing import ControlPlane, ControlPlaneError, control_plane_folder
+from kdlib.testing import ControlPlane, ControlPlaneError, an_app, control_plane_folder
 from kdlib.wire import KD_APP, KD_CLUSTER, NAMESPACE, POD, Kind, Ref
 
 QUOTA = Kind("v1", "ResourceQuota")
@@ -22,17 +22,7 @@ pytestmark = pytest.mark.control_plane
 
 
 def app(namespace):
-    spec = {
-        "label": {"name": "Plain"},
-        "distroID": "test/plain",
-        "version": "1",
-        "configSchemaVersion": 8,
-        "defaultImageRepoTag": "test/plain:1",
-        "roles": [{"id": "head", "cardinality": "1"}],
-        "config": {"selectedRoles": ["head"], "roleServices": []},
-    }
-    metadata = {"namespace": namespace, "name": "plain"}
-    return {"apiVersion": KD_APP.api_version, "kind": KD_APP.name, "metadata": metadata, "spec": spec}
+    return {**an_app("plain", {"head": "1"}), "metadata": {"namespace": namespace, "name": "plain"}}
 
 
 def cluster(namespace):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from waiting import until
 
 from kdd.rights import DAEMON, Place
 from kdlib import admission, kube
@@ -340,10 +341,12 @@ async def test_w36_a_right_that_is_missing_is_told(world, kubectl, daemon, shell
         await registered(world)
         await world.apply(shell / "app.yaml")
         await world.apply(shell / "cluster.yaml")
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            # It stands in a condition, or in the log of another process.
-            while words not in daemon.log + str((await world.api.get(cluster)).get("status")):  # noqa: ASYNC110 - a file
-                await asyncio.sleep(0.1)
+
+        async def told():
+            """It stands in a condition, or in the log of another process."""
+            return words in daemon.log + str((await world.api.get(cluster)).get("status"))
+
+        await until(told, PATIENCE_SECONDS)
     finally:
         await asyncio.to_thread(kubectl, "apply", "--server-side", "--force-conflicts", "-k", str(DEPLOY))
     await world.until_configured(cluster, 3, seconds=PATIENCE_SECONDS)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from kdd.stage import install_crds
 from kdlib import admission, kube, packages
@@ -301,9 +302,7 @@ async def test_certificates_renewed_under_load_lose_no_request(reviewed):
             CERTIFICATES, lambda found: found and b64decode(found["data"].get("tls.crt", "")).decode() not in ("", than)
         )
         wanted = await certificate()
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while any(each.certificates.certificate != wanted for each in reviewed.address.replicas):  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        await until(lambda: all(each.certificates.certificate == wanted for each in reviewed.address.replicas))
 
     async with reviewed.replica(clock=lambda: times[-1]), reviewed.replica(clock=lambda: times[-1]):
         await reviewed.until_asked()
@@ -325,8 +324,7 @@ async def test_certificates_renewed_under_load_lose_no_request(reviewed):
                 stir = {"metadata": {"annotations": {"example.org/turn": str(turn)}}, "data": data}
                 await reviewed.api.merge_patch(CERTIFICATES, stir)
                 await until_all_serve_another(old)
-                while len(answered) < before + 12:  # noqa: ASYNC110
-                    await asyncio.sleep(0.02)
+                await until(lambda at_least=before + 12: len(answered) >= at_least)
             done.set()
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+import waiting
 
 from kdlib.errors import UnreachableError
 from kdlib.guest import Limits, NotifyWork, ScriptLimit, SetUpWork, guest_script
@@ -215,14 +216,7 @@ def wait() -> str:
 def until() -> Callable[..., Awaitable[None]]:
     """Wait until a condition holds."""
 
-    async def held(condition: Callable[[], object], seconds: float = 30.0) -> None:
-        for _ in range(int(seconds / 0.02)):
-            if condition():
-                return
-            await asyncio.sleep(0.02)
-        raise AssertionError("it does not happen")
-
-    return held
+    return waiting.until
 
 
 @pytest.fixture

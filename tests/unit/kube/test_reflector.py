@@ -6,6 +6,7 @@ from collections import deque
 from contextlib import asynccontextmanager
 
 import pytest
+import waiting
 
 from kdlib.errors import ExpiredError, UnreachableError, api_error
 from kdlib.kube import Api, Backoff, Cache, Reflector, ReflectorSettings, Selection, Step, next_step
@@ -78,9 +79,8 @@ async def followed(transport, *, optional=False, until=None, told=None, cache=No
     )
     task = asyncio.create_task(reflector.run())
     done = until or (lambda: transport.is_silent)
+    await waiting.until(done, 5, every=0.001)
     async with asyncio.timeout(5):
-        while not done():  # noqa: ASYNC110 - the script is what is awaited
-            await asyncio.sleep(0.001)
         for _ in range(5):
             await asyncio.sleep(0)
     task.cancel()
@@ -204,8 +204,7 @@ async def waits(transport, count):
     backoff = Counting()
     settings = ReflectorSettings(backoff=backoff, random=lambda: 0.0)
     task = asyncio.create_task(Reflector(Api(transport), Selection(POD), Cache(), settings=settings).run())
-    while len(backoff.failures) < count:  # noqa: ASYNC110 - the script is what is awaited
-        await asyncio.sleep(0)
+    await waiting.until(lambda: len(backoff.failures) >= count, every=0)
     task.cancel()
     return backoff.failures
 

@@ -7,17 +7,10 @@ import pytest
 from kdlib.model import App, Cluster, Seen
 from kdlib.names import LABEL_CLUSTER, LABEL_ROLE
 from kdlib.rules import resolve
+from kdlib.testing import an_app
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-APP = {
-    "label": {"name": "Demo"},
-    "distroID": "example/demo",
-    "version": "1.0",
-    "configSchemaVersion": 8,
-    "defaultImageRepoTag": "example/demo:1",
-    "roles": [{"id": "one", "cardinality": "1"}],
-    "config": {"selectedRoles": ["one"], "roleServices": []},
-}
+APP = an_app("demo", {"one": "1"})["spec"]
 ROOT = {
     "apiVersion": "kubedirector.hpe.com/v1beta1",
     "kind": "KubeDirectorCluster",

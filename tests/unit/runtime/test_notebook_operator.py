@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+from waiting import until
+
 from kdlib.kube import Kind
 from kdlib.packages import load
 from kdlib.sandbox import Sandbox, SandboxOptions
@@ -44,12 +46,6 @@ async def operating(kubeconfig):
         assert process.returncode is None, (await process.stderr.read()).decode()
         process.kill()
         await process.communicate()
-
-
-async def until(condition, seconds=60):
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - any condition on the world can be awaited
-            await asyncio.sleep(0.02)
 
 
 async def test_a_pool_becomes_a_cluster_of_members_grows_and_goes(tmp_path, made):

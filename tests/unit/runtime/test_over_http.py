@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 import yaml
+from waiting import until
 
 from kdlib import kube
 from kdlib.kube import Backoff
@@ -35,12 +36,6 @@ def controllers(api):
 
     refs = Related((KD_APP, KD_CLUSTER, KD_CONFIG), lambda root, look_up: related(root, look_up, "kd"), singles=TYPED)
     yield Controller(api, KD_CLUSTER, desired, related=refs, settings=Settings(grace_seconds=1.0))
-
-
-async def until(condition, seconds=20):
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110 - any condition on the world can be awaited
-            await asyncio.sleep(0.02)
 
 
 def state(registry, name):

@@ -8,6 +8,7 @@ from functools import partial
 
 import anyio
 import pytest
+from waiting import until
 
 from kdlib.errors import UnreachableError
 from kdlib.kube import Backoff
@@ -71,12 +72,6 @@ async def supervising(**options):
         group.cancel_scope.cancel()
 
 
-async def soon(condition):
-    async with asyncio.timeout(2):
-        while not condition():  # noqa: ASYNC110 - any condition on the world can be awaited
-            await asyncio.sleep(0.001)
-
-
 async def test_a_result_wakes_its_cluster_and_is_kept_for_the_next_pass(member):
     async with supervising() as (supervisor, woken):
         work = member.work()
@@ -105,9 +100,9 @@ async def test_what_is_wanted_no_more_is_cancelled_and_forgotten(member):
     async with supervising() as (supervisor, _):
         old, new = member.work("setup-1", container="c1"), member.work("setup-2", container="c2")
         supervisor.want("k", [old], recorded=True)
-        await soon(lambda: member.running == {old.id})
+        await until(lambda: member.running == {old.id})
         supervisor.want("k", [new], recorded=False)
-        await soon(lambda: member.running == {new.id})
+        await until(lambda: member.running == {new.id})
         assert supervisor.facts("k") == ()
         assert len(supervisor) == 1
 
@@ -155,7 +150,7 @@ async def test_the_same_stall_wakes_nobody_twice(member):
         work = member.work()
         member.results[work.id] = [Stalled("a")] * 5
         supervisor.want("k", [work], recorded=True)
-        await soon(lambda: len(member.begun) >= 6)
+        await until(lambda: len(member.begun) >= 6)
         assert woken.qsize() == 1
 
 
@@ -186,7 +181,7 @@ async def test_a_defect_in_one_operation_stops_no_other(member, caplog):
         supervisor.want("k", [bad, good], recorded=True)
         await woken.get()
         member.end(good)
-        await soon(lambda: any(isinstance(fact.result, Finished) for fact in supervisor.facts("k")))
+        await until(lambda: any(isinstance(fact.result, Finished) for fact in supervisor.facts("k")))
         assert "unexpected KeyError" in caplog.text
 
 
@@ -211,23 +206,23 @@ async def test_w45_work_is_bounded_in_each_cluster_and_in_all(member):
     async with supervising(tasks=5, tasks_per_cluster=2) as (supervisor, _):
         works = {key: [member.work(pod=f"{key}-{index}") for index in range(4)] for key in "abc"}
         supervisor.want("a", works["a"], recorded=True)
-        await soon(lambda: len(member.running) == 2)
+        await until(lambda: len(member.running) == 2)
         for key in "bc":
             supervisor.want(key, works[key], recorded=True)
-        await soon(lambda: len(member.running) == 5)
+        await until(lambda: len(member.running) == 5)
         assert len(supervisor) == 12
         for work in [work for group in works.values() for work in group]:
             member.end(work)
-        await soon(lambda: len(member.begun) == 12 and not member.running)
+        await until(lambda: len(member.begun) == 12 and not member.running)
         assert member.most == 5
 
 
 async def test_a_cluster_that_is_gone_leaves_nothing(member):
     async with supervising() as (supervisor, _):
         supervisor.want("k", [member.work(pod="p-0"), member.work(pod="p-1")], recorded=False)
-        await soon(lambda: len(member.running) == 2)
+        await until(lambda: len(member.running) == 2)
         supervisor.forget("k")
-        await soon(lambda: not member.running)
+        await until(lambda: not member.running)
         assert len(supervisor) == 0
         assert supervisor.facts("k") == ()
 
@@ -267,7 +262,7 @@ async def test_while_a_cluster_is_held_what_runs_ends_and_nothing_further_begins
     async with supervising(tasks_per_cluster=1, backoff=Backoff(0.05, 0.05)) as (supervisor, woken):
         running, waiting = member.work("setup-1"), member.work("setup-2")
         supervisor.want("k", [running, waiting], recorded=True)
-        await soon(lambda: member.running == {running.id})
+        await until(lambda: member.running == {running.id})
         supervisor.hold("k")
         member.end(running)
         assert await woken.get() == "k"

@@ -1,8 +1,9 @@
 """A hollow container whose commands are run by the machine's own shell."""
 
-import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
+
+from waiting import until
 
 from kdlib.testing import HollowContainers, LocalShell
 from kdlib.wire import ExecRequest
@@ -50,11 +51,7 @@ async def test_nothing_that_a_command_left_behind_outlives_the_shell():
         folder = shell.root("hollow://one")
         assert folder.exists()
     assert not folder.exists()
-    for _ in range(100):
-        if not running(out.strip()):
-            break
-        await asyncio.sleep(0.02)
-    assert not running(out.strip())
+    await until(lambda: not running(out.strip()))
 
 
 def running(pid):

@@ -5,6 +5,7 @@ import json
 
 import aiohttp
 import pytest
+from waiting import until
 
 CONFIG_MAPS = "/api/v1/namespaces/default/configmaps"
 
@@ -97,11 +98,7 @@ async def test_events_that_come_while_a_watch_rests_arrive_all_and_in_order(sess
 async def test_a_watcher_that_goes_leaves_nothing_behind(session, front):
     async with session.get(f"{CONFIG_MAPS}?watch=true"):
         assert len(front._streams) == 1
-    for _ in range(100):
-        if not front._streams:
-            break
-        await asyncio.sleep(0.01)
-    assert not front._streams
+    await until(lambda: not front._streams)
 
 
 async def test_a_body_that_is_too_large_is_refused(session):
