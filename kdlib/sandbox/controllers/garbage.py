@@ -80,12 +80,21 @@ class GarbageCollector:
         return "Background"
 
     def _is_alive(self, obj: Json, reference: Json) -> bool:
-        """Tell whether the owner is there: of this UID, and in the same namespace or in none."""
+        """Tell whether the owner is there: of this UID, and in the same namespace or in none.
+
+        Where the object is in no namespace and its owner's kind is in one, nobody can tell: it counts as there.
+        """
+        if not obj["metadata"].get("namespace") and self._is_namespaced(reference):
+            return True
         owner = self._desk.index.by_uid(reference["uid"])
         if owner is None or owner["kind"] != reference["kind"] or owner["metadata"]["name"] != reference["name"]:
             return False
         place = owner["metadata"].get("namespace")
         return place in (None, "", obj["metadata"].get("namespace"))
+
+    def _is_namespaced(self, reference: Json) -> bool:
+        resource = self._desk.registry.resources.of(reference["apiVersion"], reference["kind"])
+        return resource is not None and resource.kind.namespaced
 
     def _waits_for_dependents(self, reference: Json) -> bool:
         owner = self._desk.index.by_uid(reference["uid"])
