@@ -41,10 +41,12 @@ both columns.
 AREAS = {
     "apply": "Server-side apply",
     "cel": "Rules of definitions",
+    "collection": "Owners and dependents",
     "controllers": "Controllers",
     "crds": "Definitions and their objects",
     "deletion": "Deletion, finalizers, garbage collection",
     "discovery": "Discovery",
+    "disruption": "Disruption budgets and evictions",
     "kinds": "Defaults and errors of built-in kinds",
     "lists": "Lists, selectors, pages",
     "objects": "Creating, reading, errors",

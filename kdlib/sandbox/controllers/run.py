@@ -12,6 +12,7 @@ from kdlib.sandbox.controllers.addresses import Addresses
 from kdlib.sandbox.controllers.binding import admitted_claim, protected_volume
 from kdlib.sandbox.controllers.deployments import Deployments
 from kdlib.sandbox.controllers.desk import Desk
+from kdlib.sandbox.controllers.disruption import DisruptionBudgets
 from kdlib.sandbox.controllers.expiry import EventExpiry
 from kdlib.sandbox.controllers.garbage import GarbageCollector
 from kdlib.sandbox.controllers.index import Index
@@ -93,6 +94,7 @@ class Controllers:
             Deployments(desk),
             ReplicaSets(desk, queue),
             Scheduler(desk),
+            DisruptionBudgets(desk, queue),
             ServiceEndpoints(desk),
             EventExpiry(desk, queue),
         ]

@@ -3,12 +3,14 @@
 Layer: shell.
 """
 
+from kdlib.sandbox.store.allowance import with_allowance
 from kdlib.sandbox.store.answering import Answer
 from kdlib.sandbox.store.local import ExecHook, LocalTransport
 from kdlib.sandbox.store.options import Caller
 from kdlib.sandbox.store.registry import Registry
 from kdlib.sandbox.store.resources import Resource, Resources
 from kdlib.sandbox.store.reviews import Access, Reviewer
+from kdlib.sandbox.store.scale import scale_of
 from kdlib.sandbox.store.webhooks import Admission, Call, Endpoint, WebhookError
 
 __all__ = [
@@ -25,4 +27,6 @@ __all__ = [
     "Resources",
     "Reviewer",
     "WebhookError",
+    "scale_of",
+    "with_allowance",
 ]

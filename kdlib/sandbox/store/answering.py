@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from kdlib.errors import ApiError
 from kdlib.frozen import Json
 from kdlib.sandbox.store.admitting import admit_deletion, mutate_draft, validate_draft
-from kdlib.sandbox.store.binding import bind, evict
+from kdlib.sandbox.store.binding import bind
 from kdlib.sandbox.store.core import Core
 from kdlib.sandbox.store.creating import begin_create, commit_create, settle_create
 from kdlib.sandbox.store.deleting import Deletion, begin_delete, commit_delete, deletion_body
 from kdlib.sandbox.store.draft import Draft
+from kdlib.sandbox.store.evicting import evict, eviction_of
 from kdlib.sandbox.store.faults import (
     conflict,
     forbidden_field,
@@ -50,6 +51,8 @@ _TRIES = 100
 _REVIEWS = "authorization.k8s.io"
 _WITHOUT_OBJECT = frozenset({"exec", "log"})
 """Subresources that are streams, not objects."""
+_ORDERS = frozenset({"binding", "eviction"})
+"""Subresources that can only be created."""
 _ENDPOINTS = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
 
 
@@ -196,7 +199,7 @@ class Answering:
             case "binding":
                 return bind(self._core, target, request.body, dry_run=bool(request.query.get("dryRun")))
             case "eviction":
-                return evict(self._core, target, request.body, caller)
+                return evict(self._core, target, eviction_of(target, request, caller))
             case _:
                 raise method_not_allowed()
 
@@ -255,7 +258,8 @@ def _check_verb(verb: str, target: Target) -> None:
     kind = target.resource.kind
     needs_namespace = kind.namespaced and not target.namespace and verb != "list"
     is_unknown = not target.subresource and verb not in target.resource.verbs
-    if needs_namespace or is_unknown or target.subresource in _WITHOUT_OBJECT:
+    is_order = target.subresource in _ORDERS and verb != "create"
+    if needs_namespace or is_unknown or is_order or target.subresource in _WITHOUT_OBJECT:
         raise method_not_allowed()
 
 

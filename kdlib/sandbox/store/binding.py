@@ -1,4 +1,4 @@
-"""Giving a pod its node, and evicting it: the two creates below a pod.
+"""Giving a pod its node: a create below a pod.
 
 Layer: shell.
 """
@@ -8,12 +8,10 @@ from typing import Any
 from kdlib.errors import ApiError, api_error
 from kdlib.frozen import Json, dig
 from kdlib.sandbox.store.core import Core
-from kdlib.sandbox.store.deleting import begin_delete, commit_delete
 from kdlib.sandbox.store.faults import bad_request, not_found
-from kdlib.sandbox.store.options import Caller, delete_options
 from kdlib.sandbox.store.target import Target
 
-__all__ = ["bind", "evict"]
+__all__ = ["bind"]
 
 
 def bind(core: Core, target: Target, body: Any, *, dry_run: bool = False) -> Json:
@@ -43,11 +41,3 @@ def bind(core: Core, target: Target, body: Any, *, dry_run: bool = False) -> Jso
 def _refused(target: Target, problem: str) -> ApiError:
     message = f'Operation cannot be fulfilled on pods/binding "{target.name}": {problem}'
     return api_error(409, "Conflict", message, details={"name": target.name, "kind": "pods/binding"})
-
-
-def evict(core: Core, target: Target, body: Any, caller: Caller) -> Json:
-    """Delete a pod as a `policy/v1 Eviction` asks; return the Status."""
-    sent = (body or {}).get("deleteOptions") if isinstance(body, dict) else None
-    options = delete_options({}, sent, caller)
-    commit_delete(core, begin_delete(core, target.resource, target.key, options))
-    return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}

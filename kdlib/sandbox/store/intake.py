@@ -15,7 +15,7 @@ from kdlib.sandbox.store.options import WriteOptions
 from kdlib.sandbox.store.resources import Resource
 from kdlib.wire import Kind
 
-__all__ = ["check_kind", "check_place", "go_text", "read_body", "read_patched"]
+__all__ = ["check_builtin_kind", "check_kind", "check_place", "go_text", "read_body", "read_patched"]
 
 
 def read_body(resource: Resource, body: Any, reading: Reading, options: WriteOptions) -> tuple[Json, list[str]]:
@@ -126,10 +126,14 @@ def _read(resource: Resource, body: Json, reading: Reading) -> Json:
 
 def check_kind(resource: Resource, body: Json) -> None:
     """Raise a 400 where a body is of another kind or version than the path."""
-    kind = resource.kind
     if resource.custom is not None:
-        _check_custom_kind(kind, body)
-        return
+        _check_custom_kind(resource.kind, body)
+    else:
+        check_builtin_kind(resource.kind, body)
+
+
+def check_builtin_kind(kind: Kind, body: Json) -> None:
+    """Raise a 400 where a body is of another kind or version than this one, which is built in."""
     version, name = body.get("apiVersion") or kind.api_version, body.get("kind") or kind.name
     if name != kind.name:
         found = f"{version.rpartition('/')[2]}.{name}"

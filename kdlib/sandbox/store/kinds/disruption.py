@@ -13,7 +13,7 @@ from kdlib.frozen import Json
 from kdlib.sandbox.store.faults import FieldError, invalid_value, unsupported
 from kdlib.sandbox.store.metadata import label_errors
 
-__all__ = ["budget_errors"]
+__all__ = ["budget_errors", "prepare_budget"]
 
 _PERCENT = re.compile(r"[0-9]+%")
 _PERCENT_RULE = (
@@ -21,6 +21,11 @@ _PERCENT_RULE = (
     " validation is '[0-9]+%')"
 )
 _POLICIES = ("AlwaysAllow", "IfHealthyBudget")
+
+
+def prepare_budget(budget: Json) -> None:
+    """Give a new budget the status of one that nobody has counted for."""
+    budget["status"] = dict.fromkeys(("disruptionsAllowed", "currentHealthy", "desiredHealthy", "expectedPods"), 0)
 
 
 def budget_errors(budget: Json) -> Iterator[FieldError]:

@@ -14,7 +14,7 @@ from kdlib.sandbox.store.crds.definition import (
     definition_update_errors,
     prepare_definition,
 )
-from kdlib.sandbox.store.kinds.disruption import budget_errors
+from kdlib.sandbox.store.kinds.disruption import budget_errors, prepare_budget
 from kdlib.sandbox.store.kinds.events import event_errors, regarding_event_errors
 from kdlib.sandbox.store.kinds.others import (
     config_map_errors,
@@ -139,6 +139,7 @@ _KINDS: Mapping[str, Behaviour] = {
     ),
     "Lease": Behaviour(creates_on_update=True, needs_version=True),
     "PodDisruptionBudget": Behaviour(
+        prepare=prepare_budget,
         validate=budget_errors,
         validate_update=lambda new, _: budget_errors(new),
         has_generation=True,

@@ -180,7 +180,8 @@ def test_a_pod_with_a_finalizer_stays_when_its_time_is_over(world, make):
 async def test_an_eviction_is_a_deletion(world, make):
     world.registry.create(make.pod())
 
-    answer = await world.send("POST", "/api/v1/namespaces/default/pods/a/eviction", {"kind": "Eviction"})
+    body = {"kind": "Eviction", "metadata": {"name": "a"}}
+    answer = await world.send("POST", "/api/v1/namespaces/default/pods/a/eviction", body)
 
     assert answer["status"] == "Success"
     assert "deletionTimestamp" in world.registry.get(POD, "default", "a")["metadata"]
