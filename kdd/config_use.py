@@ -33,14 +33,19 @@ def config_usage(system_namespace: str) -> runtime.Usage:
     )
 
 
-def config_teller(system_namespace: str) -> runtime.Tell:
-    """Return what computes the status of a configuration."""
+def config_teller(system_namespace: str, *, sees_classes: bool = True) -> runtime.Tell:
+    """Return what computes the status of a configuration; StorageClasses that it cannot see are taken to be there."""
 
     def tell(config: Json, is_present: Callable[[Ref], bool], now: datetime) -> Json:
         """Compute the status from what is there."""
-        return report.config_status(config, is_present, system_namespace=system_namespace, now=now)
+        known = is_present if sees_classes else _any
+        return report.config_status(config, known, system_namespace=system_namespace, now=now)
 
     return tell
+
+
+def _any(_: Ref) -> bool:
+    return True
 
 
 def _kept(cluster: Json) -> Json:

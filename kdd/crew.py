@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 
+from kdd.alone import Alone
 from kdd.election import lease
 from kdd.leftover import LeftoverRegistration
 from kdd.logs import logging_about
@@ -82,9 +83,12 @@ def crew(settings: Settings, standings: Standings, meter: Meter, home: Home) -> 
 
 
 def _reviewing(api: kube.Api, settings: Settings, standings: Standings) -> runtime.Service:
-    """Return the webhook, or what tells of one that is registered and not served."""
+    """Return the webhook, or what tells of one that is registered and not served.
+
+    That is for who looks after all namespaces: for one alone there may be any number of others, each with its own.
+    """
     if settings.webhook is None:
-        return LeftoverRegistration(api)
+        return Alone(api) if settings.namespace else LeftoverRegistration(api)
     # It takes memory that a daemon without webhook spares.
     from kdd.webhook import webhook
 

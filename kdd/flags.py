@@ -51,6 +51,13 @@ SystemNamespace = Annotated[
         help="Namespace of the system catalogue and the global config. Default: MY_NAMESPACE, or kubedirector.",
     ),
 ]
+Namespace = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="Look after the clusters of this namespace alone, which has catalogue, global config and lease as well.",
+    ),
+]
 Workers = Annotated[
     int, typer.Option(metavar="N", min=1, max=1000, help="Passes at once, for each Kubernetes cluster.")
 ]
@@ -90,7 +97,10 @@ MetricsHost = Annotated[str, typer.Option(metavar="ADDRESS", help="Address to se
 MetricsPort = Annotated[int, typer.Option(metavar="PORT", min=1, max=65535, help="Port to serve them on.")]
 Webhook = Annotated[
     bool | None,
-    typer.Option("--webhook/--no-webhook", help="Serve the admission webhook. Default: yes in a pod, else no."),
+    typer.Option(
+        "--webhook/--no-webhook",
+        help="Serve the admission webhook. Default: yes in a pod, unless --namespace is given.",
+    ),
 ]
 WebhookUrl = Annotated[
     str | None, typer.Option(metavar="URL", help="Where the API server reaches us from outside of its cluster.")
@@ -118,6 +128,7 @@ def run(
     context: Contexts = None,
     kubeconfig_secrets: KubeconfigSecrets = False,
     system_namespace: SystemNamespace = None,
+    namespace: Namespace = None,
     workers: Workers = 20,
     grace_period: GracePeriod = 25.0,
     log_format: LogFormat = "console",
@@ -163,7 +174,8 @@ def run(
         kubeconfig=kubeconfig or found.kubeconfig,
         contexts=tuple(context or ()),
         kubeconfig_secrets=kubeconfig_secrets,
-        system_namespace=system_namespace or found.system_namespace,
+        system_namespace=system_namespace or namespace or found.system_namespace,
+        namespace=namespace,
         workers=workers,
         grace_seconds=grace_period,
         log_format=log_format,
@@ -171,7 +183,7 @@ def run(
         http=_where(http, metrics, otherwise=in_cluster),
         lease=_where(turns, leader_elect, otherwise=in_cluster),
         host=found.host,
-        webhook=_where(asked, webhook, otherwise=in_cluster or webhook_url is not None),
+        webhook=_where(asked, webhook, otherwise=(in_cluster and namespace is None) or webhook_url is not None),
         in_cluster=in_cluster,
     )
     run_told(command(settings))

@@ -35,6 +35,10 @@ System = Annotated[
     str | None,
     typer.Option("--system-namespace", metavar="NAME", help="The daemon's. Default: MY_NAMESPACE, or kubedirector."),
 ]
+Alone = Annotated[
+    str | None,
+    typer.Option("--namespace", "-n", metavar="NAME", help="Of a daemon that looked after this namespace alone."),
+]
 Images = Annotated[
     list[str] | None,
     typer.Option("--image", metavar="NAME=PATH", help="Serve image NAME from the folder PATH; repeatable."),
@@ -48,20 +52,26 @@ app.add_typer(webhook_commands, name="webhook")
 
 
 @webhook_commands.command("remove")
-def remove_webhook(kubeconfig: Kubeconfig = None, context: Context = None) -> None:
+def remove_webhook(kubeconfig: Kubeconfig = None, context: Context = None, namespace: Alone = None) -> None:
     """Deregister the webhook: from then on the API server asks nobody."""
     from kdd.webhook import remove as command
 
-    run_told(command(kubeconfig or read_settings().kubeconfig, context))
+    run_told(command(kubeconfig or read_settings().kubeconfig, context, namespace=namespace))
 
 
 @app.command()
-def release(kubeconfig: Kubeconfig = None, context: Context = None, system_namespace: System = None) -> None:
+def release(
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+    system_namespace: System = None,
+    namespace: Alone = None,
+) -> None:
     """Let go of all that a daemon held, once none runs: take off finalizers, deregister the webhook."""
     from kdd.release import release as command
 
     found = read_settings()
-    run_told(command(kubeconfig or found.kubeconfig, context, system_namespace or found.system_namespace))
+    place = system_namespace or namespace or found.system_namespace
+    run_told(command(kubeconfig or found.kubeconfig, context, place, namespace=namespace))
 
 
 @app.command()

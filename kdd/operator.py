@@ -60,7 +60,11 @@ def config_services(api: kube.Api, settings: Settings) -> Iterator[runtime.Servi
     limits, place = runtime.RoundSettings(watches=_watches()), settings.system_namespace
     yield runtime.Holder(api, config_usage(place), settings=limits)
     told = runtime.ReporterSettings(watches=_watches())
-    yield runtime.Reporter(api, KD_CONFIG, config_teller(place), others=(STORAGE_CLASS,), settings=told)
+    # Who looks after one namespace alone needs no right to anything outside of it.
+    others = () if settings.namespace else (STORAGE_CLASS,)
+    yield runtime.Reporter(
+        api, KD_CONFIG, config_teller(place, sees_classes=bool(others)), others=others, settings=told
+    )
 
 
 def _watches() -> kube.ReflectorSettings:

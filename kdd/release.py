@@ -21,14 +21,18 @@ __all__ = ["release"]
 _HELD = ((KD_CLUSTER, CLEANUP), (KD_APP, IN_USE), (KD_CONFIG, CLEANUP))
 
 
-async def release(kubeconfig: str | None, context: str | None, system_namespace: str) -> None:
+async def release(
+    kubeconfig: str | None, context: str | None, system_namespace: str, *, namespace: str | None = None
+) -> None:
     """Deregister the webhook, and take off finalizers; raises RefusedError while a daemon holds the Lease.
 
-    What daemons kept for themselves, the Lease and the certificate of the webhook, goes as well.
+    What daemons kept for themselves, the Lease and the certificate of the webhook, goes as well. With a `namespace`
+    nothing outside of it is touched.
     """
-    async with kube.connect(kubeconfig=kubeconfig, context=context) as api:
+    async with kube.connect(kubeconfig=kubeconfig, context=context) as connected:
+        api = connected.within(namespace) if namespace else connected
         await _check_nobody_acts(api, lease_ref(system_namespace))
-        for ref in await admission.deregister(api):
+        for ref in () if namespace else await admission.deregister(api):
             typer.echo(f"{ref} removed")
         async for ref in _released(api):
             typer.echo(f"{ref} released")

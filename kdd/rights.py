@@ -48,6 +48,15 @@ class Right:
     place: Place = Place.CLUSTERS
     subresource: str = ""
     names: tuple[str, ...] = ()
+    reviews: tuple[str, ...] = ()
+    """Those of the verbs that the webhook alone needs."""
+
+    @property
+    def alone(self) -> tuple[str, ...]:
+        """Return the verbs that a daemon needs who looks after one namespace alone, without a webhook."""
+        if self.place is Place.KUBERNETES:
+            return ()
+        return tuple(verb for verb in self.verbs if verb not in self.reviews)
 
     @property
     def resource(self) -> str:
@@ -67,6 +76,7 @@ class UserRole:
 _READ = ("get", "list", "watch")
 _FOLLOW = ("list", "watch")
 _KEEP = ("create", "delete", "list", "patch", "watch")
+_GET = ("get",)
 _REVIEWS = Kind("authorization.k8s.io/v1", "SubjectAccessReview", namespaced=False)
 _HOOKS = tuple(
     Kind("admissionregistration.k8s.io/v1", f"{name}WebhookConfiguration", namespaced=False)
@@ -78,20 +88,35 @@ _NAMED_HOOK = ("kubedirector-webhook",)
 DAEMON = (
     Right(KD_CLUSTER, (*_READ, "patch"), "follows them; reads them again before what cannot be undone; marks them"),
     Right(KD_CLUSTER, ("patch",), "writes their status", subresource="status"),
-    Right(KD_APP, (*_READ, "patch"), "follows them; holds those that are in use by a finalizer"),
-    Right(KD_CONFIG, (*_READ, "patch"), "follows the global configuration; holds it while there are clusters"),
+    Right(KD_APP, (*_READ, "patch"), "follows them; holds those that are in use by a finalizer", reviews=_GET),
+    Right(
+        KD_CONFIG,
+        (*_READ, "patch"),
+        "follows the global configuration; holds it while there are clusters",
+        reviews=_GET,
+    ),
     Right(KD_CONFIG, ("patch",), "writes its status", subresource="status"),
     Right(KD_STATUS_BACKUP, _KEEP, "keeps a backup of each status, where the configuration asks for it"),
     Right(STATEFUL_SET, _KEEP, "keeps one for each role"),
-    Right(SERVICE, (*_KEEP, "get"), "keeps those of clusters and members; looks for the webhook's own"),
-    Right(CONTROLLER_REVISION, (*_KEEP, "get"), "keeps each cluster's copy of its app; reviews read it"),
+    Right(SERVICE, (*_KEEP, "get"), "keeps those of clusters and members; looks for the webhook's own", reviews=_GET),
+    Right(CONTROLLER_REVISION, (*_KEEP, "get"), "keeps each cluster's copy of its app; reviews read it", reviews=_GET),
     Right(POD_DISRUPTION_BUDGET, _KEEP, "keeps those of roles that have one"),
     Right(POD, ("delete", *_FOLLOW), "follows members; ends those that get a new pod"),
     Right(POD, ("create", "get"), "sets members up; servers since 1.35 ask for both verbs", subresource="exec"),
-    Right(PERSISTENT_VOLUME_CLAIM, (*_READ, "delete", "patch"), "gives them their owner; ends those not retained"),
-    Right(SECRET, (*_KEEP, "get"), "keeps hidden tokens and the webhook's certificate; follows connected ones by name"),
-    Right(CONFIG_MAP, _READ, "follows connected ones by name"),
-    Right(SERVICE_ACCOUNT, ("get",), "refuses roles that name one that is missing"),
+    Right(
+        PERSISTENT_VOLUME_CLAIM,
+        (*_READ, "delete", "patch"),
+        "gives them their owner; ends those not retained",
+        reviews=_GET,
+    ),
+    Right(
+        SECRET,
+        (*_KEEP, "get"),
+        "keeps hidden tokens and the webhook's certificate; follows connected ones by name",
+        reviews=_GET,
+    ),
+    Right(CONFIG_MAP, _READ, "follows connected ones by name", reviews=_GET),
+    Right(SERVICE_ACCOUNT, _GET, "refuses roles that name one that is missing", reviews=_GET),
     Right(CORE_EVENT, _FOLLOW, "reads why Kubernetes could make no pod"),
     Right(EVENT, ("create",), "tells what happens to clusters"),
     Right(LEASE, ("create",), "takes turns with other daemons", Place.SYSTEM),

@@ -4,6 +4,7 @@ Layer: pure.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from kdd.rights import DAEMON, USERS, Place, Right, UserRole
 
@@ -22,6 +23,9 @@ _PAGE = f"""\
 A test on a real API server with RBAC runs the daemon with exactly these: no request is refused, and no rule is unused.
 [Install](../howto/install.md) tells where they are given.
 
+Verbs in brackets are for the webhook alone. A daemon for one namespace alone has the others of what is not asked of all
+of Kubernetes, by a Role of that namespace; a test holds this in the same way.
+
 | group | resource | verbs | where | names | why |
 |---|---|---|---|---|---|
 """
@@ -38,10 +42,9 @@ configuration holds keys, and is for those alone who administrate Kubernetes.
 
 def rights_files() -> dict[str, str]:
     """Return the text of each file below the folder `deploy`."""
-    everywhere = _documents(_NAME, Place.CLUSTERS, Place.KUBERNETES, is_wide=True)
-    system = _documents(_NAME, Place.SYSTEM)
     return {
-        "cluster-wide/rights.yaml": _file(everywhere + system),
+        "cluster-wide/rights.yaml": _file(_everywhere(_NAME)),
+        "namespaced/rights.yaml": _file(_alone("")),
         "users/roles.yaml": _file([_user_role(role) for role in USERS]),
         "chart/templates/rights.yaml": _chart_rights(),
         "chart/templates/users.yaml": _when(".Values.users", _joined([_user_role(role) for role in USERS])),
@@ -51,7 +54,7 @@ def rights_files() -> dict[str, str]:
 def rights_page() -> str:
     """Return the reference page."""
     rows = [
-        f"| {right.kind.group or 'core'} | `{right.resource}` | {', '.join(sorted(right.verbs))} | {right.place.value} "
+        f"| {right.kind.group or 'core'} | `{right.resource}` | {_verbs(right)} | {right.place.value} "
         f"| {', '.join(f'`{name}`' for name in right.names) or 'all'} | {right.why} |"
         for right in DAEMON
     ]
@@ -62,9 +65,25 @@ def rights_page() -> str:
     return _PAGE + "\n".join(rows) + "\n" + _PAGE_USERS + "\n".join(users) + "\n"
 
 
+def _verbs(right: Right) -> str:
+    return ", ".join(f"({verb})" if verb in right.reviews else verb for verb in sorted(right.verbs))
+
+
 def _chart_rights() -> str:
-    wide = _documents(_NAME, Place.CLUSTERS, Place.KUBERNETES, is_wide=True, namespace=_RELEASE)
-    return _file(wide + _documents(_NAME, Place.SYSTEM, namespace=_RELEASE))
+    either, other = _joined(_alone(_RELEASE)), _joined(_everywhere(_RELEASE))
+    return f"# {_MADE}\n{{{{- if .Values.namespaced }}}}\n{either}{{{{- else }}}}\n{other}{{{{- end }}}}\n"
+
+
+def _everywhere(namespace: str) -> list[str]:
+    """Return the rights of a daemon in this namespace that looks after all."""
+    wide = [right for right in DAEMON if right.place is not Place.SYSTEM]
+    near = [right for right in DAEMON if right.place is Place.SYSTEM]
+    return _documents(wide, namespace, is_wide=True) + _documents(near, namespace)
+
+
+def _alone(namespace: str) -> list[str]:
+    """Return the rights of a daemon in this namespace that looks after it alone."""
+    return _documents([replace(right, verbs=right.alone) for right in DAEMON if right.alone], namespace)
 
 
 def _when(condition: str, text: str) -> str:
@@ -79,16 +98,17 @@ def _joined(documents: Iterable[str]) -> str:
     return "".join(f"---\n{document}" for document in documents)
 
 
-def _documents(name: str, *places: Place, is_wide: bool = False, namespace: str = _NAME) -> list[str]:
-    """Return a role with the rights of these places, and its binding to the daemon's account."""
-    prefix, where = ("Cluster", "") if is_wide else ("", f"  namespace: {namespace}\n")
-    rules = "".join(_rule(right) for right in DAEMON if right.place in places)
-    metadata = f"metadata:\n  name: {name}\n{where}  labels: {{app.kubernetes.io/name: kubedirector}}\n"
+def _documents(rights: Iterable[Right], namespace: str, *, is_wide: bool = False) -> list[str]:
+    """Return a role with the rights, and its binding to the daemon's account; kustomize adds an empty namespace."""
+    place = f"  namespace: {namespace}\n" if namespace else ""
+    prefix, where = ("Cluster", "") if is_wide else ("", place)
+    rules = "".join(map(_rule, rights))
+    metadata = f"metadata:\n  name: {_NAME}\n{where}  labels: {{app.kubernetes.io/name: kubedirector}}\n"
     role = f"apiVersion: {_API}/v1\nkind: {prefix}Role\n{metadata}rules:\n{rules}"
     binding = (
         f"apiVersion: {_API}/v1\nkind: {prefix}RoleBinding\n{metadata}"
-        f"roleRef: {{apiGroup: {_API}, kind: {prefix}Role, name: {name}}}\n"
-        f"subjects:\n  - kind: ServiceAccount\n    name: kubedirector\n    namespace: {namespace}\n"
+        f"roleRef: {{apiGroup: {_API}, kind: {prefix}Role, name: {_NAME}}}\n"
+        f"subjects:\n  - kind: ServiceAccount\n    name: {_NAME}\n{f'  {place}' if place else ''}"
     )
     return [role, binding]
 

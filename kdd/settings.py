@@ -68,6 +68,8 @@ class Settings:
     """Whether Secrets of the system namespace name further Kubernetes clusters."""
     system_namespace: str = "kubedirector"
     """Namespace of the system catalogue of apps and of the global config."""
+    namespace: str | None = None
+    """The one namespace that is looked after, which is then the system namespace too; None: all of them."""
     workers: int = 20
     """Passes that may run at once, for each Kubernetes cluster."""
     grace_seconds: float = 25.0

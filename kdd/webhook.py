@@ -11,7 +11,7 @@ from kdd.settings import Settings, WebhookSettings
 from kdlib import admission, kube
 from kdlib.errors import Problem, RefusedError
 
-__all__ = ["check_webhook", "remove", "webhook"]
+__all__ = ["check_webhook", "registration", "remove", "webhook"]
 
 
 def check_webhook(settings: Settings) -> None:
@@ -58,8 +58,17 @@ def webhook(api: kube.Api, settings: Settings, wanted: WebhookSettings) -> admis
             host=wanted.host,
             port=wanted.port,
             check_access=wanted.check_access,
+            registration=registration(settings.namespace),
         ),
     )
+
+
+def registration(namespace: str | None) -> admission.Registration:
+    """Return how the webhook is registered: of one namespace alone under a name of its own, and for that one alone."""
+    if namespace is None:
+        return admission.Registration()
+    selector = {"matchLabels": {"kubernetes.io/metadata.name": namespace}}
+    return admission.Registration(f"{admission.Registration().name}-{namespace}", selector)
 
 
 def _place(wanted: WebhookSettings, namespace: str) -> admission.AtUrl | admission.InService:
@@ -76,10 +85,10 @@ def _source(wanted: WebhookSettings, namespace: str) -> admission.CertificateSou
     return admission.MadeHere(namespace)
 
 
-async def remove(kubeconfig: str | None, context: str | None) -> None:
-    """Deregister the webhook, so that the API server asks nobody any more."""
+async def remove(kubeconfig: str | None, context: str | None, *, namespace: str | None = None) -> None:
+    """Deregister the webhook, of one namespace or of all, so that the API server asks nobody any more."""
     async with kube.connect(kubeconfig=kubeconfig, context=context) as api:
-        removed = await admission.deregister(api)
+        removed = await admission.deregister(api, registration(namespace).name)
     for ref in removed:
         typer.echo(f"{ref} removed")
     if not removed:

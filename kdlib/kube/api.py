@@ -5,7 +5,7 @@ Layer: shell.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kdlib.errors import ExpiredError
@@ -70,7 +70,8 @@ class Api:
 
     Raises ApiError for every answer that is not a success, UnreachableError where none came; nothing is retried here.
     `name` tells API servers apart in logs, `host` is where it is; what keeps this one from answering is told by its
-    `outages`, who follows it by its `pulse`; `gate` tells whether anything may be changed.
+    `outages`, who follows it by its `pulse`; `gate` tells whether anything may be changed. With a `namespace` that one
+    is all there is: whatever has namespaces is listed and watched in it alone.
     """
 
     def __init__(self, transport: Transport, *, name: str = "", host: str = "", timeout_seconds: float = 30.0) -> None:
@@ -80,6 +81,7 @@ class Api:
         self.outages = Outages(name)
         self.pulse = Pulse()
         self.gate: Gate = OPEN
+        self.namespace = ""
         self._timeout_seconds = timeout_seconds
 
     def guarded(self, gate: Gate) -> "Api":
@@ -88,10 +90,19 @@ class Api:
         guarded.gate = gate
         return guarded
 
+    def within(self, namespace: str) -> "Api":
+        """Return the same API server for those to whom one namespace is all of it.
+
+        Objects that are named are read and written wherever they are.
+        """
+        api = self.over(self.transport)
+        api.namespace = namespace
+        return api
+
     def over(self, transport: Transport) -> "Api":
         """Return the same API server, reached by another transport."""
         api = Api(transport, name=self.name, host=self.host, timeout_seconds=self._timeout_seconds)
-        api.outages, api.pulse, api.gate = self.outages, self.pulse, self.gate
+        api.outages, api.pulse, api.gate, api.namespace = self.outages, self.pulse, self.gate, self.namespace
         return api
 
     async def get(self, ref: Ref) -> Json:
@@ -103,7 +114,7 @@ class Api:
 
         Begins anew, once, where the server forgot the version between two pages; then raises ExpiredError.
         """
-        wanted = selection if isinstance(selection, Selection) else Selection(selection)
+        wanted = self._scoped(selection if isinstance(selection, Selection) else Selection(selection))
         try:
             return await self._pages(wanted, page_size)
         except ExpiredError:
@@ -180,11 +191,16 @@ class Api:
         """
         query = {"watch": "true", "allowWatchBookmarks": "true", "resourceVersion": resource_version}
         query |= {"timeoutSeconds": str(lifetime_seconds), **selection.query}
-        return self.transport.watch(Request("GET", selection.path, query, timeout_seconds=idle_seconds))
+        path = self._scoped(selection).path
+        return self.transport.watch(Request("GET", path, query, timeout_seconds=idle_seconds))
 
     def exec(self, request: ExecRequest) -> AbstractAsyncContextManager[ExecStream]:
         """Run a command in a container; leaving the context cuts the connection."""
         return self.transport.exec(request)
+
+    def _scoped(self, selection: Selection) -> Selection:
+        """Return what a selection of all namespaces means here."""
+        return selection if selection.namespace else replace(selection, namespace=self.namespace)
 
     async def _pages(self, selection: Selection, page_size: int) -> Listing:
         items: list[Json] = []

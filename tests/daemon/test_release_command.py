@@ -18,6 +18,7 @@ from kdlib.wire import KD_APP, KD_CONFIG, LEASE, SECRET, Ref
 LEASED = Ref(LEASE, "kubedirector", "kubedirector")
 HELD = (Ref(KD_APP, "default", "shell"), Ref(KD_CONFIG, "kubedirector", "kd-global-config"))
 FINALIZERS = (IN_USE, CLEANUP)
+PLACE = ("--system-namespace", "kubedirector")
 OTHERS = "example.com/somebody-else"
 APP = an_app("shell")["spec"]
 
@@ -36,8 +37,8 @@ async def api(tmp_path):
 def released(tmp_path):
     """Return how to run the command."""
 
-    async def run():
-        arguments = ["release", "--kubeconfig", str(tmp_path / "kubeconfig"), "--system-namespace", "kubedirector"]
+    async def run(*place):
+        arguments = ["release", "--kubeconfig", str(tmp_path / "kubeconfig"), *(place or PLACE)]
         return await asyncio.to_thread(CliRunner().invoke, main.app, arguments)
 
     return run
@@ -81,3 +82,13 @@ async def test_nothing_is_released_while_a_daemon_holds_the_lease(api, released)
     assert "held by 'kdd-0'" in told.output
     assert (await api.get(HELD[0]))["metadata"]["finalizers"] == [IN_USE, OTHERS]
     await api.get(admission.registered_refs()[0])
+
+
+async def test_of_a_daemon_for_one_namespace_nothing_outside_of_it_is_released(api, released):
+    await left_behind(api)
+    told = await released("--namespace", "kubedirector")
+    assert (told.exit_code, told.output.count("released"), told.output.count("removed")) == (0, 1, 2), told.output
+    assert (await api.get(HELD[1]))["metadata"]["finalizers"] == [OTHERS]
+    assert (await api.get(HELD[0]))["metadata"]["finalizers"] == [IN_USE, OTHERS]
+    for ref in admission.registered_refs():
+        await api.get(ref)

@@ -59,6 +59,30 @@ def test_a_flag_goes_before_the_environment_that_before_the_file_and_that_before
     assert run(**environ)[2].system_namespace == "of-pod"
 
 
+def test_a_daemon_for_one_namespace_has_everything_there_and_no_webhook_unless_it_is_asked_for(run):
+    pod = {"MY_NAMESPACE": "of-pod", "KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+    assert run(**pod)[2].webhook is not None
+    found = run(KDD_NAMESPACE="team", **pod)[2]
+    assert (found.namespace, found.system_namespace, found.webhook) == ("team", "team", None)
+    assert run("--webhook", KDD_NAMESPACE="team", **pod)[2].webhook is not None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--namespace", "Team_1"], "run: --namespace: 'Team_1' is no name of a namespace; give one of lowercase"),
+        (
+            ["--namespace", "team", "--system-namespace", "ops"],
+            "run: --system-namespace: 'ops' is not the namespace that is looked after alone, 'team'; leave it out",
+        ),
+    ],
+)
+def test_a_namespace_that_cannot_be_looked_after_alone_is_one_line(arguments, words):
+    result = CliRunner().invoke(main.app, ["run", *arguments])
+    assert (result.exit_code, result.output.count("\n")) == (2, 1), result.output
+    assert result.output.startswith(f"kdd: {words}")
+
+
 def test_the_environment_may_name_the_file(run, file):
     assert run(KDD_CONFIG=str(file("log-level: warning\n")))[2].log_level == "WARNING"
 

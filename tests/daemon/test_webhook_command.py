@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from kdd import flags, main
 from kdd.leftover import LeftoverRegistration
 from kdd.settings import read_settings
+from kdd.webhook import registration
 from kdlib.admission import AtUrl, Registration
 from kdlib.admission.configurations import configurations
 from kdlib.kube import Api
@@ -91,3 +92,15 @@ async def test_a_daemon_without_webhook_tells_of_one_that_is_registered(caplog):
     registry.create(configurations(AtUrl("192.0.2.7", "https://192.0.2.7"), "", Registration())[0])
     await LeftoverRegistration(api).run()
     assert "kdd webhook remove" in caplog.text
+
+
+def test_webhooks_of_several_namespaces_are_registered_side_by_side_each_for_its_own():
+    place = AtUrl("192.0.2.7", "https://192.0.2.7")
+    found = [
+        item for name in ("team", "other", None) for item in configurations(place, "", registration(name), "operator")
+    ]
+    assert len({(item["kind"], item["metadata"]["name"]) for item in found}) == 6
+    for namespace, items in (("team", found[:2]), ("other", found[2:4])):
+        selectors = [webhook["namespaceSelector"] for item in items for webhook in item["webhooks"]]
+        assert all(item == {"matchLabels": {"kubernetes.io/metadata.name": namespace}} for item in selectors)
+    assert all(webhook["namespaceSelector"] == {} for item in found[4:] for webhook in item["webhooks"])

@@ -40,9 +40,9 @@ def ready(world, namespace="kd"):
 
 
 @asynccontextmanager
-async def serving(world, tmp_path, transport=None):
+async def serving(world, tmp_path, transport=None, **settings):
     transport = transport or world.transport()
-    services = config_services(Api(transport), Settings(cache=tmp_path, system_namespace="kd"))
+    services = config_services(Api(transport), Settings(cache=tmp_path, system_namespace="kd", **settings))
     tasks = [asyncio.create_task(service.run()) for service in services]
     try:
         yield transport
@@ -134,5 +134,23 @@ def test_a_write_that_fails_is_made_again(play, tmp_path):
             world.create(config())
             await world.until(lambda: state(world) == "ready")
             assert failures == []
+
+    play(scenario)
+
+
+def test_w36_without_any_right_outside_of_its_namespace_a_configuration_becomes_ready(play, tmp_path):
+    async def scenario(world):
+        prepared(world)
+        transport = world.transport()
+
+        def forbid(request):
+            if "/storageclasses" in getattr(request, "path", ""):
+                raise AssertionError("a StorageClass was asked for")
+
+        transport.before = forbid
+        async with serving(world, tmp_path, transport, namespace="kd"):
+            world.create(config(defaultStorageClassName="fast"))
+            await world.until(lambda: state(world) == "ready")
+            assert ready(world)[0] == "True"
 
     play(scenario)
