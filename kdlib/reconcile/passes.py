@@ -31,9 +31,10 @@ from kdlib.reconcile.restoring import Restorer
 from kdlib.reconcile.telling import fields_of, tell_refusal, tell_step
 from kdlib.reconcile.tokens import keep_tokens
 from kdlib.reconcile.view import View
+from kdlib.reconcile.waiting import Waiting
 from kdlib.reconcile.whole import wait_for_the_whole
 from kdlib.reconcile.written import written
-from kdlib.rules import comes_anew, is_restoring
+from kdlib.rules import comes_anew, is_new, is_restoring, left_by_namesake
 from kdlib.wire import KD_CLUSTER, PERSISTENT_VOLUME_CLAIM, Kind, Ref
 
 __all__ = ["Compute", "PassSettings", "Passes"]
@@ -83,7 +84,8 @@ class Passes:
         self._settings = settings or PassSettings()
         self._recorder = Recorder(api, view.kind, interval_seconds=self._settings.status_interval_seconds)
         self.announcer = Announcer(api)
-        self._restorer = Restorer(api, self._recorder, self.announcer)
+        self._waiting = Waiting(self._recorder, self.announcer)
+        self._restorer = Restorer(api, self._waiting, self.announcer)
 
     async def run(self, namespace: str, name: str, guest_facts: tuple[GuestFact, ...] = ()) -> Passed:
         """Pass once over the root of this name.
@@ -100,6 +102,9 @@ class Passes:
             return await self._let_go(ref, root)
         if self._view.kind == KD_CLUSTER and (is_restoring(root) or comes_anew(root)):
             return await self._restorer.run(ref, self._seen(root, ()))
+        if is_new(root) and (left := left_by_namesake(seen := self._seen(root, ()))):
+            status = report.behind_namesake(seen, left)
+            return await self._waiting.recorded(seen, status, report.events(seen, root.get("status"), status))
         await wait_for_the_whole(self._api, self._view, root)
         held = await marked(self._api, ref, root, self._view.related(root))
         passed = await self._reconcile(held.root, guest_facts)

@@ -13,7 +13,7 @@ from kdlib.model import Seen
 from kdlib.reconcile.announcing import Announcer
 from kdlib.reconcile.marking import paused, resumed
 from kdlib.reconcile.passed import Passed
-from kdlib.reconcile.recording import Recorder, Urgency, urgency_of
+from kdlib.reconcile.waiting import Waiting
 from kdlib.reconcile.written import written
 from kdlib.rules import is_restoring, restore
 from kdlib.wire import Ref
@@ -27,9 +27,9 @@ _FAILURES = 500
 class Restorer:
     """Passes over roots that are being restored; they write the status, and take the label away at the end."""
 
-    def __init__(self, api: Api, recorder: Recorder, announcer: Announcer) -> None:
+    def __init__(self, api: Api, waiting: Waiting, announcer: Announcer) -> None:
         self._api = api
-        self._recorder = recorder
+        self._waiting = waiting
         self._announcer = announcer
 
     async def run(self, ref: Ref, seen: Seen) -> Passed:
@@ -62,15 +62,7 @@ class Restorer:
         return Passed(works=(), facts=(written(ref, answer),), objects=len(seen.children))
 
     async def _recorded(self, seen: Seen, status: Json) -> Passed:
-        before, passed = seen.root.get("status"), Passed(works=(), objects=len(seen.children))
-        wait_seconds = self._recorder.wait_seconds(seen.root, status, urgency_of(before, status))
-        if wait_seconds:
-            return replace(passed, again_seconds=wait_seconds)
-        recording = await self._recorder.record(seen.root, status, Urgency.AT_ONCE)
-        if recording.fact is None:
-            return replace(passed, recorded=True)
-        self._announcer.announce(report.restored_events(seen, before, status))
-        return replace(passed, facts=(recording.fact,))
+        return await self._waiting.recorded(seen, status, report.restored_events(seen, seen.root.get("status"), status))
 
 
 def _words(error: ApiError) -> str:

@@ -12,7 +12,7 @@ from kdlib.report.page import reasons_page
 from kdlib.report.reasons import EVENT_REASONS, REASONS, EventReason, Reason
 from kdlib.report.restoring import as_backed_up_before, not_backed_up, restored_events, restoring, resumed_event
 from kdlib.report.rollup import rollup
-from kdlib.report.status import Advanced, broken, refused, status
+from kdlib.report.status import Advanced, behind_namesake, refused, status
 
 __all__ = [
     "CONDITION_TYPES",
@@ -25,7 +25,7 @@ __all__ = [
     "Reason",
     "Wait",
     "as_backed_up_before",
-    "broken",
+    "behind_namesake",
     "cluster_line",
     "condition",
     "config_status",

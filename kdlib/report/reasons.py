@@ -27,6 +27,7 @@ class Reason(StrEnum):
     MEMBERS_FAILED = "MembersFailed"
     MEMBERS_OUTDATED = "MembersOutdated"
     MEMBERS_STUCK = "MembersStuck"
+    NAMESAKE_LEAVING = "NamesakeLeaving"
     NO_MASTER_KEY = "NoMasterKey"
     NO_WEBHOOK = "NoWebhook"
     NOT_STALLED = "NotStalled"
@@ -40,7 +41,6 @@ class Reason(StrEnum):
     SETTLED = "Settled"
     UPGRADE_STOPPED = "UpgradeStopped"
     UPGRADING = "Upgrading"
-    WORLD_FAILED = "WorldFailed"
 
 
 REASONS: dict[Reason, str] = {
@@ -60,6 +60,7 @@ REASONS: dict[Reason, str] = {
     Reason.MEMBERS_FAILED: "a member could not be set up, and waits for a retry",
     Reason.MEMBERS_OUTDATED: "pods run an older template though the spec did not change, until somebody deletes them",
     Reason.MEMBERS_STUCK: "a member's pod does not run: image, container, node or claim; somebody has to act",
+    Reason.NAMESAKE_LEAVING: "objects of a deleted cluster of the same name are collected first; then it makes its own",
     Reason.NO_MASTER_KEY: "the global configuration has no master key, so nothing can be encrypted",
     Reason.NO_WEBHOOK: "there is no admission webhook, which alone could hold what the message names",
     Reason.NOT_STALLED: "nothing waits for a person",
@@ -73,7 +74,6 @@ REASONS: dict[Reason, str] = {
     Reason.SETTLED: "nothing is left to do",
     Reason.UPGRADE_STOPPED: "a member is in trouble, and the others do not get what the spec says until somebody acts",
     Reason.UPGRADING: "members get what the spec says now, one after the other",
-    Reason.WORLD_FAILED: "the API server did not do what was asked; tried again",
 }
 """What the reason of a condition means."""
 

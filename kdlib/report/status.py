@@ -5,22 +5,24 @@ Two operators that saw the same write the same bytes; the time of a condition th
 Layer: pure.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from kdlib import lifecycle
 from kdlib.errors import RefusedError
 from kdlib.frozen import Json, copied, dig
 from kdlib.model import ClusterState, Life, Outcome, Resolved, Seen
-from kdlib.report.conditions import CONDITION_TYPES, FALSE, TRUE, Claim, condition, conditions
+from kdlib.report.conditions import CONDITION_TYPES, FALSE, TRUE, Claim, conditions
 from kdlib.report.pausing import is_paused, paused
 from kdlib.report.reasons import Reason
 from kdlib.report.rollup import rollup
 from kdlib.report.sealing import sealed
-from kdlib.report.tally import Tally
+from kdlib.report.tally import Tally, first_few
 from kdlib.report.verdict import verdict
+from kdlib.rules import BACKUP_ANNOTATION
+from kdlib.wire import Ref
 
-__all__ = ["Advanced", "broken", "refused", "status", "unmoved", "with_claim"]
+__all__ = ["Advanced", "behind_namesake", "refused", "status", "unmoved", "with_claim"]
 
 _MOST_PROBLEMS = 20
 
@@ -88,28 +90,29 @@ def refused(seen: Seen, error: RefusedError) -> Json:
     return _unmoved(seen, claims)
 
 
-def broken(seen: Seen, words: str) -> Json:
-    """Return the status of a cluster whose pass the world cut short; it will be tried again.
-
-    Ready stays as it was, or is False for a cluster that never had it.
-    """
-    before = condition(seen.root.get("status"), "Ready")
+def behind_namesake(seen: Seen, left: Sequence[Ref]) -> Json:
+    """Return the status of a new cluster that waits until what a former one of its name left is gone."""
+    name, namespace = (dig(seen.root, "metadata", key, default="") for key in ("name", "namespace"))
+    takes = f"kubectl annotate kdcluster {name} {BACKUP_ANNOTATION}=false -n {namespace}"
+    words = (
+        f"waits until the garbage collector has taken what a former cluster of this name left: "
+        f"{first_few(list(map(str, left)))}; to take it over instead, as the former cluster made again: {takes}"
+    )
     claims = [
-        Claim("Reconciling", TRUE, Reason.WORLD_FAILED, f"will be tried again: {words}"),
+        Claim("Ready", FALSE, Reason.NAMESAKE_LEAVING, words),
+        Claim("Reconciling", TRUE, Reason.NAMESAKE_LEAVING, words),
         Claim("Stalled", FALSE, Reason.NOT_STALLED, "nothing waits for a person"),
     ]
-    if not before:
-        claims.append(Claim("Ready", FALSE, Reason.WORLD_FAILED, words))
-    return _unmoved(seen, claims, keep=("Ready",) if before else ())
+    return _unmoved(seen, claims)
 
 
-def _unmoved(seen: Seen, claims: list[Claim], keep: tuple[str, ...] = ()) -> Json:
-    """Return the stored status with these conditions, and those of other types that are kept."""
+def _unmoved(seen: Seen, claims: list[Claim]) -> Json:
+    """Return the stored status with these conditions, and those of other types that stay."""
     stored = seen.root.get("status") or {}
     claims = [*claims, paused(seen)] if is_paused(seen) else claims
     # Whether there is a backup is found out anew with each status.
     told = {"BackedUp", "Paused", *(claim.type for claim in claims)}
-    kept = [item for item in stored.get("conditions") or () if item.get("type") in {*keep, *CONDITION_TYPES[3:]} - told]
+    kept = [item for item in stored.get("conditions") or () if item.get("type") in {*CONDITION_TYPES[3:]} - told]
     return unmoved(seen, claims, stored, kept=kept)
 
 

@@ -13,6 +13,7 @@ from kdlib.rules.connections import TYPED, type_of
 from kdlib.rules.defaults import app_defaults, cluster_defaults, least_members, reserved_values, time_limit
 from kdlib.rules.hidden_tokens import is_left, token_digest, token_place
 from kdlib.rules.keyring import Keyring, decrypted, encrypted, keyring_of, keys_seen
+from kdlib.rules.namesakes import is_new, left_by_namesake
 from kdlib.rules.naming import is_made_for
 from kdlib.rules.persistence import persistent_directories
 from kdlib.rules.related import related
@@ -65,10 +66,12 @@ __all__ = [
     "encrypted",
     "is_left",
     "is_made_for",
+    "is_new",
     "is_restoring",
     "keyring_of",
     "keys_seen",
     "least_members",
+    "left_by_namesake",
     "left_words",
     "needs",
     "needs_of",

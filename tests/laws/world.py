@@ -136,6 +136,7 @@ class World:
     time: VirtualTime
     registry: Registry
     node: HollowNode
+    controllers: Controllers
     members: Any = None
     """What answers execs in members."""
     entropy: Callable[[], str] = lambda: "0123456789abcdef" * 4
@@ -311,7 +312,7 @@ async def world(time: VirtualTime, responder: Any = echo, **hollow: Any) -> Asyn
         settings = HollowSettings(heartbeat_seconds=0, now=time.now, **hollow)
         containers = HollowContainers(responder)
         node = await stack.enter_async_context(HollowNode(LocalTransport(registry), containers, settings))
-        yield World(time, registry, node, responder)
+        yield World(time, registry, node, controllers, responder)
 
 
 @pytest.fixture

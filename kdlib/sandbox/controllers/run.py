@@ -74,6 +74,7 @@ class Controllers:
         self._by_name: dict[str, _Controller] = {}
         self._by_kind: dict[tuple[str, str], list[_Controller]] = {}
         self._everywhere: list[_Controller] = []
+        self._delays: dict[str, float] = {}
         self._queue: Queue | None = None
         self._unsubscribe: Callable[[], None] | None = None
 
@@ -109,6 +110,16 @@ class Controllers:
             metadata = each["metadata"]
             if self._index.get(kind_of(each), metadata.get("namespace", ""), metadata["name"]) is None:
                 self._registry.create(each)
+
+    def delay(self, name: str, seconds: float) -> None:
+        """Have a controller, by its name in the queue, look at things only so long after it was told of them.
+
+        This is how one behaves that has much to do, or starts anew; 0 makes it prompt again. Raises ValueError where
+        no controller has the name.
+        """
+        if name not in self._by_name:
+            raise ValueError(f"no controller is named {name!r}; there are {', '.join(sorted(self._by_name))}")
+        self._delays[name] = seconds
 
     async def close(self) -> None:
         """Stop; nothing is written afterwards."""
@@ -153,8 +164,12 @@ class Controllers:
         if queue is None:
             return
         for each in (*self._everywhere, *self._by_kind.get(kind, ())):
+            seconds = self._delays.get(each.name, 0.0)
             for key in each.keys(event, obj, old):
-                queue.add((each.name, key))
+                if seconds:
+                    queue.add_after((each.name, key), seconds)
+                else:
+                    queue.add((each.name, key))
 
     def _work(self, item: Item) -> int:
         name, key = item

@@ -245,17 +245,15 @@ def test_very_many_problems_are_cut(root_of) -> None:
     assert message(status, "Stalled").endswith("spec.roles[19]: is wrong; and 10 more")
 
 
-def test_a_world_that_fails_leaves_ready_as_it_was(make, member, root_of) -> None:
-    desired = make({"a": [member("s-a-0")]}, stored={"state": "configured"})
-    stored = report.status(desired.seen, desired)
-    old, new = Seen(make_now(), root_of({"a": 1}, stored)), Seen(make_now(), root_of({"a": 1}))
+def test_a_cluster_that_waits_for_its_namesakes_objects_names_them_and_the_way_out(root_of) -> None:
+    seen = Seen(make_now(), root_of({"a": 1}))
+    status = report.behind_namesake(seen, [wire.Ref(wire.STATEFUL_SET, "default", f"kdss-{n}") for n in range(5)])
 
-    assert said(report.broken(old, "503")) == {
-        "Ready": ("True", "Configured"),
-        "Reconciling": ("True", "WorldFailed"),
-        "Stalled": ("False", "NotStalled"),
-    }
-    assert said(report.broken(new, "503"))["Ready"] == ("False", "WorldFailed")
+    assert said(status)["Ready"] == ("False", "NamesakeLeaving")
+    assert said(status)["Reconciling"] == ("True", "NamesakeLeaving")
+    assert said(status)["Stalled"] == ("False", "NotStalled")
+    assert "kdss-0" in message(status, "Ready")
+    assert "and 2 more" in message(status, "Ready")
 
 
 def test_every_reason_is_described() -> None:
