@@ -16,7 +16,7 @@ from kdlib.manifests.desired import Desired
 from kdlib.manifests.headless_service import headless_service
 from kdlib.manifests.member_service import NO_SERVICE, member_service
 from kdlib.manifests.pod_disruption_budget import pod_disruption_budget
-from kdlib.manifests.stateful_set import stateful_set
+from kdlib.manifests.stateful_set import kept_fields, stateful_set
 from kdlib.model import Life, MemberState, MemberStatus, Resolved, ResolvedRole
 from kdlib.wire import (
     CONTROLLER_REVISION,
@@ -48,7 +48,18 @@ def build(resolved: Resolved) -> Desired:
     graph = graph_of(resolved, life)
     life = lifecycle.roll_out(resolved, life, frozenset(_current_roles(resolved, graph)))
     pods = (Ref(POD, resolved.root.namespace, pod) for pod in life.renewals)
-    return Desired(replace(graph, renewed=(*graph.renewed, *pods)), life, resolved)
+    kept = tuple(_kept_fields(resolved, graph))
+    return Desired(replace(graph, renewed=(*graph.renewed, *pods)), life, resolved, kept)
+
+
+def _kept_fields(resolved: Resolved, graph: ObjectGraph) -> Iterator[tuple[Ref, tuple[str, ...]]]:
+    """Yield each StatefulSet that keeps fields which nobody can change, with their names."""
+    live = {ref_of(child): child for child in resolved.seen.children}
+    for role in resolved.roles:
+        ref = Ref(STATEFUL_SET, resolved.root.namespace, role.stateful_set)
+        fields = kept_fields(resolved, role, live.get(ref)) if ref in graph else ()
+        if fields:
+            yield ref, fields
 
 
 def _current_roles(resolved: Resolved, graph: ObjectGraph) -> Iterator[str]:

@@ -13,6 +13,7 @@ from kdlib.manifests.connections import connections_part
 from kdlib.manifests.document import Listed, node_part, shared_part, with_own_keys, with_own_token
 from kdlib.manifests.token_secret import token_secret
 from kdlib.model import Life, MemberStatus, Resolved
+from kdlib.wire import Ref
 
 __all__ = ["Desired", "configmeta", "configmeta_bytes"]
 
@@ -24,6 +25,8 @@ class Desired:
     graph: ObjectGraph = field(repr=False)
     life: Life
     resolved: Resolved
+    kept_fields: tuple[tuple[Ref, tuple[str, ...]], ...] = ()
+    """The fields of objects that say otherwise than the spec, and that no API server changes."""
 
     @cached_property
     def listed(self) -> Listed:

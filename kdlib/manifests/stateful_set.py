@@ -15,7 +15,7 @@ from kdlib.manifests.volumes import claim_templates
 from kdlib.model import ClusterRole, Resolved, ResolvedRole
 from kdlib.wire import STATEFUL_SET
 
-__all__ = ["stateful_set"]
+__all__ = ["kept_fields", "stateful_set"]
 
 
 def stateful_set(resolved: Resolved, role: ResolvedRole, replicas: int, live: Json | None) -> Json | None:
@@ -34,6 +34,21 @@ def stateful_set(resolved: Resolved, role: ResolvedRole, replicas: int, live: Js
     spec: Json = without_nulls(_spec(resolved, role, role.spec, replicas))
     result["spec"] = _immutables_kept(spec, live["spec"]) if live else spec
     return result
+
+
+def kept_fields(resolved: Resolved, role: ResolvedRole, live: Json | None) -> tuple[str, ...]:
+    """Name the fields in which the set that is there differs from what the spec says, and which no API server changes.
+
+    Its selector and how it makes pods are no such fields: nothing that the spec says depends on them.
+    """
+    if live is None or role.spec is None:
+        return ()
+    wanted, found = claim_templates(role.spec), live["spec"].get("volumeClaimTemplates") or []
+    differs = {
+        "serviceName": (live["spec"].get("serviceName") or resolved.cluster_service) != resolved.cluster_service,
+        "volumeClaimTemplates": not _alike(list(map(_storage, wanted)), list(map(_storage, found))),
+    }
+    return tuple(name for name, is_other in differs.items() if is_other)
 
 
 def _spec(resolved: Resolved, role: ResolvedRole, spec: ClusterRole, replicas: int) -> Json:
@@ -60,9 +75,25 @@ def _immutables_kept(spec: Json, live: Json) -> Json:
         kept["template"] = {**spec["template"], "metadata": {**spec["template"]["metadata"], "labels": chosen}}
     for name in ("serviceName", "podManagementPolicy"):
         kept[name] = live.get(name) or spec[name]
-    if not contained(spec.get("volumeClaimTemplates"), live.get("volumeClaimTemplates"), "volumeClaimTemplates"):
-        kept["volumeClaimTemplates"] = [_claim_intent(claim) for claim in live.get("volumeClaimTemplates") or []]
+    found = [_claim_intent(claim) for claim in live.get("volumeClaimTemplates") or []]
+    if not _alike(spec.get("volumeClaimTemplates") or [], found):
+        kept["volumeClaimTemplates"] = found
     return kept
+
+
+def _alike(wanted: list[Json], found: list[Json]) -> bool:
+    """Tell whether neither list of claim templates says what the other does not, what servers fill in apart."""
+    return contained(wanted, found) and contained(list(map(_without_default, found)), wanted)
+
+
+def _without_default(claim: Json) -> Json:
+    kept = {key: value for key, value in claim["spec"].items() if (key, value) != ("volumeMode", "Filesystem")}
+    return {**claim, "spec": kept}
+
+
+def _storage(claim: Json) -> Json:
+    """Return what a claim template says of the volume, in which name and amounts count."""
+    return {"name": claim["metadata"]["name"], "spec": without_nulls(claim["spec"])}
 
 
 def _claim_intent(claim: Json) -> Json:

@@ -31,6 +31,8 @@ CONDITIONS: Mapping[str, str] = MappingProxyType(
         " what is missing, and why",
         "MembersOutdated": "pods of the members that the message names run with an older template though the spec did"
         " not change, until somebody deletes them",
+        "SetsKept": "StatefulSets that were taken up keep claim templates, or the headless Service, of which the spec"
+        " says something else, since no API server changes these; the message says how they are made anew",
         "NotEnforced": "without the admission webhook nobody holds what the message names",
         "NotifyFailed": "start scripts that refused a change are run again by themselves, or were as often as the app"
         " asks for; the message counts",

@@ -38,6 +38,7 @@ class Reason(StrEnum):
     RESTORE_REFUSED = "RestoreRefused"
     RESTORING = "Restoring"
     RESTARTING = "Restarting"
+    SETS_KEPT = "FieldsUnchangeable"
     SETTLED = "Settled"
     UPGRADE_STOPPED = "UpgradeStopped"
     UPGRADING = "Upgrading"
@@ -71,6 +72,7 @@ REASONS: dict[Reason, str] = {
     Reason.RESTORE_REFUSED: "the cluster cannot go on from its backup until somebody acts; tried again",
     Reason.RESTORING: "the cluster comes from a backup, and waits for what it needs",
     Reason.RESTARTING: "members are restarted one after the other, since somebody asked for it",
+    Reason.SETS_KEPT: "a StatefulSet that was taken up differs from the spec in what no API server changes",
     Reason.SETTLED: "nothing is left to do",
     Reason.UPGRADE_STOPPED: "a member is in trouble, and the others do not get what the spec says until somebody acts",
     Reason.UPGRADING: "members get what the spec says now, one after the other",

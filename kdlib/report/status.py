@@ -5,7 +5,7 @@ Two operators that saw the same write the same bytes; the time of a condition th
 Layer: pure.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Protocol
 
 from kdlib import lifecycle
@@ -38,6 +38,10 @@ class Advanced(Protocol):
     def resolved(self) -> Resolved:
         """Return the cluster's answers."""
 
+    @property
+    def kept_fields(self) -> Iterable[tuple[Ref, tuple[str, ...]]]:
+        """Return the fields of objects that say otherwise than the spec, and that no API server changes."""
+
 
 def status(seen: Seen, desired: Advanced, outcome: Outcome | None = None) -> Json:
     """Return the cluster's status after a pass (1.3, 3.2, 3.15).
@@ -46,7 +50,7 @@ def status(seen: Seen, desired: Advanced, outcome: Outcome | None = None) -> Jso
     """
     resolved, life, done = desired.resolved, desired.life, outcome or Outcome()
     tally = Tally.of(life.status, sum(role.wanted for role in resolved.roles))
-    claims = verdict(resolved, life, done, tally)
+    claims = [*verdict(resolved, life, done, tally), *_kept(desired)]
     stored = dig(seen.root, "status", "conditions", default=[])
     found = lifecycle.without_hidden_tokens(life.status).changed(
         state=_state(resolved, life, done),
@@ -57,6 +61,17 @@ def status(seen: Seen, desired: Advanced, outcome: Outcome | None = None) -> Jso
         conditions=tuple(conditions(claims, stored, generation=resolved.generation, now=seen.now)),
     )
     return sealed(found.dumped())
+
+
+def _kept(desired: Advanced) -> Iterator[Claim]:
+    """Say which sets cannot be as the spec says, and how they are made anew around their members."""
+    named = [(ref, f"{ref} keeps its {' and '.join(fields)}") for ref, fields in desired.kept_fields]
+    if named:
+        first = named[0][0]
+        anew = f"kubectl delete statefulset {first.name} --cascade=orphan -n {first.namespace}"
+        what = f"{first_few([words for _, words in named])}, which nobody can change, though the spec says otherwise"
+        remedy = f"to have one made anew around its members, whose claims stay as they are: {anew}"
+        yield Claim("SetsKept", TRUE, Reason.SETS_KEPT, f"{what}; {remedy}")
 
 
 def _state(resolved: Resolved, life: Life, outcome: Outcome) -> str:

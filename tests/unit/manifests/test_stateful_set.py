@@ -327,6 +327,26 @@ def test_what_no_server_changes_is_taken_from_the_set_that_is_there(set_of) -> N
     assert made["volumeClaimTemplates"] == live["spec"]["volumeClaimTemplates"]
 
 
+@pytest.mark.parametrize(
+    ("there", "asked"),
+    [
+        ({"storage": {"size": "1Gi"}}, {}),
+        ({}, {"storage": {"size": "1Gi"}}),
+        ({"storage": {"size": "1Gi", "storageClassName": "slow"}}, {"storage": {"size": "1Gi"}}),
+        ({"storage": {"size": "1Gi"}}, {"storage": {"size": "1Gi", "storageClassName": "slow"}}),
+        (
+            {"storage": {"size": "1Gi"}},
+            {"blockStorage": {"storageClassName": "raw", "pathPrefix": "/dev/b", "numDevices": 1}},
+        ),
+    ],
+    ids=["asked for none", "has none", "has a class", "asked for a class", "of another kind"],
+)
+def test_claim_templates_of_the_set_that_is_there_stay_whatever_is_asked_for(set_of, there, asked) -> None:
+    live = set_of(**there)
+    made = set_of(**asked, live=live)
+    assert made["spec"].get("volumeClaimTemplates", []) == live["spec"].get("volumeClaimTemplates", [])
+
+
 def test_a_set_as_the_server_returns_it_changes_nothing_of_the_intent(set_of) -> None:
     intended = set_of(storage={"size": "1024Mi"})
     template = {

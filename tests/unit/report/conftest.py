@@ -7,6 +7,7 @@ import pytest
 
 from kdlib import model, rules
 from kdlib.model import ClusterStatus, Life, MemberStatus, Reserved, Resolved, RoleStatus, Seen, StateDetail
+from kdlib.wire import Ref
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 APP = {
@@ -28,6 +29,7 @@ class Pass:
 
     resolved: Resolved
     life: Life
+    kept_fields: tuple[tuple[Ref, tuple[str, ...]], ...] = ()
 
     @property
     def seen(self) -> Seen:

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from kdlib.frozen import dig
 from kdlib.wire import KD_CLUSTER, PERSISTENT_VOLUME_CLAIM, SERVICE, STATEFUL_SET
 
@@ -22,9 +24,13 @@ def uids(world, *kinds):
     return {item["metadata"]["uid"] for item in found if item["metadata"]["name"] != "kubernetes"}
 
 
-def ready(world):
+def condition(world, kind):
     found = {item["type"]: item for item in world.status().get("conditions") or ()}
-    return found.get("Ready", {})
+    return found.get(kind, {})
+
+
+def ready(world):
+    return condition(world, "Ready")
 
 
 async def deleted_while_the_collector_is_slow(world):
@@ -116,3 +122,38 @@ def test_whoever_says_that_a_waiting_cluster_is_the_former_one_has_it_take_up_wh
             assert uids(world, STATEFUL_SET, PERSISTENT_VOLUME_CLAIM) == before
 
     play(scenario, made.members())
+
+
+@pytest.mark.parametrize(("first", "then"), [("1Gi", None), ("1Gi", "2Gi")], ids=["no claims", "other claims"])
+def test_a_set_that_was_taken_up_keeps_what_nobody_can_change_and_says_how_it_is_made_anew(play, made, first, then):
+    async def scenario(world):
+        async with world.operating() as transport:
+            world.create(made.app("shell", PACKAGE), stored(made, size=first))
+            await world.until(world.configured(head=1, tail=2))
+            before = templates(world)
+            world.registry.delete(KD_CLUSTER, "default", "c1", propagation="Orphan")
+            await world.until(lambda: not world.registry.list(KD_CLUSTER))
+            world.create(stored(made, size=then))
+            await world.until(world.configured(head=1, tail=2))
+            await world.until(lambda: condition(world, "SetsKept"))
+            assert templates(world) == before
+            name = world.status()["roles"][1]["statefulSet"]
+            assert "keeps its volumeClaimTemplates" in condition(world, "SetsKept")["message"]
+            remedy = f"kubectl delete statefulset {name} --cascade=orphan -n default"
+            assert remedy in condition(world, "SetsKept")["message"]
+            assert (ready(world)["status"], condition(world, "Stalled")["status"]) == ("True", "False")
+            await asyncio.sleep(60)
+            sent = len(transport.requests)
+            await asyncio.sleep(600)
+            assert len(transport.requests) == sent
+            world.registry.delete(STATEFUL_SET, "default", name, propagation="Orphan")
+            await world.until(lambda: not condition(world, "SetsKept"))
+            assert templates(world) == ([then] if then else [])
+
+    play(scenario, made.members())
+
+
+def templates(world):
+    """Sizes that the sets of the cluster ask for."""
+    found = [item["spec"].get("volumeClaimTemplates") or [] for item in world.registry.list(STATEFUL_SET)]
+    return [dig(claim, "spec", "resources", "requests", "storage") for claims in found for claim in claims]
