@@ -11,7 +11,7 @@ import orjson
 from kdlib.errors import ApiError, UnreachableError, api_error, from_status
 from kdlib.frozen import Json
 
-__all__ = ["decoded", "failure"]
+__all__ = ["decoded", "failure", "with_exec_right"]
 
 _REASONS = {
     400: "BadRequest",
@@ -30,6 +30,8 @@ _REASONS = {
     504: "Timeout",
 }
 _SHOWN_CHARACTERS = 300
+_FORBIDDEN = 403
+_CANNOT = " cannot "
 
 
 def decoded(payload: bytes, subject: str) -> Json:
@@ -67,6 +69,18 @@ def failure(code: int, payload: bytes, headers: Mapping[str, str], subject: str)
     if wait.isdigit() and not details.get("retryAfterSeconds"):
         status["details"] = {**details, "retryAfterSeconds": int(wait)}
     return from_status(status)
+
+
+def with_exec_right(error: ApiError, namespace: str) -> ApiError:
+    """Return the refusal of an exec with the right that is missing; others than those of an authorizer as they are.
+
+    An authorizer that gives no reason leaves the words to end with a colon; a webhook that refuses says why.
+    """
+    words = str(error).rstrip(" :")
+    if error.code != _FORBIDDEN or not (words.endswith("forbidden") or _CANNOT in words):
+        return error
+    remedy = f"give our account the verb create on pods/exec in namespace {namespace!r}"
+    return from_status({**error.status, "message": f"{words}; {remedy}"})
 
 
 def _shown(payload: bytes) -> str:

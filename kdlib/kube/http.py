@@ -22,7 +22,7 @@ from yarl import URL
 from kdlib.errors import ApiError, UnreachableError, WorldError
 from kdlib.frozen import Json
 from kdlib.kube.access import Access
-from kdlib.kube.answers import decoded, failure
+from kdlib.kube.answers import decoded, failure, with_exec_right
 from kdlib.kube.channels import PROTOCOL, ChannelStream, exec_path, exec_query
 from kdlib.kube.lines import LineSplitter
 from kdlib.wire import ExecRequest, ExecStream, Request, WatchEvent
@@ -196,10 +196,12 @@ class HttpTransport:
                 await self.request(Request("GET", exec_path(request), {"container": request.container}))
             except ApiError as told:
                 if told.code == error.status and told.status.get("message"):
-                    return told
+                    return with_exec_right(told, request.namespace)
             except UnreachableError:
                 pass
-        return failure(error.status, error.message.encode(), error.headers or {}, subject)
+        return with_exec_right(
+            failure(error.status, error.message.encode(), error.headers or {}, subject), request.namespace
+        )
 
     def _unreachable(self, subject: str, error: BaseException, limit_seconds: float) -> UnreachableError:
         cause = f'no answer from "{self._host}": {_words(error, limit_seconds)}'

@@ -8,7 +8,8 @@ import orjson
 import pytest
 from aiohttp import web
 
-from kdlib.errors import ApiError, NotFoundError, UnreachableError
+from kdlib.errors import ApiError, NotFoundError, UnreachableError, api_error
+from kdlib.kube.answers import with_exec_right
 from kdlib.wire import ExecRequest
 
 COMMAND = ExecRequest("ns", "pod-0", "app", ("sh", "-c", "echo $A & b"), stdin=True)
@@ -177,3 +178,25 @@ async def test_leaving_the_context_cuts_the_connection(server, transport):
     async with transport.exec(COMMAND):
         pass
     await asyncio.wait_for(gone.wait(), 5)
+
+
+RIGHT = "give our account the verb create on pods/exec in namespace 'default'"
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ('pods "p" is forbidden: ', f'pods "p" is forbidden; {RIGHT}'),
+        ('pods "p" is forbidden: User "u" cannot create resource "pods/exec"', f'resource "pods/exec"; {RIGHT}'),
+        ('admission webhook "w" denied the request: no shells here', "denied the request: no shells here"),
+    ],
+    ids=["no reason", "a reason", "a webhook"],
+)
+def test_a_refused_exec_names_the_right_that_is_missing_and_no_other_cause(words, told):
+    found = with_exec_right(api_error(403, "Forbidden", words), "default")
+    assert str(found).endswith(told)
+    assert (found.code, found.reason) == (403, "Forbidden")
+
+
+def test_what_is_not_there_needs_no_right():
+    assert str(with_exec_right(api_error(404, "NotFound", 'pods "p" cannot be found'), "default")).endswith("found")
