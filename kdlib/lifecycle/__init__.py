@@ -11,7 +11,7 @@ from kdlib.lifecycle.log_tail import log_tail
 from kdlib.lifecycle.lost import lost_pods
 from kdlib.lifecycle.ordering import is_up
 from kdlib.lifecycle.outdated import outdated_members, renewable_members
-from kdlib.lifecycle.restarts import RESTART
+from kdlib.lifecycle.restarts import RESTART, restart_asked
 from kdlib.lifecycle.rollout import roll_out
 from kdlib.lifecycle.table import TABLE, Cause, Effect, Row, diagram, life_page
 from kdlib.lifecycle.tokens import without_hidden_tokens
@@ -35,6 +35,7 @@ __all__ = [
     "lost_pods",
     "outdated_members",
     "renewable_members",
+    "restart_asked",
     "resting",
     "roll_out",
     "set_up_form",

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from kdlib.frozen import Json, dig
-from kdlib.lifecycle import TABLE, Cause, is_up
+from kdlib.lifecycle import TABLE, Cause, is_up, restart_asked
 from kdlib.model import ClusterStatus, ContainerState, MemberState, MemberStatus, RoleStatus
 from kdlib.report.lines import cluster_line
-from kdlib.report.tally import failed_departure, failed_notify, words
+from kdlib.report.tally import failed_departure, failed_notify, first_few, words
 
 __all__ = ["Explanation", "Wait", "explanation"]
 
@@ -77,6 +77,21 @@ def _told(root: Json) -> Iterator[str]:
         if not at_rest and message not in said:
             said.add(message)
             yield f"{item['type']} is {item.get('status')} ({item.get('reason')}): {message}"
+    if not said:
+        yield from _asked(root)
+
+
+def _asked(root: Json) -> Iterator[str]:
+    """Yield that a restart was asked for a moment ago, and not begun yet: a condition tells of it from then on."""
+    annotations = dig(root, "metadata", "annotations", default={})
+    pods = [
+        member.pod
+        for role in ClusterStatus.of(root.get("status")).roles
+        for member in role.members
+        if restart_asked(annotations, role.id, member.pod, member.state_detail.restart_handled)
+    ]
+    if pods:
+        yield f"a restart was asked for of {first_few(pods)}; it has not begun: if that lasts, is kdd running?"
 
 
 def _wait(member: MemberStatus, role: RoleStatus, status: ClusterStatus) -> Wait | None:

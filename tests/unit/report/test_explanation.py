@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from wording import hold
 
 from kdlib import report
@@ -97,6 +98,27 @@ def test_an_operator_that_does_not_look_is_the_first_thing_told(make, member):
     assert (
         as_written(report.explanation(later)).told[0].startswith("the operator has seen generation 4, the spec is at")
     )
+
+
+@pytest.mark.parametrize("key", ["restart", "restart-role-a", "restart-s-a-0"])
+def test_a_restart_that_was_asked_for_a_moment_ago_is_left_to_do(make, member, key):
+    """Nothing but the annotation tells of it, until the operator has begun."""
+    desired = make({"a": [member("s-a-0")]})
+    root = {**desired.seen.root, "status": report.status(desired.seen, desired)}
+    root["metadata"] = {**root["metadata"], "annotations": {f"kubedirector.hpe.com/{key}": "1"}}
+    assert as_written(report.explanation(root)).told == (
+        "a restart was asked for of s-a-0; it has not begun: if that lasts, is kdd running?",
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "handled"), [("restart", "1"), ("restart-s-a-0", "||1")], ids=["of all", "of the member"]
+)
+def test_a_restart_that_was_done_is_nothing_to_explain(make, member, key, handled):
+    desired = make({"a": [member("s-a-0", restart_handled=handled)]})
+    root = {**desired.seen.root, "status": report.status(desired.seen, desired)}
+    root["metadata"] = {**root["metadata"], "annotations": {f"kubedirector.hpe.com/{key}": "1"}}
+    assert as_written(report.explanation(root)).told == ()
 
 
 def test_every_state_has_a_way_on(make, member):
