@@ -91,6 +91,19 @@ async def test_a_cluster_that_counts_anew_is_followed(make_member, make_notify):
     assert box.text("etc/guestconfig/configmeta.json") == '{"restored":1}'
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+async def test_an_event_runs_in_a_container_that_another_operator_set_up(make_container, make_notify, shell):
+    box = make_container(shell)
+    script = box.root / "opt/guestconfig/app/startscript"
+    script.parent.mkdir(parents=True)
+    script.write_text('#!/bin/sh\necho "$*" >>"$GUEST_ROOT/events"\n')
+    script.chmod(0o744)
+    (box.root / "etc/guestconfig").mkdir(parents=True)
+    fact = await notify(box, make_notify("addnodes-x", "--addnodes", "--role", "tail"))
+    assert fact.result == Finished(0, generation=8)
+    assert box.events() == ["--addnodes --role tail"]
+
+
 async def test_an_event_in_a_container_without_package_changes_nothing(make_container, make_notify):
     box = make_container()
     fact = await notify(box, make_notify("c", "--delnodes"))
