@@ -110,9 +110,11 @@ def commit_create(core: Core, draft: Draft) -> Json:
     resource = draft.resource
     for complete in core.completions.get(resource.storage, ()):
         draft.new = complete(draft.new, None)
-    if core.shelves.get(resource.storage, draft.key) is not None:
+    found = core.shelves.get(resource.storage, draft.key)
+    if found is not None:
         generated = bool(draft.new["metadata"].get("generateName"))
-        raise already_exists(resource.kind, draft.name, generated=generated)
+        leaving = bool(found["metadata"].get("deletionTimestamp"))
+        raise already_exists(resource.kind, draft.name, generated=generated, leaving=leaving)
     if draft.options.dry_run:
         return draft.new
     return resource.shown(core.shelves.put(resource.storage, draft.key, resource.stored(draft.new)))

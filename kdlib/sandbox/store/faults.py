@@ -139,12 +139,15 @@ def not_found(kind: Kind, name: str) -> ApiError:
     return api_error(404, "NotFound", f'{_plural(kind)} "{name}" not found', details=_details(kind, name))
 
 
-def already_exists(kind: Kind, name: str, *, generated: bool = False) -> ApiError:
-    """Make the 409 for a name that is taken."""
+def already_exists(kind: Kind, name: str, *, generated: bool = False, leaving: bool = False) -> ApiError:
+    """Make the 409 for a name that is taken, perhaps by an object on its way out."""
     message = f'{_plural(kind)} "{name}" already exists'
+    if leaving:
+        message = f"object is being deleted: {message}"
     if generated:
         message += ", the server was not able to generate a unique name for the object"
-    return api_error(409, "AlreadyExists", message, details=_details(kind, name))
+    details = _details(kind, name, retryAfterSeconds=int(generated))
+    return api_error(409, "AlreadyExists", message, details=details)
 
 
 def unmet(kind: Kind, name: str, what: str) -> ApiError:

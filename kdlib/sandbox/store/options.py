@@ -119,9 +119,12 @@ def _option_errors(options: WriteOptions, *, is_apply: bool, is_patch: bool) -> 
 
 
 def delete_options(query: Mapping[str, str], body: Any, caller: Caller) -> DeleteOptions:
-    """Read the query and the body of a deletion; the body's options win. Raises ApiError 400."""
+    """Read the body of a deletion, or its query where there is none. Raises ApiError 400.
+
+    A query beside a body counts for nothing, on a real API server too: `?dryRun=All` with a body deletes.
+    """
     words = {**query, "dryRun": [query["dryRun"]] if query.get("dryRun") else []}
-    sent: Json = {**words, **(body if isinstance(body, dict) else {})}
+    sent: Json = {"dryRun": [], **body} if isinstance(body, dict) else words
     preconditions = sent.get("preconditions") or {}
     grace, orphan = sent.get("gracePeriodSeconds"), sent.get("orphanDependents")
     return DeleteOptions(

@@ -5,6 +5,7 @@ Layer: shell.
 
 from typing import Any
 
+from kdlib.errors import ApiError
 from kdlib.frozen import Json
 from kdlib.sandbox.store.core import Core
 from kdlib.sandbox.store.creating import begin_create
@@ -32,11 +33,32 @@ def begin_update(core: Core, target: Target, body: Any, options: WriteOptions) -
     resource, key = target.resource, target.key
     live = core.live(resource, *key)
     obj, warnings = read_body(resource, body, core.reading(live), options)
-    check_place(resource, obj, *key)
-    if live is None:
-        if resource.behaviour.creates_on_update and not target.subresource and not obj["metadata"].get("uid"):
-            return begin_create(core, target, body, options)
-        raise not_found(resource.kind, key[1])
+    try:
+        check_place(resource, obj, *key)
+        if live is None:
+            return _begin_creation(core, target, (body, obj), options)
+        draft = _begin_replacement(core, target, (obj, live), options)
+    except ApiError as error:
+        error.warnings = tuple(warnings)
+        raise
+    draft.warnings.extend(warnings)
+    return draft
+
+
+def _begin_creation(core: Core, target: Target, bodies: tuple[Any, Json], options: WriteOptions) -> Draft:
+    """Begin to create what is not there, from the body as sent and as read; most kinds refuse that."""
+    resource, (body, obj) = target.resource, bodies
+    if not resource.behaviour.creates_on_update or target.subresource or obj["metadata"].get("uid"):
+        raise not_found(resource.kind, target.key[1])
+    draft = begin_create(core, target, body, options)
+    # A version says nothing of an object that is gone.
+    draft.new["metadata"].pop("resourceVersion", None)
+    return draft
+
+
+def _begin_replacement(core: Core, target: Target, pair: tuple[Json, Json], options: WriteOptions) -> Draft:
+    """Begin to replace the stored object by the one that was read."""
+    resource, key, (obj, live) = target.resource, target.key, pair
     metadata = obj["metadata"]
     if metadata.get("uid") and metadata["uid"] != live["metadata"]["uid"]:
         path = f"/registry/{resource.storage}/{'/'.join(part for part in key if part)}"
@@ -47,9 +69,7 @@ def begin_update(core: Core, target: Target, body: Any, options: WriteOptions) -
         raise conflict(resource.kind, key[1], what)
     if resource.behaviour.needs_version and not metadata.get("resourceVersion"):
         raise version_missing(resource.kind, key[1])
-    draft = drafted(core, target, (obj, live), options)
-    draft.warnings.extend(warnings)
-    return draft
+    return drafted(core, target, pair, options)
 
 
 def drafted(

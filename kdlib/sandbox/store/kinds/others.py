@@ -18,6 +18,7 @@ __all__ = [
     "default_role_binding",
     "default_secret",
     "default_webhooks",
+    "lease_errors",
     "prepare_namespace",
     "secret_errors",
     "webhook_errors",
@@ -74,6 +75,16 @@ _NEEDED = {
     "kubernetes.io/dockerconfigjson": (".dockerconfigjson",),
     "kubernetes.io/ssh-auth": ("ssh-privatekey",),
 }
+
+
+def lease_errors(lease: Json) -> Iterator[FieldError]:
+    """Yield what is wrong with a Lease."""
+    spec = lease.get("spec") or {}
+    duration, transitions = spec.get("leaseDurationSeconds"), spec.get("leaseTransitions")
+    if duration is not None and duration <= 0:
+        yield invalid_value("spec.leaseDurationSeconds", duration, "must be greater than 0")
+    if transitions is not None and transitions < 0:
+        yield invalid_value("spec.leaseTransitions", transitions, "must be greater than or equal to 0")
 
 
 def config_map_errors(config_map: Json) -> Iterator[FieldError]:

@@ -88,7 +88,8 @@ def pod_errors(pod: Json) -> Iterator[FieldError]:
     yield from pod_spec_errors(pod["spec"], "spec")
 
 
-_MAY_CHANGE = ("activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds", "schedulingGates")
+_MAY_CHANGE = ("activeDeadlineSeconds", "tolerations", "schedulingGates")
+_GRACE = "terminationGracePeriodSeconds"
 _IMMUTABLE = (
     "pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,"
     "`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),"
@@ -101,8 +102,20 @@ def pod_update_errors(new: Json, old: Json) -> Iterator[FieldError]:
     if new["spec"] == old["spec"]:
         return
     yield from pod_spec_errors(new["spec"], "spec")
-    if _fixed(new["spec"]) != _fixed(old["spec"]) and not _gives_node(new["spec"], old["spec"]):
+    changed = [name for name in ("containers", "initContainers") if _count(new, name) != _count(old, name)]
+    for name in changed:
+        yield forbidden_field(f"spec.{name}", "pod updates may not add or remove containers")
+    if changed:
+        return
+    wanted, had = _fixed(new["spec"]), _fixed(old["spec"])
+    if had.get(_GRACE, 0) < 0 and wanted.get(_GRACE) == 1:
+        had[_GRACE] = 1
+    if wanted != had and not _gives_node(new["spec"], old["spec"]):
         yield forbidden_field("spec", _IMMUTABLE)
+
+
+def _count(pod: Json, name: str) -> int:
+    return len(pod["spec"].get(name) or ())
 
 
 def _fixed(spec: Json) -> Json:

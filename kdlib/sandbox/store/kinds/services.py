@@ -8,11 +8,11 @@ Layer: pure.
 from collections.abc import Iterator
 
 from kdlib.frozen import Json, dig
-from kdlib.sandbox.store.faults import FieldError, invalid_value, required, unsupported
+from kdlib.sandbox.store.faults import FieldError, forbidden_field, invalid_value, required, unsupported
 from kdlib.sandbox.store.metadata import dns_label_problems, dns_subdomain_problems
 from kdlib.wire import label_value_problems
 
-__all__ = ["default_service", "service_errors", "service_update_errors"]
+__all__ = ["default_service", "new_service_errors", "service_update_errors"]
 
 _TYPES = ("ClusterIP", "ExternalName", "LoadBalancer", "NodePort")
 _REACHED_FROM_OUTSIDE = ("NodePort", "LoadBalancer")
@@ -40,7 +40,13 @@ def default_service(service: Json) -> None:
     service.setdefault("status", {}).setdefault("loadBalancer", {})
 
 
-def service_errors(service: Json) -> Iterator[FieldError]:
+def new_service_errors(service: Json) -> Iterator[FieldError]:
+    """Yield what is wrong with a Service that is to be created."""
+    yield from _service_errors(service)
+    yield from _address_errors(service, {})
+
+
+def _service_errors(service: Json) -> Iterator[FieldError]:
     """Yield what is wrong with a Service."""
     spec = service["spec"]
     yield from _type_errors(spec)
@@ -105,9 +111,17 @@ def _port_name_errors(name: str, where: str, names: set[str]) -> Iterator[FieldE
     names.add(name)
 
 
+def _address_errors(new: Json, old: Json) -> Iterator[FieldError]:
+    """Yield the mistake of asking for an address where there is none; one that stood there before is taken away."""
+    before, after = dig(old, "spec", "clusterIP", default=""), dig(new, "spec", "clusterIP", default="")
+    if new["spec"].get("type") == "ExternalName" and after and after != before:
+        yield forbidden_field("spec.clusterIPs", "may not be set for ExternalName services")
+
+
 def service_update_errors(new: Json, old: Json) -> Iterator[FieldError]:
     """Yield what an update of a Service may not say."""
-    yield from service_errors(new)
+    yield from _service_errors(new)
+    yield from _address_errors(new, old)
     before, after = dig(old, "spec", "clusterIP", default=""), dig(new, "spec", "clusterIP", default="")
     kinds = {new["spec"].get("type"), old["spec"].get("type")}
     if before and after and before != after and "ExternalName" not in kinds:

@@ -24,12 +24,13 @@ from kdlib.sandbox.store.kinds.others import (
     default_role_binding,
     default_secret,
     default_webhooks,
+    lease_errors,
     prepare_namespace,
     secret_errors,
     webhook_errors,
 )
 from kdlib.sandbox.store.kinds.pods import default_pod, default_pod_status, pod_errors, pod_update_errors, prepare_pod
-from kdlib.sandbox.store.kinds.services import default_service, service_errors, service_update_errors
+from kdlib.sandbox.store.kinds.services import default_service, new_service_errors, service_update_errors
 from kdlib.sandbox.store.kinds.storage import (
     claim_errors,
     claim_update_errors,
@@ -91,7 +92,7 @@ _KINDS: Mapping[str, Behaviour] = {
     "Service": Behaviour(
         checks_metadata_again=True,
         default=default_service,
-        validate=service_errors,
+        validate=new_service_errors,
         validate_update=service_update_errors,
         creates_on_update=True,
         returns_deleted=True,
@@ -137,7 +138,12 @@ _KINDS: Mapping[str, Behaviour] = {
     "EndpointSlice": Behaviour(
         checks_metadata_again=True, default=default_endpoints, has_generation=True, generation_of_all=True
     ),
-    "Lease": Behaviour(creates_on_update=True, needs_version=True),
+    "Lease": Behaviour(
+        validate=lease_errors,
+        validate_update=lambda new, _: lease_errors(new),
+        creates_on_update=True,
+        needs_version=True,
+    ),
     "PodDisruptionBudget": Behaviour(
         prepare=prepare_budget,
         validate=budget_errors,

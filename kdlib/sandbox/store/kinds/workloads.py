@@ -107,6 +107,11 @@ def stateful_set_errors(workload: Json) -> Iterator[FieldError]:
         strategy = spec.get("updateStrategy") or {}
         shown = {"Type": strategy.get("type", ""), "RollingUpdate": strategy.get("rollingUpdate")}
         yield invalid_value("spec.updateStrategy", shown, what)
+    if dig(spec, "updateStrategy", "type") == "OnDelete" and dig(spec, "updateStrategy", "rollingUpdate"):
+        rolling = spec["updateStrategy"]["rollingUpdate"]
+        shown = {"Partition": rolling.get("partition"), "MaxUnavailable": rolling.get("maxUnavailable")}
+        what = "only allowed for updateStrategy 'RollingUpdate'"
+        yield invalid_value("spec.updateStrategy.rollingUpdate", shown, what)
     if dig(spec, "updateStrategy", "rollingUpdate", "partition", default=0) < 0:
         partition = spec["updateStrategy"]["rollingUpdate"]["partition"]
         yield invalid_value("spec.updateStrategy.rollingUpdate.partition", partition, _NEGATIVE)
