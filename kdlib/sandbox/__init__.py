@@ -7,9 +7,9 @@ from kdlib.sandbox.http import (
     Access,
     AccessLog,
     Authority,
-    ExecOrder,
     User,
-    exec_in_pod,
+    Wanted,
+    carry_streams,
     kubeconfig_text,
     log_of_pod,
     server_context,
@@ -19,24 +19,25 @@ from kdlib.sandbox.memory import collect_seldom
 from kdlib.sandbox.node import ImageBuildError, build_image
 from kdlib.sandbox.sandbox import Sandbox, SandboxOptions
 from kdlib.sandbox.store import Registry
-from kdlib.sandbox.streams import Containers, ContainerSession, LogRequest
+from kdlib.sandbox.streams import AttachRequest, Containers, ContainerSession, LogRequest
 
 __all__ = [
     "Access",
     "AccessLog",
+    "AttachRequest",
     "Authority",
     "ContainerSession",
     "Containers",
-    "ExecOrder",
     "ImageBuildError",
     "LogRequest",
     "Registry",
     "Sandbox",
     "SandboxOptions",
     "User",
+    "Wanted",
     "build_image",
+    "carry_streams",
     "collect_seldom",
-    "exec_in_pod",
     "kubeconfig_text",
     "log_of_pod",
     "server_context",

@@ -1,4 +1,4 @@
-"""What the API front asks of a node: run commands in containers, and read what containers wrote.
+"""What the API front asks of a node: run commands in containers, share their streams, reach ports, read logs.
 
 The node implements `Containers`; the front (over WebSockets and chunked answers) and the transport in process call it.
 
@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from socket import socket
 from typing import Protocol
 
 from kdlib.wire import ExecRequest, ExecStream
 
-__all__ = ["ContainerSession", "Containers", "LogRequest"]
+__all__ = ["AttachRequest", "ContainerSession", "Containers", "LogRequest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,15 @@ class LogRequest:
     """`All`, `Stdout` or `Stderr`."""
 
 
+@dataclass(frozen=True, slots=True)
+class AttachRequest:
+    """Attach to one container."""
+
+    namespace: str
+    pod: str
+    container: str
+
+
 class ContainerSession(ExecStream, Protocol):
     """A command that runs in a container; `exit_code` raises ApiError where it could not be started at all."""
 
@@ -53,6 +63,18 @@ class Containers(Protocol):
 
         With a terminal there is no stderr: all output is (1, bytes). Opening raises ApiError, worded as a kubelet
         words it, where the pod or container is not there or does not run.
+        """
+
+    def attach(self, request: AttachRequest) -> AbstractAsyncContextManager[ContainerSession]:
+        """Share the streams of a running container from now on; leaving the context ends nothing.
+
+        Iteration ends with the container, and the exit code is 0 then. Opening raises ApiError as `exec` does.
+        """
+
+    async def connect(self, namespace: str, pod: str, port: int) -> socket:
+        """Connect to a port of a pod as from its own localhost; returns a connected, non-blocking socket.
+
+        Raises: OSError where nothing listens; ApiError where there is no such pod.
         """
 
     def logs(self, request: LogRequest) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:

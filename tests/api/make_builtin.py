@@ -40,7 +40,7 @@ BESIDES = {
     "meta.k8s.io/v1/DeleteOptions": "io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions",
     "autoscaling/v1/Scale": "io.k8s.api.autoscaling.v1.Scale",
 }
-SUBRESOURCES = {"status", "scale", "exec", "log", "finalize"}
+SUBRESOURCES = {"attach", "binding", "eviction", "exec", "finalize", "log", "portforward", "scale", "status"}
 KEPT = (
     "type",
     "default",

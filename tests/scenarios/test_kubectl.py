@@ -8,10 +8,14 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import tempfile
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -74,6 +78,10 @@ spec:
               mud: {type: string, default: soft}
           status: {type: object, properties: {ducks: {type: integer}, state: {type: string}}}
 """
+
+
+EACH_KIND = Path(__file__).with_name("each_kind.yaml")
+"""One object of each kind that nobody else makes."""
 
 
 class Kubectl:
@@ -424,3 +432,80 @@ def test_errors_read_as_on_a_real_cluster(kubectl):
     assert 'The ConfigMap "Not_A_Name" is invalid: metadata.name: Invalid value: "Not_A_Name"' in said
     said = kubectl.refused("get pods --field-selector=spec.nonsense=1")
     assert "field label not supported: spec.nonsense" in said
+
+
+SERVER = ("python3", "-m", "http.server", "--bind", "127.0.0.1", "8000")
+
+
+@contextmanager
+def forwarded(kubectl, pod, port):
+    """Forward a port of this machine to one of a pod; yield its number here, and the command."""
+    command = kubectl.command("port-forward", f"pod/{pod}", f":{port}", "--address=127.0.0.1")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=kubectl.environment, **pipes) as forwarding:
+        told = re.match(r"Forwarding from 127\.0\.0\.1:(\d+) -> ", forwarding.stdout.readline())
+        try:
+            assert told, forwarding.stderr.read()
+            yield int(told[1]), forwarding
+        finally:
+            forwarding.terminate()
+
+
+def test_ports_are_forwarded_to_what_listens_for_its_own_pod_alone(kubectl, name):
+    kubectl(f"run {name} --image=any --restart=Never --command -- {' '.join(SERVER)}")
+    kubectl(f"wait --for=condition=Ready pod/{name} --timeout=20s")
+    program = "import socket; socket.create_connection(('127.0.0.1', 8000), 10)"
+    until = f'until python3 -c "{program}" 2>/dev/null; do sleep 0.05; done'
+    assert kubectl.run("exec", name, "--", "sh", "-c", until).returncode == 0
+    big = kubectl.run("exec", name, "--", "sh", "-c", "head -c 3000000 /dev/zero > /big; stat -c %s /big")
+    assert big.stdout == "3000000\n"
+    with forwarded(kubectl, name, 8000) as (port, _), ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: len(urlopen(f"http://127.0.0.1:{port}/big", timeout=20).read()), range(4)))
+    assert found == [3_000_000] * 4
+    with forwarded(kubectl, name, 9) as (port, forwarding):
+        with socket.create_connection(("127.0.0.1", port), 10) as connection:
+            assert connection.recv(1) == b""
+        said = forwarding.stderr.readline()
+    assert "error forwarding port 9: failed to connect to localhost:9: connection refused" in said
+    kubectl(f"delete pod {name} --grace-period=1")
+
+
+def test_attaching_shares_the_streams_of_a_container(web, name):
+    words = ("run", name, "-i", "--rm", "--restart=Never", "--image=any", "--quiet", "--", "cat")
+    assert web.run(*words, given="one\ntwo\n").stdout == "one\ntwo\n"
+    command = web.command("attach", "web-0", "--quiet")
+    with subprocess.Popen(command, env=web.environment, stdout=subprocess.PIPE, text=True) as attached:
+        again = "while :; do echo here > /proc/1/fd/1; sleep 0.1; done"
+        with subprocess.Popen(web.command("exec", "web-0", "--", "sh", "-c", again), env=web.environment) as writing:
+            # Not what was written before: from now on.
+            assert attached.stdout.readline() == "here\n"
+            writing.terminate()
+        attached.terminate()
+    assert "container nobody is not valid for pod web-0" in web.refused("attach web-0 -c nobody")
+
+
+def test_drain_evicts_what_the_budget_allows(web, name):
+    node = web("get nodes -o jsonpath={.items[0].metadata.name}")
+    web(f"create poddisruptionbudget {name} --selector=app=web --min-available=1")
+    web(f"wait --for=jsonpath={{.status.currentHealthy}}=1 pdb/{name} --timeout=20s")
+    eviction = json.dumps({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "web-0"}})
+    said = web.refused("create --raw /api/v1/namespaces/default/pods/web-0/eviction -f -", eviction)
+    assert "Cannot evict pod as it would violate the pod's disruption budget." in said
+    web(f"delete pdb {name}")
+    try:
+        assert "pod/web-0 evicted" in web(f"drain {node} --pod-selector=app=web --timeout=20s")
+    finally:
+        web(f"uncordon {node}")
+    web("rollout status statefulset/web --timeout=30s")
+
+
+def test_each_kind_can_be_described_and_explained(web):
+    assert re.search(r"Normal +SuccessfulCreate .*Create Pod web-0 in StatefulSet web", web("describe statefulset web"))
+    web(f"apply -f {EACH_KIND}")
+    kinds = [kind for kind in web("api-resources --verbs=list -o name").split() if kind != "reeds.example.org"]
+    with ThreadPoolExecutor(2) as pool:
+        described = dict(zip(kinds, pool.map(lambda kind: web(f"describe {kind} -A"), kinds), strict=True))
+    assert [kind for kind, told in described.items() if not re.search(r"^Name: +\S", told, re.MULTILINE)] == []
+    for field in ("poddisruptionbudgets.spec.minAvailable", "reeds.metadata", "pods.spec.containers"):
+        assert re.search(r"^FIELD: ", web(f"explain {field}"), re.MULTILINE)
+    web(f"delete -f {EACH_KIND}")

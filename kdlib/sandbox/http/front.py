@@ -20,15 +20,16 @@ from kdlib.sandbox.http.answers import encoded, shown
 from kdlib.sandbox.http.authority import Authority
 from kdlib.sandbox.http.documents import Document, Documents
 from kdlib.sandbox.http.negotiation import Form
-from kdlib.sandbox.http.pod_exec import exec_in_pod, exec_order
+from kdlib.sandbox.http.pod_exec import carry_streams, exec_request, wanted_streams
 from kdlib.sandbox.http.pod_logs import empty_log, log_of_pod
 from kdlib.sandbox.http.pod_targets import PodPath, chosen_container, log_request, pod_path, require_node
+from kdlib.sandbox.http.port_forward import forward_ports
 from kdlib.sandbox.http.requests import Call
 from kdlib.sandbox.http.tls import server_context
 from kdlib.sandbox.http.users import ANONYMOUS, User, user_of
 from kdlib.sandbox.http.watches import Lines, stream
 from kdlib.sandbox.store import Registry
-from kdlib.sandbox.streams import Containers
+from kdlib.sandbox.streams import AttachRequest, Containers
 from kdlib.wire import POD
 
 __all__ = ["Front"]
@@ -40,7 +41,13 @@ _NO_CACHE = {"Cache-Control": "no-cache, private"}
 _PUBLIC = ("/healthz", "/livez", "/readyz", "/version")
 _NOWHERE = "404 page not found"
 _DOCUMENT_DEPTH = 5
-_POD_METHODS = {"exec": ("GET", "POST"), "log": ("GET",)}
+_STREAM_METHODS = ("GET", "POST")
+_POD_METHODS = {
+    "attach": _STREAM_METHODS,
+    "exec": _STREAM_METHODS,
+    "log": ("GET",),
+    "portforward": _STREAM_METHODS,
+}
 
 
 class Front:
@@ -139,6 +146,8 @@ class Front:
         pod = self._registry.get(POD, where.namespace, where.pod)
         if self._containers is None or where.subresource not in _POD_METHODS:
             raise api_error(501, "", f"{where.subresource} is not served here")
+        if where.subresource == "portforward":
+            return await self._forward(call, pod, self._containers)
         container = chosen_container(pod, call.query.get("container", ""))
         if where.subresource == "log":
             order = log_request(where, container, call.query, now=self._registry.now())
@@ -147,8 +156,21 @@ class Front:
             with self._open(call, 200):
                 return await log_of_pod(call.http, self._containers, order)
         require_node(pod)
+        query = call.http.query
+        if where.subresource == "attach":
+            opening = self._containers.attach(AttachRequest(where.namespace, where.pod, container))
+        else:
+            opening = self._containers.exec(exec_request(where, container, query), tty=wanted_streams(query).tty)
         with self._open(call, 101):
-            return await exec_in_pod(call.http, self._containers, exec_order(where, container, call.http.query))
+            return await carry_streams(call.http, opening, wanted_streams(query))
+
+    async def _forward(self, call: Call, pod: Json, containers: Containers) -> StreamResponse:
+        require_node(pod)
+        metadata = pod["metadata"]
+        with self._open(call, 101):
+            return await forward_ports(
+                call.http, lambda port: containers.connect(metadata["namespace"], metadata["name"], port)
+            )
 
     @contextlib.contextmanager
     def _open(self, call: Call, code: int, *, is_watch: bool = False) -> Iterator[None]:

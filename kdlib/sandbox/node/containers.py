@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from kdlib.frozen import Json, dig
+from kdlib.sandbox.node.attaching import Attachment
 from kdlib.sandbox.node.backoff import Backoff
 from kdlib.sandbox.node.checks import Checker, CheckError
 from kdlib.sandbox.node.launching import StartError, ended, exit_code, start
@@ -60,6 +61,11 @@ class ContainerRun:
                     return
         finally:
             self.begun.set()
+
+    def attach(self, life: Life) -> Attachment:
+        """Share the streams of the container's life with a client."""
+        has_terminal, once = bool(self._container.get("tty")), bool(self._container.get("stdinOnce"))
+        return Attachment(life, terminal=has_terminal, stdin_once=once)
 
     def _goes_on(self) -> bool:
         policy = self._room.restart_policy()

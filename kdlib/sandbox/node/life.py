@@ -4,9 +4,10 @@ Layer: shell.
 """
 
 import asyncio
+import os
 import signal
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +36,7 @@ class Life:
     unhealthy: asyncio.Future[float] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     """Done when a probe wants the container's end; the result is the grace period in seconds."""
     _execs: int = 0
+    _listeners: list[Callable[[int, bytes], None]] = field(default_factory=list)
 
     @property
     def process(self) -> Process:
@@ -53,9 +55,21 @@ class Life:
         for stream, descriptor in self._outputs():
             loop.remove_reader(descriptor)
             while data := read_now(descriptor):
-                self.log.write(stream, data)
+                self._tell(stream, data)
         self.started.close()
         self.log.close()
+        self._tell(1, b"")
+
+    def listen(self, listener: Callable[[int, bytes], None]) -> Callable[[], None]:
+        """Tell a listener what the container writes from now on, and b"" once its log is closed; the answer ends it."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def close_stdin(self) -> None:
+        """End the container's stdin for good."""
+        if self.started.stdin >= 0:
+            os.close(self.started.stdin)
+            self.started = replace(self.started, stdin=-1)
 
     def give_up(self, seconds: float) -> None:
         """Ask for the container's end, with a grace period."""
@@ -100,6 +114,12 @@ class Life:
     def _take(self, stream: int, descriptor: int) -> None:
         data = read_now(descriptor)
         if data:
-            self.log.write(stream, data)
+            self._tell(stream, data)
         elif data is not None:
             asyncio.get_running_loop().remove_reader(descriptor)
+
+    def _tell(self, stream: int, data: bytes) -> None:
+        if data:
+            self.log.write(stream, data)
+        for listener in tuple(self._listeners):
+            listener(stream, data)

@@ -31,7 +31,7 @@ from kdlib.sandbox.node.service_table import Key, ServiceTable
 from kdlib.sandbox.node.sessions import FailedSession, Session, could_not_start
 from kdlib.sandbox.node.telling import Events
 from kdlib.sandbox.node.volumes import claim_folder
-from kdlib.sandbox.streams import ContainerSession, LogRequest
+from kdlib.sandbox.streams import AttachRequest, ContainerSession, LogRequest
 from kdlib.wire import POD, SERVICE, ExecRequest
 
 __all__ = ["Node"]
@@ -123,6 +123,24 @@ class Node:
             yield session
         finally:
             session.close()
+
+    @asynccontextmanager
+    async def attach(self, request: AttachRequest) -> AsyncIterator[ContainerSession]:
+        """Share the streams of a running container; leaving ends nothing."""
+        run = self._container(request.namespace, request.pod, request.container)
+        if run.life is None:
+            raise api_error(500, "InternalError", f'container not found ("{request.container}")')
+        session = run.attach(run.life)
+        try:
+            yield session
+        finally:
+            session.close()
+
+    async def connect(self, namespace: str, pod: str, port: int) -> socket:
+        """Connect to a port of a pod as from its own localhost. Raises: OSError, ApiError."""
+        if self._means is None:
+            raise ConnectionRefusedError(111, "the node is not up")
+        return await self._means.network.dial_pod(self._run_of(namespace, pod).key, port)
 
     @asynccontextmanager
     async def logs(self, request: LogRequest) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -268,11 +286,14 @@ class Node:
         if self._means is not None:
             self._means.events.tell(obj, "NodeProblem", problem, warning=True)
 
-    def _container(self, namespace: str, pod: str, container: str) -> ContainerRun:
+    def _run_of(self, namespace: str, pod: str) -> PodRun:
         runs = [each for each in self._pods.values() if _is(each.pod, namespace, pod)]
         if not runs:
             raise api_error(404, "NotFound", f'pods "{pod}" not found')
-        found = runs[-1].runs.get(container)
+        return runs[-1]
+
+    def _container(self, namespace: str, pod: str, container: str) -> ContainerRun:
+        found = self._run_of(namespace, pod).runs.get(container)
         if found is None:
             message = f'container "{container}" in pod "{pod}" is waiting to start: ContainerCreating'
             raise api_error(400, "BadRequest", message)

@@ -52,6 +52,11 @@ class PodRun:
         """Return the pod as last seen."""
         return self._room.pod
 
+    @property
+    def key(self) -> str:
+        """Return what the keeper calls the pod by."""
+        return self._room.key
+
     async def run(self) -> None:
         """Run the pod until its containers have ended for good; then, if it is to go, delete it.
 

@@ -14,7 +14,12 @@ from kdlib.sandbox.node.keeper_link import NodeEndedError
 from kdlib.sandbox.node.launching import Started, ended
 from kdlib.sandbox.node.pipes import read_now, wait_readable, write_all
 
-__all__ = ["FailedSession", "Session", "could_not_start"]
+__all__ = ["FailedSession", "Session", "could_not_start", "set_terminal_size"]
+
+
+def set_terminal_size(descriptor: int, columns: int, rows: int) -> None:
+    """Tell a terminal its size."""
+    fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
 
 class Session:
@@ -44,7 +49,7 @@ class Session:
     async def resize(self, columns: int, rows: int) -> None:
         """Tell the command's terminal its new size; does nothing where it has none."""
         if self._terminal and 1 in self._outputs:
-            fcntl.ioctl(self._outputs[1], termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+            set_terminal_size(self._outputs[1], columns, rows)
 
     async def __aiter__(self) -> AsyncIterator[tuple[int, bytes]]:
         """Yield (1, stdout bytes) and (2, stderr bytes) until the command has ended and all that it wrote is read.

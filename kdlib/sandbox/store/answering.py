@@ -49,7 +49,7 @@ __all__ = ["Answer", "Answering"]
 _FRESHNESS_SECONDS = 3.0
 _TRIES = 100
 _REVIEWS = "authorization.k8s.io"
-_WITHOUT_OBJECT = frozenset({"exec", "log"})
+_WITHOUT_OBJECT = frozenset({"attach", "exec", "log", "portforward"})
 """Subresources that are streams, not objects."""
 _ORDERS = frozenset({"binding", "eviction"})
 """Subresources that can only be created."""

@@ -99,7 +99,6 @@ class Resources:
         return any(served == api_version for served, _ in self._by_path)
 
 
-_UNLISTED = {"pods": ("binding", "eviction")}
 _OTHER_EVENTS = "events.k8s.io/v1"
 
 
@@ -136,4 +135,3 @@ def _subresources(plural: str, entries: list[Json]) -> Iterator[str]:
         owner, _, name = entry["name"].partition("/")
         if owner == plural and name:
             yield name
-    yield from _UNLISTED.get(plural, ())

@@ -4,13 +4,15 @@ Layer: shell.
 """
 
 import asyncio
+import errno
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime
+from socket import socket
 
 from kdlib.errors import UnreachableError, api_error
 from kdlib.frozen import Json
-from kdlib.sandbox import LogRequest
+from kdlib.sandbox import AttachRequest, LogRequest
 from kdlib.testing.hollow.responder import Answer, ContainerLife, ExecCall, Responder, Stdin
 from kdlib.wire import ExecRequest
 
@@ -123,6 +125,18 @@ class HollowContainers:
             await asyncio.wait({running})
         if not running.cancelled():
             await running
+
+    @asynccontextmanager
+    async def attach(self, request: AttachRequest) -> AsyncGenerator[HollowSession]:
+        """Refuse: hollow containers have no process of their own. Raises ApiError in any case."""
+        self._life(request.namespace, request.pod, request.container)
+        raise api_error(501, "", f'hollow container "{request.container}" has no process to attach to')
+        yield
+
+    async def connect(self, namespace: str, pod: str, port: int) -> socket:
+        """Refuse: nothing listens in hollow pods. Raises OSError, and ApiError for no such pod."""
+        self._life(namespace, pod, "")
+        raise ConnectionRefusedError(errno.ECONNREFUSED, f"nothing listens on port {port} of a hollow pod")
 
     @asynccontextmanager
     async def logs(self, request: LogRequest) -> AsyncGenerator[AsyncIterator[bytes]]:

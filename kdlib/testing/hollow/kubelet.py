@@ -18,9 +18,9 @@ from kdlib.errors import ApiError, UnreachableError, api_error
 from kdlib.sandbox import (
     Authority,
     Containers,
-    ExecOrder,
     LogRequest,
-    exec_in_pod,
+    Wanted,
+    carry_streams,
     log_of_pod,
     server_context,
 )
@@ -81,12 +81,12 @@ class HollowKubelet:
             follow = request.query.get("follow", "") in ("true", "1")
             log = LogRequest(namespace, pod, container, follow=follow)
             return await log_of_pod(request, self._containers, log)
-        return await exec_in_pod(request, self._containers, _order(namespace, pod, container, request.query))
+        wanted, command = _wanted(request.query), tuple(request.query.getall("command", ()))
+        order = ExecRequest(namespace, pod, container, command, stdin=wanted.stdin)
+        return await carry_streams(request, self._containers.exec(order, tty=wanted.tty), wanted)
 
 
-def _order(namespace: str, pod: str, container: str, query: MultiMapping[str]) -> ExecOrder:
+def _wanted(query: MultiMapping[str]) -> Wanted:
     """Read a kubelet's own parameters, which are named otherwise than an API server's."""
     streams = {name: query.get(name, "") in ("1", "true") for name in ("input", "output", "error", "tty")}
-    command = tuple(query.getall("command", ()))
-    wanted = ExecRequest(namespace, pod, container, command, stdin=streams["input"])
-    return ExecOrder(wanted, streams["output"], streams["error"], streams["tty"])
+    return Wanted(streams["input"], streams["output"], streams["error"], streams["tty"])

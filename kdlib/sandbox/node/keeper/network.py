@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from kdlib.sandbox.node.keeper import kernel, netlink
 from kdlib.sandbox.node.keeper.channel import Message
 
-__all__ = ["Spaces", "close_spaces", "open_pod_spaces", "open_spaces", "raise_network"]
+__all__ = ["Spaces", "close_spaces", "make_socket", "open_pod_spaces", "open_spaces", "raise_network"]
 
 Spaces = dict[int, int]
 """Descriptors of namespaces, by kind."""
@@ -71,6 +71,15 @@ def open_pod_spaces(own: Spaces, pod: Message) -> Spaces:
         close_spaces(spaces)
         raise
     return spaces
+
+
+def make_socket(own: Spaces, spaces: Spaces, kind: int) -> socket.socket:
+    """Make an IPv4 socket in the network of these namespaces; in the node's own where they have none."""
+    if kernel.NEW_NET not in spaces:
+        return socket.socket(socket.AF_INET, kind)
+    with _elsewhere(own, (kernel.NEW_NET,)):
+        kernel.setns(spaces[kernel.NEW_NET], kernel.NEW_NET)
+        return socket.socket(socket.AF_INET, kind)
 
 
 def _connect(own: Spaces, network: int, pod: Message) -> None:

@@ -17,7 +17,7 @@ from contextlib import suppress
 
 from kdlib.sandbox.node.keeper import kernel, netlink
 from kdlib.sandbox.node.keeper.channel import Message, encode_refusal, receive, send
-from kdlib.sandbox.node.keeper.network import Spaces, close_spaces, open_pod_spaces, open_spaces
+from kdlib.sandbox.node.keeper.network import Spaces, close_spaces, make_socket, open_pod_spaces, open_spaces
 from kdlib.sandbox.node.keeper.program import become
 from kdlib.sandbox.node.keeper.tree import remove
 
@@ -98,8 +98,8 @@ class Server:
 
     def _socket(self, request: Message, _: list[int]) -> tuple[object, list[int]]:
         kind = socket.SOCK_DGRAM if request["datagrams"] else socket.SOCK_STREAM
-        made = socket.socket(socket.AF_INET, kind | socket.SOCK_NONBLOCK)
-        return None, [made.detach()]
+        spaces = self._pods[request["pod"]] if request["pod"] else {}
+        return None, [make_socket(self._own, spaces, kind | socket.SOCK_NONBLOCK).detach()]
 
     def _address(self, request: Message, _: list[int]) -> tuple[object, list[int]]:
         change = netlink.add_address if request["add"] else netlink.delete_address

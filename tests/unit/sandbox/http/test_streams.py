@@ -110,9 +110,15 @@ async def test_a_request_that_asks_for_no_upgrade_is_told_so(ask):
     assert answer.body["message"].startswith("unable to upgrade")
 
 
-async def test_other_ways_into_a_pod_are_not_served(ask):
+async def test_ports_are_forwarded_to_those_who_speak_websocket_alone(ask):
     answer = await ask("POST", "/api/v1/namespaces/default/pods/p/portforward")
-    assert (answer.code, answer.body["message"]) == (501, "portforward is not served here")
+    assert answer.code == 400
+    assert answer.body["message"].endswith("only WebSocket is spoken here, with SPDY/3.1+portforward.k8s.io")
+
+
+async def test_other_ways_into_a_pod_are_not_served(ask):
+    answer = await ask("GET", "/api/v1/namespaces/default/pods/p/proxy")
+    assert (answer.code, answer.body["message"]) == (501, "proxy is not served here")
 
 
 async def test_a_log_is_text_with_the_options_asked_for(session):
