@@ -12,7 +12,7 @@ from kdlib.kube.gate import OPEN, Gate, GatedTransport
 from kdlib.kube.given import load_given
 from kdlib.kube.http import HttpTransport
 from kdlib.kube.lease import Lease, LeaseSettings, Term
-from kdlib.kube.outages import Outages
+from kdlib.kube.outages import Outages, cause_of
 from kdlib.kube.pulse import Pulse
 from kdlib.kube.reflector import Reflector, ReflectorSettings, Step, next_step
 from kdlib.kube.singles import Singles
@@ -47,6 +47,7 @@ __all__ = [
     "Step",
     "Subscriber",
     "Term",
+    "cause_of",
     "connect",
     "connect_given",
     "identity",

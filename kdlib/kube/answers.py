@@ -11,7 +11,7 @@ import orjson
 from kdlib.errors import ApiError, UnreachableError, api_error, from_status
 from kdlib.frozen import Json
 
-__all__ = ["decoded", "failure", "with_exec_right"]
+__all__ = ["FOREIGN", "decoded", "failure", "with_exec_right"]
 
 _REASONS = {
     400: "BadRequest",
@@ -32,22 +32,30 @@ _REASONS = {
 _SHOWN_CHARACTERS = 300
 _FORBIDDEN = 403
 _CANNOT = " cannot "
+_LOOK = "look whether address and port are the API server's, and for a proxy before it"
+FOREIGN = "UnexpectedServerResponse"
+"""Reason of the cause in an answer that is no Status; its message is what was answered."""
 
 
-def decoded(payload: bytes, subject: str) -> Json:
+def decoded(payload: bytes, subject: str, host: str = "") -> Json:
     """Decode the JSON object of a good answer; {} for an empty one.
 
-    Raises UnreachableError where it is none: something else than an API server answered.
+    Raises UnreachableError where it is none: something else than an API server answered at `host`.
     """
     if not payload:
         return {}
     try:
         value = orjson.loads(payload)
     except orjson.JSONDecodeError as error:
-        raise UnreachableError(f"{subject}: the answer is not JSON: {_shown(payload)!r}") from error
+        raise _foreign(f"is not JSON: {_shown(payload)!r}", subject, host) from error
     if not isinstance(value, dict):
-        raise UnreachableError(f"{subject}: the answer is not a JSON object: {_shown(payload)!r}")
+        raise _foreign(f"is not a JSON object: {_shown(payload)!r}", subject, host)
     return value
+
+
+def _foreign(words: str, subject: str, host: str) -> UnreachableError:
+    cause = f'no API server answers at "{host}": the answer {words}; {_LOOK}'
+    return UnreachableError(f"{subject}: the answer {words}", cause=cause)
 
 
 def failure(code: int, payload: bytes, headers: Mapping[str, str], subject: str) -> ApiError:
@@ -62,7 +70,10 @@ def failure(code: int, payload: bytes, headers: Mapping[str, str], subject: str)
         status = None
     if not isinstance(status, dict) or status.get("kind") != "Status":
         words = _shown(payload) or "no message"
-        status = dict(api_error(code, _REASONS.get(code, ""), f"{subject}: HTTP {code}: {words}").status)
+        # As client-go does it: whoever asks can tell that no API server said so.
+        causes = {"causes": [{"reason": FOREIGN, "message": words}]}
+        message = f"{subject}: HTTP {code}: {words}"
+        status = dict(api_error(code, _REASONS.get(code, ""), message, details=causes).status)
     status.setdefault("code", code)
     wait = headers.get("Retry-After", "")
     details = status.get("details") or {}

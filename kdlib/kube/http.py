@@ -8,7 +8,6 @@ Layer: shell.
 
 import asyncio
 import gc
-import os
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
@@ -25,11 +24,13 @@ from kdlib.kube.access import Access
 from kdlib.kube.answers import decoded, failure, with_exec_right
 from kdlib.kube.channels import PROTOCOL, ChannelStream, exec_path, exec_query
 from kdlib.kube.lines import LineSplitter
+from kdlib.kube.silence import why_silent
 from kdlib.wire import ExecRequest, ExecStream, Request, WatchEvent
 
 __all__ = ["HttpTransport"]
 
 _FAILURES = (aiohttp.ClientError, ssl.SSLError, OSError, TimeoutError)
+_PAGE = "text/html"
 _SEARCHED_EVERY = 64
 _NO_LIMIT = aiohttp.ClientTimeout(total=None)
 
@@ -75,7 +76,7 @@ class HttpTransport:
             raise self._unreachable(subject, error, request.timeout_seconds) from error
         if response.status // 100 != 2:
             raise failure(response.status, payload, response.headers, subject)
-        return decoded(payload, subject)
+        return decoded(payload, subject, self._host)
 
     @asynccontextmanager
     async def watch(self, request: Request) -> AsyncGenerator[AsyncIterator[WatchEvent]]:
@@ -84,12 +85,16 @@ class HttpTransport:
         try:
             async with asyncio.timeout(self._open_seconds):
                 response = await self._send(self._streams, request)
-                refusal = b"" if response.status == 200 else await response.read()
+                is_page = response.content_type == _PAGE
+                refusal = b"" if response.status == 200 and not is_page else await response.read()
         except _FAILURES as error:
             raise self._unreachable(subject, error, self._open_seconds) from error
         try:
             if response.status != 200:
                 raise failure(response.status, refusal, response.headers, subject)
+            if is_page:
+                # It has no whole line, or none that is an event, and would pass for a watch that ended.
+                decoded(refusal, subject, self._host)
             async with aclosing(self._events(response, subject, request.timeout_seconds)) as events:
                 yield events
         finally:
@@ -204,7 +209,7 @@ class HttpTransport:
         )
 
     def _unreachable(self, subject: str, error: BaseException, limit_seconds: float) -> UnreachableError:
-        cause = f'no answer from "{self._host}": {_words(error, limit_seconds)}'
+        cause = f'no answer from "{self._host}": {why_silent(error, limit_seconds)}'
         return UnreachableError(f"{subject}: {cause}", cause=cause)
 
 
@@ -228,19 +233,6 @@ def _end_heartbeat(socket: aiohttp.ClientWebSocketResponse) -> None:
     """
     # aiohttp 3.14 offers no public way.
     socket._cancel_heartbeat()
-
-
-def _words(error: BaseException, limit_seconds: float) -> str:
-    """Say why no answer came, without the client library's wrapping of what the system said."""
-    match error:
-        case TimeoutError():
-            return f"nothing came within {limit_seconds:g} s"
-        case aiohttp.ClientConnectorCertificateError(certificate_error=ssl.SSLCertVerificationError() as refused):
-            return f"its certificate is not to be trusted: {refused.verify_message}"
-        case aiohttp.ClientConnectorError(os_error=OSError(errno=int() as number)) if number > 0:
-            return os.strerror(number).lower()
-        case _:
-            return str(error) or type(error).__name__
 
 
 def _rest_client(configuration: Any, connections: int) -> Any:

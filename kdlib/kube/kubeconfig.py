@@ -25,6 +25,7 @@ __all__ = ["check_kubeconfig"]
 
 _SECTIONS = {"contexts": "context", "clusters": "cluster", "users": "user"}
 _MARK = b"-----BEGIN "
+_TIME = "%Y-%m-%d at %H:%M"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +169,17 @@ def _user_problems(name: str, user: _Entry, now: datetime) -> Iterator[Problem]:
 def _expiry(path: str, user: _Entry, now: datetime) -> Iterator[Problem]:
     where = f"{path}.{_key(user, 'client-certificate')}"
     try:
-        end = x509.load_pem_x509_certificate(_content(user, "client-certificate") or b"").not_valid_after_utc
+        found = x509.load_pem_x509_certificate(_content(user, "client-certificate") or b"")
     except ValueError:
         yield Problem(where, "holds no certificate that can be read", "write a PEM certificate")
         return
+    begin, end = found.not_valid_before_utc, found.not_valid_after_utc
     if end < now:
-        what = f"the client certificate expired on {end:%Y-%m-%d at %H:%M} UTC"
+        what = f"the client certificate expired on {end:{_TIME}} UTC"
         yield Problem(where, what, "get new credentials from whoever gave you the kubeconfig")
+    if begin > now:
+        what = f"the client certificate is valid only from {begin:{_TIME}} UTC on, and here it is {now:{_TIME}}"
+        yield Problem(where, what, "set the clock of this machine")
 
 
 def _pem_problems(path: str, entry: _Entry, name: str) -> Iterator[Problem]:

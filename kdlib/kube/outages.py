@@ -10,11 +10,14 @@ import logging
 from collections.abc import Hashable
 
 from kdlib.errors import ApiError, NotFoundError, UnreachableError, WorldError
+from kdlib.frozen import dig
+from kdlib.kube.answers import FOREIGN
 from kdlib.wire import Kind
 
 __all__ = ["Outages", "cause_of"]
 
 _log = logging.getLogger(__name__)
+_OF_PROXIES = frozenset({403, 407, 502, 503, 504})
 
 
 def cause_of(kind: Kind, error: WorldError, missing_remedy: str = "") -> str:
@@ -23,7 +26,10 @@ def cause_of(kind: Kind, error: WorldError, missing_remedy: str = "") -> str:
         case UnreachableError() if error.cause:
             return f"{error.cause}; tried again until it answers"
         case ApiError(code=401):
-            return f"our credentials are refused: {error}; tried again"
+            words = _foreign_words(error) or str(error)
+            return f"our credentials are refused: {words}; tried again; renew the token or the client certificate"
+        case ApiError(code=code) if code in _OF_PROXIES and _foreign_words(error):
+            return f"not the API server but a proxy before it answers HTTP {code}: {_foreign_words(error)}; tried again"
         case ApiError(code=403):
             resource = f"{kind.plural}.{kind.group}" if kind.group else kind.plural
             return f"{kind.plural}: {error}; tried again; give our account the verbs list and watch on {resource}"
@@ -32,6 +38,12 @@ def cause_of(kind: Kind, error: WorldError, missing_remedy: str = "") -> str:
             return f"{served}; install it: {missing_remedy}" if missing_remedy else served
         case _:
             return f"{kind.plural}: {error}; tried again"
+
+
+def _foreign_words(error: ApiError) -> str:
+    """Return what was answered, the same for all requests, where no API server said it; else nothing."""
+    found = dig(error.status, "details", "causes", default=[])
+    return next((str(item.get("message")) for item in found if item.get("reason") == FOREIGN), "")
 
 
 class Outages:

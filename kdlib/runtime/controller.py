@@ -13,7 +13,19 @@ import anyio
 
 from kdlib.errors import ApiError, WorldError
 from kdlib.frozen import Json
-from kdlib.kube import Api, Backoff, Cache, Change, Identity, Reflector, ReflectorSettings, Selection, Singles, identity
+from kdlib.kube import (
+    Api,
+    Backoff,
+    Cache,
+    Change,
+    Identity,
+    Reflector,
+    ReflectorSettings,
+    Selection,
+    Singles,
+    cause_of,
+    identity,
+)
 from kdlib.reconcile import (
     CLUSTER_INDEX,
     OWNER_INDEX,
@@ -40,8 +52,9 @@ __all__ = ["Controller", "Settings"]
 
 _log = logging.getLogger(__name__)
 
-_PASSING = frozenset({404, 408, 409, 410, 429, 502, 503, 504})
+_PASSING = frozenset({401, 404, 408, 409, 410, 429, 502, 503, 504})
 """Answers that others tell of, or that another try changes."""
+_UNAUTHORIZED = 401
 _FORBIDDEN = 403
 _UNDECLARED = "field not declared in schema"
 
@@ -142,6 +155,8 @@ class Controller:
             try:
                 await self._serve(supervisor, expectations)
             finally:
+                for key in filter(None, map(identity, self._roots)):
+                    self._api.outages.forget((id(self), key))
                 with anyio.move_on_after(min(self._settings.grace_seconds, 1.0), shield=True):
                     await self._passes.announcer.flush()
 
@@ -209,6 +224,7 @@ class Controller:
                 self._retry(key, subject, result)
             case Passed(gone=True):
                 self._refused.pop(key, None)
+                self._api.outages.forget((id(self), key))
                 supervisor.forget(key)
                 expectations.forget(key)
                 self._queue.succeeded(key)
@@ -227,6 +243,7 @@ class Controller:
         if passed.error is not None:
             self._retry(key, subject, passed.error)
             return
+        self._api.outages.end((id(self), key))
         self._queue.succeeded(key)
         if passed.again_seconds is not None:
             self._queue.add_after(key, passed.again_seconds)
@@ -246,6 +263,9 @@ class Controller:
             self._refused[key] = (error.code, False)
 
     def _retry(self, key: Identity, subject: str, error: WorldError) -> None:
+        if isinstance(error, ApiError) and error.code == _UNAUTHORIZED:
+            # Watches that are open stay open: the first to hear of credentials that expired is who writes something.
+            self._api.outages.begin((id(self), key), cause_of(self._kind, error))
         asked = error.retry_after_seconds if isinstance(error, ApiError) else 0
         delay = self._queue.retry(key, at_least_seconds=asked)
         _log.debug("%s: will be tried again in %.1f s: %s", subject, delay, error)

@@ -21,11 +21,11 @@ def encoded(data):
     return base64.b64encode(data).decode()
 
 
-def client_certificate(last_day):
+def client_certificate(last_day, days=9):
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "me")])
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = builder.serial_number(1).not_valid_before(last_day - dt.timedelta(days=9)).not_valid_after(last_day)
+    builder = builder.serial_number(1).not_valid_before(last_day - dt.timedelta(days=days)).not_valid_after(last_day)
     return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
 
 
@@ -85,6 +85,10 @@ def told(path, context=None):
         (
             config(user={"client-certificate-data": encoded(client_certificate(NOW - dt.timedelta(days=1)))}),
             "users[u].client-certificate-data: the client certificate expired on 2026-04-30 at 00:00 UTC; get new",
+        ),
+        (
+            config(user={"client-certificate-data": encoded(client_certificate(NOW + dt.timedelta(days=9), days=8))}),
+            "is valid only from 2026-05-02 at 00:00 UTC on, and here it is 2026-05-01 at 00:00; set the clock of this",
         ),
     ],
 )

@@ -78,7 +78,10 @@ def test_a_subject_that_asks_no_more_says_nothing_about_the_others(lines):
     [
         (UnreachableError(f"GET /x: {AWAY}", cause=AWAY), f"{AWAY}; tried again until it answers"),
         (UnreachableError("cut"), "pods: cut; tried again"),
-        (api_error(401, "Unauthorized", "Unauthorized"), "our credentials are refused: Unauthorized; tried again"),
+        (
+            api_error(401, "Unauthorized", "Unauthorized"),
+            "our credentials are refused: Unauthorized; tried again; renew the token or the client certificate",
+        ),
         (
             api_error(403, "Forbidden", "not for you"),
             "pods: not for you; tried again; give our account the verbs list and watch on pods",

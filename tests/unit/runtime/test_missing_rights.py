@@ -203,3 +203,36 @@ def test_a_cluster_whose_status_is_refused_is_told_of_in_the_log_once_and_goes_o
             await world.until(world.configured(head=1, tail=2))
 
     play(scenario)
+
+
+def test_credentials_that_expire_are_one_line_for_all_clusters_until_there_are_new_ones(play, made, caplog):
+    """Watches stay open on a real API server: the first to be refused are those who write."""
+    caplog.set_level("INFO")
+
+    async def scenario(world):
+        transport = world.transport()
+        async with world.operating(transport):
+            world.create(made.app(), *(made.cluster(f"c{number}") for number in range(1, 5)))
+            await world.until(world.configured(head=1, tail=2))
+            caplog.clear()
+            tries = []
+
+            def before(request):
+                if getattr(request, "method", "GET") != "GET":
+                    tries.append(request.path)
+                    raise api_error(401, "Unauthorized", "Unauthorized")
+
+            transport.before = before
+            for number in range(1, 5):
+                world.change(f"c{number}", tail=3)
+            await asyncio.sleep(3600)
+            # Four clusters that ask once a minute, a few requests each, for an hour.
+            assert 4 * 30 < len(tries) < 4 * 60 * 4
+            (line,) = [item.getMessage() for item in caplog.records if item.levelname == "WARNING"]
+            words = "our credentials are refused: Unauthorized; tried again; renew the token or the client certificate"
+            assert line.endswith(words)
+            transport.before = lambda _: None
+            await world.until(world.configured(head=1, tail=3))
+            await world.until(lambda: lines(caplog, "works again, after: our credentials are refused: Unauthorized"))
+
+    play(scenario)
