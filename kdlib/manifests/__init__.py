@@ -4,7 +4,7 @@ Layer: pure.
 """
 
 from kdlib.manifests.build import MANAGED, build, graph_of
-from kdlib.manifests.claim import claims_of_going
+from kdlib.manifests.claim import claim_makers, claims_of_going
 from kdlib.manifests.connections import connection_versions
 from kdlib.manifests.desired import Desired, configmeta, configmeta_bytes
 from kdlib.manifests.member_service import AUTH_TOKEN, NO_SERVICE
@@ -20,6 +20,7 @@ __all__ = [
     "PRETTY_NAME",
     "Desired",
     "build",
+    "claim_makers",
     "claims_of_going",
     "configmeta",
     "configmeta_bytes",

@@ -16,7 +16,7 @@ from kdlib.names import LABEL_CLUSTER, LABEL_ROLE
 from kdlib.rules import is_made_for
 from kdlib.wire import PERSISTENT_VOLUME_CLAIM, Ref
 
-__all__ = ["Claims", "claim_of", "claims_of", "claims_of_going", "pod_of_claim"]
+__all__ = ["Claims", "claim_makers", "claim_of", "claims_of", "claims_of_going", "pod_of_claim"]
 
 _ORPHANS = "orphan"
 _FOREGROUND = "foregroundDeletion"
@@ -88,6 +88,28 @@ def claims_of_going(root: Json, claims: Iterable[Json], sets: Iterable[Json]) ->
         and there.get(pod_of_claim(claim["metadata"]["name"]).rpartition("-")[0], goes_without)
     }
     return owned(claims_of(root, live, ClaimRetention(), sets=recorded, leaves=lambda _: False).owned, root)
+
+
+def claim_makers(root: Json, sets: Iterable[Json], claims: Iterable[Json]) -> tuple[Json, ...]:
+    """Return the root's own StatefulSets that may make claims yet: some lack, or their controller is behind.
+
+    A deletion that spares the objects concerns none of them, and a set that goes itself makes nothing more.
+    """
+    if _ORPHANS in dig(root, "metadata", "finalizers", default=()):
+        return ()
+    ownership, there = Ownership(root), {claim["metadata"]["name"] for claim in claims}
+    ours = (item for item in sets if ownership.holds(item) and not dig(item, "metadata", "deletionTimestamp"))
+    return tuple(item for item in ours if _makes_claims(item, there))
+
+
+def _makes_claims(item: Json, there: Collection[str]) -> bool:
+    templates, name = dig(item, "spec", "volumeClaimTemplates", default=[]), item["metadata"]["name"]
+    ordinals = range(dig(item, "spec", "replicas", default=1))
+    lacking = {f"{each['metadata']['name']}-{name}-{ordinal}" for each in templates for ordinal in ordinals} - set(
+        there
+    )
+    seen, wanted = dig(item, "status", "observedGeneration", default=0), dig(item, "metadata", "generation", default=0)
+    return bool(templates and (lacking or seen < wanted))
 
 
 def _is_ours(claim: Json, pod: str, root: Json, sets: Collection[str]) -> bool:

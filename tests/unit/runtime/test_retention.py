@@ -96,6 +96,28 @@ def test_claims_that_nobody_was_told_of_yet_go_with_their_cluster_or_outlive_it_
     play(scenario, made.members())
 
 
+@pytest.mark.parametrize("kept", [False, True], ids=["Delete", "Retain"])
+def test_claims_that_a_set_is_yet_to_make_go_with_their_cluster_or_outlive_it_as_it_says(play, made, kept):
+    """A set that was told to grow right before the deletion makes claims until it is collected."""
+
+    async def scenario(world):
+        async with world.operating():
+            world.create(made.app("shell", PACKAGE), stored(made, **({"whenDeleted": "Retain"} if kept else {})))
+            await world.until(world.configured(head=1, tail=2))
+            before = claims(world)
+            world.controllers.delay("statefulset", 30.0)
+            world.controllers.delay("garbage", 60.0)
+            world.change(tail=4)
+            await world.until(lambda: 4 in [item["spec"]["replicas"] for item in world.registry.list(STATEFUL_SET)])
+            world.registry.delete(KD_CLUSTER, "default", "c1")
+            await world.until(lambda: not world.registry.list(KD_CLUSTER))
+            await asyncio.sleep(300)
+            assert set(before) <= set(claims(world)) if kept else not claims(world)
+            assert not [name for name in world.left() if "StatefulSet" in name]
+
+    play(scenario, made.members())
+
+
 def claim_of_somebody():
     """Return a claim with the cluster's labels that no set of the cluster made: that of a former one of its name."""
     labels = {"kubedirector.hpe.com/kdcluster": "c1", "kubedirector.hpe.com/role": "tail"}
