@@ -7,6 +7,7 @@ on the root's UID, the role and a counter only, so two operators choose alike.
 Layer: pure.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import count as counting
 
@@ -19,6 +20,8 @@ __all__ = ["Names", "candidates", "is_made_for", "open_names"]
 
 _SCHEMES = ("UID", "CrNameRole")
 _LONGEST_PREFIX = 46
+_SUFFIX = 5
+"""Characters that make a name unlike others: ours of a digest, those of other operators by chance."""
 _TRIED = 8
 """More names than a root ever finds taken."""
 _POD_NAME = "statefulset.kubernetes.io/pod-name"
@@ -76,16 +79,20 @@ class Names:
     def _of_members(self, role: str) -> str:
         """Return the name of the set whose members' claims and Services outlived it.
 
-        What a former self still owns is on its way out with it, and tells nothing.
+        What a former self still owns is on its way out with it, and tells nothing; nor does a stray one, labelled like
+        ours, whose set has no name that an operator gives. Of several the one made for this very root is taken, else
+        the one of which most is left.
         """
-        names = []
+        names: Counter[str] = Counter()
         for item in (*self._objects(PERSISTENT_VOLUME_CLAIM), *self._objects(SERVICE)):
             labels = dig(item, "metadata", "labels", default={})
             ours = labels.get(LABEL_CLUSTER) == self._cluster.name and labels.get(LABEL_ROLE) == role
             if ours and self._owner_uid(item) in ("", self._cluster.uid) and not dig(item, *_GOING):
-                names.append(_set_of(item))
+                names[_set_of(item)] += 1
         taken = {dig(item, "metadata", "name") for item in self._objects(STATEFUL_SET)}
-        return min((name for name in names if name and name not in taken), default="")
+        fitting = [name for name in names if name not in taken and _is_given(name, self._cluster.name, role)]
+        uid = self._cluster.uid
+        return min(fitting, key=lambda name: (not is_made_for(name, uid, role), -names[name], name), default="")
 
     def _new(self, kind: Kind, prefix: str, role: str) -> str:
         """Return the first name that no object seen has."""
@@ -155,6 +162,13 @@ def _set_of(item: Json) -> str:
 
 def _service_prefix(scheme: str, cluster: str) -> str:
     return "kdhs-" if scheme == "UID" else _alphabetic(cluster)
+
+
+def _is_given(stateful_set: str, cluster: str, role: str) -> bool:
+    """Tell whether an operator gives the set of the role such a name: a prefix, and five characters more."""
+    prefixes = (_set_prefix(scheme, cluster, role) for scheme in _SCHEMES)
+    rest = (stateful_set.removeprefix(prefix) for prefix in prefixes if stateful_set.startswith(prefix))
+    return any(len(item) == _SUFFIX and item.isalnum() for item in rest)
 
 
 def _set_prefix(scheme: str, cluster: str, role: str) -> str:

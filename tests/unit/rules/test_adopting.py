@@ -7,6 +7,7 @@ import pytest
 from kdlib.model import App, Cluster, Seen
 from kdlib.names import LABEL_CLUSTER, LABEL_ROLE
 from kdlib.rules import resolve
+from kdlib.rules.naming import candidates
 from kdlib.testing import an_app
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -18,6 +19,7 @@ ROOT = {
     "spec": {"app": "demo", "roles": [{"id": "one", "resources": {"limits": {"cpu": "1", "memory": "1Gi"}}}]},
 }
 OURS = "kubedirector.hpe.com/v1beta1"
+OWN_NAME = next(candidates("kdss-", "u-own", "one"))
 
 
 def child(kind, name, owner, **spec):
@@ -61,16 +63,37 @@ ITSELF = {"apiVersion": OURS, "kind": "KubeDirectorCluster", "name": "db", "uid"
 
 
 @pytest.mark.parametrize(
+    ("found", "name"),
+    [
+        ((claim("p-aaa-0"), claim("p-kdss-older-0")), "kdss-older"),
+        ((claim("p-db-one-x7k2p-0"), claim("p-db-two-x7k2p-0")), "db-one-x7k2p"),
+        ((claim("p-kdss-fewer-0"), claim("p-kdss-older-0"), claim("p-kdss-older-1")), "kdss-older"),
+        ((claim("p-kdss-older-0"), claim("p-kdss-other-0")), "kdss-older"),
+        ((claim(f"p-{OWN_NAME}-0"), claim("p-kdss-older-0"), claim("p-kdss-older-1")), OWN_NAME),
+    ],
+    ids=["a stray claim", "of the other scheme", "of which more is left", "the first of two alike", "made for it"],
+)
+def test_of_several_sets_that_left_something_one_is_chosen_by_what_fits_and_what_is_left(found, name):
+    answer = resolve(Cluster.of(ROOT), App.of("demo", APP), Seen(NOW, ROOT, found))
+    assert answer.roles[0].stateful_set == name
+
+
+def test_a_stray_claim_steers_no_name():
+    answer = resolve(Cluster.of(ROOT), App.of("demo", APP), Seen(NOW, ROOT, (claim("p-data-0"),)))
+    assert answer.roles[0].stateful_set == OWN_NAME
+
+
+@pytest.mark.parametrize(
     ("found", "taken"),
     [
-        (claim("p-kdss-old-3"), True),
-        (claim("b11-kdss-old-0", ITSELF), True),
-        (claim("p-kdss-old-0", {**ITSELF, "uid": "u-former"}), False),
-        (claim("p-kdss-old-0", {**ITSELF, "name": "other", "uid": "u-2"}), False),
-        (claim("p-kdss-old-0", role="two"), False),
+        (claim("p-kdss-older-3"), True),
+        (claim("b11-kdss-older-0", ITSELF), True),
+        (claim("p-kdss-older-0", {**ITSELF, "uid": "u-former"}), False),
+        (claim("p-kdss-older-0", {**ITSELF, "name": "other", "uid": "u-2"}), False),
+        (claim("p-kdss-older-0", role="two"), False),
         (claim("data"), False),
-        (service("s-kdss-old-0", "kdss-old-0"), True),
-        (service("s-kdss-old-0", "kdss-old-0", {**ITSELF, "uid": "u-former"}), False),
+        (service("s-kdss-older-0", "kdss-older-0"), True),
+        (service("s-kdss-older-0", "kdss-older-0", {**ITSELF, "uid": "u-former"}), False),
         (service("front", None), False),
     ],
     ids=[
@@ -88,4 +111,4 @@ ITSELF = {"apiVersion": OURS, "kind": "KubeDirectorCluster", "name": "db", "uid"
 def test_claims_that_outlived_their_set_lend_it_its_name(found, taken):
     """CL-X-47, W-30."""
     answer = resolve(Cluster.of(ROOT), App.of("demo", APP), Seen(NOW, ROOT, (found,)))
-    assert (answer.roles[0].stateful_set == "kdss-old") is taken
+    assert (answer.roles[0].stateful_set == "kdss-older") is taken
