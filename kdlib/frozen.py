@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-__all__ = ["Json", "canonical", "copied", "dig", "digest", "short_digest"]
+__all__ = ["Json", "canonical", "copied", "dig", "digest", "short_digest", "without_nulls"]
 
 Json: TypeAlias = dict[str, Any]
 """A decoded JSON object. `Any` stands for JSON values: this is the edge where types end."""
@@ -33,6 +33,17 @@ def copied(value: Any) -> Any:
     if isinstance(value, list):
         return [copied(item) for item in value]
     return value
+
+
+def without_nulls(value: Any) -> Any:
+    """Copy a JSON value, fields that are null left out: users and servers write some, and nobody means them."""
+    match value:
+        case dict():
+            return {key: without_nulls(item) for key, item in value.items() if item is not None}
+        case list() | tuple():
+            return [without_nulls(item) for item in value]
+        case _:
+            return value
 
 
 def digest(value: Any) -> str:

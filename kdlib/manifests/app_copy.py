@@ -3,9 +3,8 @@
 Layer: pure.
 """
 
-from kdlib.frozen import Json
+from kdlib.frozen import Json, without_nulls
 from kdlib.manifests.metadata import cluster_labels, made
-from kdlib.manifests.nulls import without_nulls
 from kdlib.model import Resolved
 from kdlib.wire import CONTROLLER_REVISION
 

@@ -6,10 +6,9 @@ template and it is put right again, nor when a set that another operator made is
 Layer: pure.
 """
 
-from kdlib.frozen import Json, dig
+from kdlib.frozen import Json, dig, without_nulls
 from kdlib.graph import contained
 from kdlib.manifests.metadata import made, merged, pretty_name, role_labels
-from kdlib.manifests.nulls import without_nulls
 from kdlib.manifests.pod import pod_template
 from kdlib.manifests.volumes import claim_templates
 from kdlib.model import ClusterRole, Resolved, ResolvedRole

@@ -5,7 +5,7 @@ Layer: pure.
 
 from typing import Any
 
-from kdlib.frozen import Json
+from kdlib.frozen import Json, without_nulls
 from kdlib.model import AppSpec, ClusterRole, ClusterSpec
 from kdlib.rules.quantities import amount
 
@@ -53,7 +53,7 @@ def _meaning(value: Json) -> Json:
 
 def _field(key: str, value: Any) -> Any:
     if key in _TEXTS:
-        return _without_nulls(value)
+        return without_nulls(value)
     if key in _AMOUNTS and isinstance(value, dict):
         return {name: _amount(text) for name, text in value.items()}
     if key in _SIZES:
@@ -70,13 +70,3 @@ def _field(key: str, value: Any) -> Any:
 def _amount(text: Any) -> Any:
     value = amount(text) if isinstance(text, str) else None
     return text if value is None else str(value)
-
-
-def _without_nulls(value: Any) -> Any:
-    match value:
-        case dict():
-            return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-        case list():
-            return [_without_nulls(item) for item in value]
-        case _:
-            return value
