@@ -19,7 +19,7 @@ JOBS ?= 2
 RESUME ?=
 IMAGE ?= kubedirector:latest
 
-.PHONY: help deploy undeploy teardown demo test api bench laws fuzz mutants check format schemas pins control-plane docs clean
+.PHONY: help deploy undeploy teardown demo test api lab bench laws fuzz mutants check format schemas pins control-plane docs clean
 
 help:
 	@echo "make demo            the main job: a Dask cluster on the embedded cluster (KEEP=1 leaves it running)"
@@ -28,6 +28,7 @@ help:
 	@echo "make teardown        everything leaves, all clusters first"
 	@echo "make test            all tests that need nothing but this machine"
 	@echo "make api             conformance and scenarios on a real API server (after make control-plane)"
+	@echo "make lab             scenarios on a real node, with the daemon as a pod (KUBEDIRECTOR_LAB=folder of a lab's scripts)"
 	@echo "make bench           what the embedded API server, a review of the webhook, and the daemon cost"
 	@echo "make laws            every single fault, every field of the spec, many walks: the same end (15 minutes)"
 	@echo "make fuzz            100,000 mutated manifests through every step (CASES=N for fewer)"
@@ -70,10 +71,13 @@ deploy undeploy teardown: $(VENV)/.run
 
 test: $(VENV)/.dev
 	@# Many tests wait for processes, so there is one worker more than cores; neighbours share a worker, and so servers.
-	@$(BIN)/python -m pytest $(TESTS) -n 3 --dist worksteal -m "not control_plane"
+	@$(BIN)/python -m pytest $(TESTS) -n 3 --dist worksteal -m "not control_plane and not lab"
 
 api: $(VENV)/.dev
 	@$(BIN)/python -m pytest tests/api tests/scenarios tests/plugin -m control_plane
+
+lab: $(VENV)/.dev
+	@PATH="$(CURDIR)/$(BIN):$$PATH" tests/lab/run
 
 bench: $(VENV)/.dev
 	@$(BIN)/python tests/bench/bench_sandbox.py

@@ -1,7 +1,8 @@
 """Build the daemon's image where no container tool is: the Containerfile's steps, run in a clean Debian root.
 
-    python tests/lab/image.py             # builds it unless it is there already; prints its name and its archive
-    python tests/lab/image.py --into CTR  # and imports it: CTR is the socket of a containerd
+    python tests/lab/daemon_image.py             # builds it unless it is there already; prints its name
+    python tests/lab/daemon_image.py --root      # makes nothing but the clean root
+    python tests/lab/daemon_image.py --into CTR  # and imports it: CTR is the socket of a containerd
 
 Wants root, debootstrap, and the ways to a Debian mirror and to a package index that the machine has. What stands for
 the image of Python is a root of Debian's smallest variant with Debian's Python; archives are kept in the cache folder
@@ -200,7 +201,6 @@ def image(cache):
     text = (TOP / "Containerfile").read_text(encoding="utf-8")
     digest = digest_of(text)
     name, target = f"kubedirector:{digest}", cache / f"image-{digest}.tar"
-    cache.mkdir(parents=True, exist_ok=True)
     if not target.exists():
         with tempfile.TemporaryDirectory(dir=cache) as work:
             base = base_root(cache)
@@ -215,14 +215,20 @@ def main():
     """Build, and import where that is asked for."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--into", metavar="SOCKET", help="import it into the containerd that listens there")
+    parser.add_argument("--root", action="store_true", help="make nothing but the clean root")
     options = parser.parse_args()
+    cache = read_settings().cache / "lab"
+    cache.mkdir(parents=True, exist_ok=True)
     try:
-        name, target = image(read_settings().cache / "lab")
+        if options.root:
+            base_root(cache)
+            return
+        name, target = image(cache)
         if options.into:
             ran("ctr", "-a", options.into, "-n", "k8s.io", "images", "import", str(target))
     except BuildError as error:
         sys.exit(f"the daemon's image: {error}")
-    sys.stdout.write(f"{name} {target}\n")
+    sys.stdout.write(f"{name}\n")
 
 
 if __name__ == "__main__":
