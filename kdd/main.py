@@ -97,11 +97,24 @@ def sandbox(
     image: Images = None,
     any_image: Annotated[bool, typer.Option("--any-image", help="Run unknown images on the base system.")] = False,
     crds: Annotated[bool, typer.Option(help="Install KubeDirector's CustomResourceDefinitions.")] = True,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option("--data-dir", metavar="DIR", help="Keep the cluster's state in DIR; go on from what is there."),
+    ] = None,
 ) -> None:
     """Run an embedded Kubernetes cluster until Ctrl-C; print its kubeconfig and its node ports."""
     from kdd.sandbox import sandbox as command
 
-    run_told(command(read_settings(), kubeconfig=kubeconfig, images=tuple(image or ()), any_image=any_image, crds=crds))
+    run_told(
+        command(
+            read_settings(),
+            kubeconfig=kubeconfig,
+            images=tuple(image or ()),
+            any_image=any_image,
+            crds=crds,
+            data=data_dir,
+        )
+    )
 
 
 @app.command()

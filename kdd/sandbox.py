@@ -24,7 +24,13 @@ __all__ = ["sandbox"]
 
 
 async def sandbox(
-    settings: Settings, *, kubeconfig: Path | None, images: tuple[str, ...], any_image: bool, crds: bool
+    settings: Settings,
+    *,
+    kubeconfig: Path | None,
+    images: tuple[str, ...],
+    any_image: bool,
+    crds: bool,
+    data: Path | None = None,
 ) -> None:
     """Run it until SIGINT or SIGTERM; the kubeconfig is written once everything is ready, and removed at the end.
 
@@ -32,7 +38,7 @@ async def sandbox(
     """
     if kubeconfig is not None:
         _refuse_unless_free(kubeconfig)
-    options = embedded.SandboxOptions(images=dict(map(_image, images)), any_image=any_image)
+    options = embedded.SandboxOptions(images=dict(map(_image, images)), any_image=any_image, data=data)
     path = kubeconfig or own_kubeconfig(settings.cache)
     async with embedded.Sandbox(options) as running:
         embedded.collect_seldom()

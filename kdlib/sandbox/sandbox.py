@@ -17,7 +17,7 @@ from kdlib.sandbox.controllers import Controllers
 from kdlib.sandbox.http import AccessLog, Authority, Front, User, kubeconfig_text, write_private
 from kdlib.sandbox.loopback import held_loopback
 from kdlib.sandbox.node import Images, Node
-from kdlib.sandbox.store import LocalTransport, Registry
+from kdlib.sandbox.store import Journal, LocalTransport, Registry
 from kdlib.sandbox.streams import Containers
 from kdlib.wire import Transport
 
@@ -44,7 +44,9 @@ class SandboxOptions:
     any_image: bool = False
     """Whether an unknown image is the base alone, and not an error."""
     claims: Path | None = None
-    """Folder below which claims keep their content; without one it is kept in memory."""
+    """Folder below which claims keep their content; without one it is below `data`, or in memory."""
+    data: Path | None = None
+    """Folder that keeps the cluster's state from one run to the next; without one it is in memory."""
     expose: Sequence[Path] = ()
     """Folders of this machine that containers see besides its programs; they cannot change them."""
     tokens: Mapping[str, User] = field(default_factory=dict)
@@ -60,7 +62,9 @@ class Sandbox:
 
     def __init__(self, options: SandboxOptions | None = None) -> None:
         self.options = options or SandboxOptions()
-        self.registry = Registry(lambda: datetime.now(UTC), lambda: str(uuid.uuid4()))
+        data = self.options.data
+        self._journal = Journal.open(data) if data is not None else None
+        self.registry = Registry(lambda: datetime.now(UTC), lambda: str(uuid.uuid4()), journal=self._journal)
         self.access_log = AccessLog()
         self.authority = Authority(_NAME)
         self.url = ""
@@ -108,6 +112,8 @@ class Sandbox:
 
     async def _start(self, stack: contextlib.AsyncExitStack) -> None:
         options = self.options
+        if self._journal is not None:
+            stack.callback(self._journal.close)
         self.host = stack.enter_context(held_loopback(options.host))
         node = self._make_node() if options.node else None
         front = Front(
@@ -142,10 +148,17 @@ class Sandbox:
             self.registry,
             images=images,
             loopback=self.host,
-            claims=options.claims,
+            claims=options.claims or self._own_claims(),
             expose=options.expose,
             token=self._account_token,
         )
+
+    def _own_claims(self) -> Path | None:
+        if self.options.data is None:
+            return None
+        folder = self.options.data / "claims"
+        folder.mkdir(exist_ok=True)
+        return folder.resolve()
 
     def _account_token(self, namespace: str, account: str) -> str:
         """Give out a token by which the front knows a service account again."""

@@ -74,14 +74,21 @@ class Namespaces:
         }
         if self._desk.index.get(SERVICE_ACCOUNT, name, "default") is None:
             self._create(account)
-        if self._certificate and self._desk.index.get(CONFIG_MAP, name, _ROOT_CERTIFICATE) is None:
+        if self._certificate:
+            self._put_certificate(name)
+
+    def _put_certificate(self, name: str) -> None:
+        data = {"ca.crt": self._certificate}
+        there = self._desk.index.get(CONFIG_MAP, name, _ROOT_CERTIFICATE)
+        if there is None:
             metadata = {
                 "name": _ROOT_CERTIFICATE,
                 "namespace": name,
                 "annotations": {"kubernetes.io/description": _DESCRIPTION},
             }
-            data = {"ca.crt": self._certificate}
             self._create({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
+        elif there.get("data") != data:
+            self._desk.update({**there, "data": data})
 
     def _create(self, obj: Json) -> None:
         try:

@@ -107,9 +107,7 @@ class Controllers:
             for obj in self._registry.list(resource.kind):
                 self._told("ADDED", obj)
         for each in initial_objects(self.addresses.first, self._host, self._port):
-            metadata = each["metadata"]
-            if self._index.get(kind_of(each), metadata.get("namespace", ""), metadata["name"]) is None:
-                self._registry.create(each)
+            self._put(each)
 
     def delay(self, name: str, seconds: float) -> None:
         """Have a controller, by its name in the queue, look at things only so long after it was told of them.
@@ -154,6 +152,15 @@ class Controllers:
                 self._everywhere.append(each)
             for kind in each.watches or ():
                 self._by_kind.setdefault(kind, []).append(each)
+
+    def _put(self, wanted: Json) -> None:
+        """Make one of the first objects; one from an earlier run is told where the API server is now."""
+        metadata = wanted["metadata"]
+        live = self._index.get(kind_of(wanted), metadata.get("namespace", ""), metadata["name"])
+        if live is None:
+            self._registry.create(wanted)
+        elif metadata["name"] == "kubernetes":
+            self._registry.update({**live, **{key: wanted[key] for key in wanted if key not in ("metadata", "status")}})
 
     def _told(self, event: str, obj: Json) -> None:
         kind = (obj["apiVersion"], obj["kind"])

@@ -260,7 +260,7 @@ class Node:
                 del self._pods[uid]
         elif run is not None:
             run.update(pod)
-        elif self._group is not None and self._means is not None:
+        elif self._group is not None and self._means is not None and not _has_ended(pod):
             self._begin(pod)
 
     def _begin(self, pod: Json) -> None:
@@ -323,6 +323,11 @@ def _waiting_words(reason: str) -> str:
     if reason in ("ErrImagePull", "ImagePullBackOff"):
         return "trying and failing to pull image"
     return reason
+
+
+def _has_ended(pod: Json) -> bool:
+    """Tell whether a pod ended in an earlier run: it is not run again."""
+    return (pod.get("status") or {}).get("phase") in ("Succeeded", "Failed")
 
 
 def _is(pod: Json, namespace: str, name: str) -> bool:

@@ -5,6 +5,7 @@ Layer: shell.
 
 from kdlib.sandbox.store.allowance import with_allowance
 from kdlib.sandbox.store.answering import Answer
+from kdlib.sandbox.store.journal import Journal
 from kdlib.sandbox.store.local import ExecHook, LocalTransport
 from kdlib.sandbox.store.options import Caller
 from kdlib.sandbox.store.registry import Registry
@@ -21,6 +22,7 @@ __all__ = [
     "Caller",
     "Endpoint",
     "ExecHook",
+    "Journal",
     "LocalTransport",
     "Registry",
     "Resource",

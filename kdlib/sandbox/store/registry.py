@@ -19,6 +19,7 @@ from kdlib.sandbox.store.deleting import begin_delete, commit_delete
 from kdlib.sandbox.store.draft import Draft
 from kdlib.sandbox.store.faults import not_found
 from kdlib.sandbox.store.history import Change
+from kdlib.sandbox.store.journal import Journal
 from kdlib.sandbox.store.kinds import behaviour_of
 from kdlib.sandbox.store.listing import Query, listed
 from kdlib.sandbox.store.options import Caller, DeleteOptions, System, WriteOptions
@@ -34,6 +35,7 @@ from kdlib.sandbox.store.webhooks import Admission
 from kdlib.wire import (
     APPLY,
     MERGE_PATCH,
+    NAMESPACE,
     POD,
     Kind,
     LabelSelector,
@@ -49,7 +51,7 @@ _NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 
 class Registry:
-    """An API server's storage and semantics, in memory.
+    """An API server's storage and semantics, in memory; with a journal, on disk too.
 
     Objects are plain JSON. What is stored or handed out is never changed in place, by anybody: change a copy and
     write it. `clock` gives the time with its zone, `new_uid` a fresh UID; nothing else comes from outside.
@@ -65,17 +67,20 @@ class Registry:
         schemas: Schemas | None = None,
         history_limit: int = 20_000,
         bookmark_seconds: float = 60.0,
+        journal: Journal | None = None,
     ) -> None:
         resources = Resources()
         table = schemas or builtin_schemas()
         for resource in builtin_resources(table, behaviour_of):
             resources.add(resource)
-        self._core = Core(Shelves(history_limit), resources, clock, new_uid)
+        self._core = Core(Shelves(history_limit, journal), resources, clock, new_uid)
         self._watching = Watching(self._core, bookmark_seconds)
         self._registration = Registration(self._core, table)
         self._answering = Answering(self._core)
+        self._registration.restore()
         for name in _NAMESPACES:
-            self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+            if self.find(NAMESPACE, "", name) is None:
+                self.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
 
     # --- what is served ---------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The objects themselves, in memory, under one running version; nothing here knows a kind's rules.
+"""The objects themselves, in memory and where wanted on disk, under one running version; no kind's rules.
 
 Layer: shell.
 """
@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from kdlib.frozen import Json
 from kdlib.sandbox.store.history import Change, History, Key
+from kdlib.sandbox.store.journal import Journal
 
 __all__ = ["Shelves"]
 
@@ -15,13 +16,15 @@ __all__ = ["Shelves"]
 class Shelves:
     """Objects by storage, namespace and name. Stored objects are never changed; a write puts a new one in place."""
 
-    def __init__(self, history_limit: int) -> None:
-        self._objects: dict[str, dict[Key, Json]] = {}
+    def __init__(self, history_limit: int, journal: Journal | None = None) -> None:
+        self._journal = journal
+        self._objects: dict[str, dict[Key, Json]] = dict(journal.objects) if journal is not None else {}
         self._histories: dict[str, History] = {}
         self._history_limit = history_limit
         self._listeners: list[Callable[[Change], None]] = []
         self._untold: deque[Change] = deque()
-        self.version = 1
+        self.version = max(1, journal.version) if journal is not None else 1
+        self._first_version = self.version if journal is not None else 0
 
     def get(self, storage: str, key: Key) -> Json | None:
         """Return an object; None where there is none."""
@@ -35,7 +38,7 @@ class Shelves:
         """Return the log of a storage."""
         found = self._histories.get(storage)
         if found is None:
-            found = self._histories[storage] = History(self._history_limit, 0)
+            found = self._histories[storage] = History(self._history_limit, self._first_version)
         return found
 
     def listen(self, listener: Callable[[Change], None]) -> Callable[[], None]:
@@ -50,27 +53,38 @@ class Shelves:
 
     def put(self, storage: str, key: Key, obj: Json) -> Json:
         """Store an object under the next version; return it as stored, with `metadata.resourceVersion`."""
-        self.version += 1
-        stored = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(self.version)}}
-        shelf = self._objects.setdefault(storage, {})
-        old = shelf.get(key)
-        shelf[key] = stored
-        self._tell(Change(self.version, storage, key, old, stored))
+        version = self.version + 1
+        stored = {**obj, "metadata": {**obj["metadata"], "resourceVersion": str(version)}}
+        change = Change(version, storage, key, self.get(storage, key), stored)
+        self._record(change)
+        self._objects.setdefault(storage, {})[key] = stored
+        self._tell(change)
         return stored
 
     def take(self, storage: str, key: Key, last: Json | None = None) -> Json:
         """Remove an object; return its last state, under the version of its deletion."""
-        old = self._objects[storage].pop(key)
-        self.version += 1
+        old = self._objects[storage][key]
+        version = self.version + 1
         state = last if last is not None else old
-        gone = {**state, "metadata": {**state["metadata"], "resourceVersion": str(self.version)}}
-        self._tell(Change(self.version, storage, key, old, None, gone))
+        gone = {**state, "metadata": {**state["metadata"], "resourceVersion": str(version)}}
+        change = Change(version, storage, key, old, None, gone)
+        self._record(change)
+        del self._objects[storage][key]
+        self._tell(change)
         return gone
 
     def forget_history(self, storages: Iterable[str] | None = None) -> None:
         """Forget all changes so far, as a compaction does: older watches and lists end with 410."""
         for storage in list(self._histories) if storages is None else storages:
             self.history(storage).forget(self.version)
+
+    def _record(self, change: Change) -> None:
+        """Have the change written down, where that is wanted, before it holds; its version is the newest from here."""
+        if self._journal is not None:
+            if self._journal.is_full:
+                self._journal.compact(self.version, self._objects)
+            self._journal.record(change)
+        self.version = change.version
 
     def _tell(self, change: Change) -> None:
         """Tell all listeners; one that writes in turn is told of that after the others have heard of this."""

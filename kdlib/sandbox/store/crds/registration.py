@@ -32,6 +32,11 @@ class Registration:
         self._dying: dict[str, str] = {}
         core.shelves.listen(self._note)
 
+    def restore(self) -> None:
+        """Serve what the definitions define that are stored already."""
+        for (_, name), definition in list(self._core.shelves.objects(_STORAGE).items()):
+            self._take_in(name, definition)
+
     def _note(self, change: Change) -> None:
         if change.storage == _STORAGE:
             name = change.key[1]
