@@ -10,12 +10,12 @@ from kdlib import rules
 from kdlib.errors import ApiError, NotFoundError, Problem, RefusedError, WorldError
 from kdlib.frozen import Json, dig
 from kdlib.graph import Ownership
-from kdlib.kube import Api
+from kdlib.kube import Api, Selection
 from kdlib.manifests import Desired
 from kdlib.model import ClusterStatus
 from kdlib.reconcile.telling import fields_of, tell_step
 from kdlib.reconcile.written import Ended, Written, written
-from kdlib.wire import Ref
+from kdlib.wire import SECRET, Ref
 
 __all__ = ["TokensKept", "keep_tokens"]
 
@@ -101,7 +101,9 @@ async def _removed(api: Api, desired: Desired, place: Ref, live: Json) -> Ended 
 
 
 async def _read_again(api: Api, place: Ref, live: Json) -> None:
-    stored = (await api.get(place))["metadata"]
+    # By a list: to get Secrets by name is a right that nothing else here needs.
+    found = await api.list(Selection(SECRET, place.namespace, fields=f"metadata.name={place.name}"))
+    stored: Json = found.items[0]["metadata"] if found.items else {}
     if any(stored.get(key) != live["metadata"].get(key) for key in ("uid", "resourceVersion")):
         raise WorldError(f"{place} has changed since it was seen")
 

@@ -201,6 +201,19 @@ def test_a_token_survives_its_members_container_and_the_operator(play_hidden, me
 # --- what others do to the Secret
 
 
+def test_w36_the_secret_is_read_by_lists_alone_also_where_somebody_changes_it(play_hidden):
+    """A daemon for one namespace has no right to get Secrets."""
+
+    async def scenario(world, transport):
+        pod, _ = hidden(world)
+        put(world, pod, "ab" * 16)
+        await asyncio.sleep(30)
+        asked = [request for request in transport.requests if "/secrets/" in request.path and request.method == "GET"]
+        assert asked == []
+
+    play_hidden(scenario)
+
+
 def test_a_token_that_somebody_wrote_is_told_to_all_members(play_hidden, members):
     async def scenario(world, transport):
         pod, other = sorted(hidden(world))
