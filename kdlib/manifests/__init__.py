@@ -9,6 +9,7 @@ from kdlib.manifests.connections import connection_versions
 from kdlib.manifests.desired import Desired, configmeta, configmeta_bytes
 from kdlib.manifests.member_service import AUTH_TOKEN, NO_SERVICE
 from kdlib.manifests.metadata import PRETTY_NAME
+from kdlib.manifests.stateful_set import strategy_patch
 from kdlib.manifests.status_backup import LONGEST_BACKUP, status_backup
 from kdlib.rules import persistent_directories
 
@@ -28,4 +29,5 @@ __all__ = [
     "graph_of",
     "persistent_directories",
     "status_backup",
+    "strategy_patch",
 ]

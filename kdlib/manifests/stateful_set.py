@@ -14,7 +14,7 @@ from kdlib.manifests.volumes import claim_templates
 from kdlib.model import ClusterRole, Resolved, ResolvedRole
 from kdlib.wire import STATEFUL_SET
 
-__all__ = ["kept_fields", "stateful_set"]
+__all__ = ["kept_fields", "stateful_set", "strategy_patch"]
 
 
 def stateful_set(resolved: Resolved, role: ResolvedRole, replicas: int, live: Json | None) -> Json | None:
@@ -48,6 +48,21 @@ def kept_fields(resolved: Resolved, role: ResolvedRole, live: Json | None) -> tu
         "volumeClaimTemplates": not _alike(list(map(_storage, wanted)), list(map(_storage, found))),
     }
     return tuple(name for name, is_other in differs.items() if is_other)
+
+
+def strategy_patch(live: Json, wanted: Json) -> Json | None:
+    """Return the merge patch that has to come before a set of another operator's making is applied; None for none.
+
+    What it says of rolling updates is no field of ours, so that applying leaves it there, and an API server refuses it
+    beside any other strategy. The UID makes the patch fail on any other object.
+    """
+    if live.get("kind") != STATEFUL_SET.name or not dig(live, "spec", "updateStrategy", "rollingUpdate"):
+        return None
+    kind = dig(wanted, "spec", "updateStrategy", "type")
+    if kind in (None, "RollingUpdate"):
+        return None
+    strategy = {"type": kind, "rollingUpdate": None}
+    return {"metadata": {"uid": live["metadata"]["uid"]}, "spec": {"updateStrategy": strategy}}
 
 
 def _spec(resolved: Resolved, role: ResolvedRole, spec: ClusterRole, replicas: int) -> Json:

@@ -12,6 +12,7 @@ from kdlib.errors import ConflictError, NotFoundError, WorldError
 from kdlib.frozen import Json, dig
 from kdlib.graph import Adopt, Apply, Delete, Plan, Release, Step, Why
 from kdlib.kube import Api
+from kdlib.manifests import strategy_patch
 from kdlib.model import Outcome
 from kdlib.reconcile.written import Ended, Written, written
 from kdlib.wire import Ref
@@ -53,11 +54,11 @@ async def carry_out(api: Api, plan: Plan, observed: Iterable[Json]) -> Applied:
     the very state that was observed.
     Raises nothing that the world does: failures are part of what is returned.
     """
-    versions = {_key(obj): obj["metadata"] for obj in observed}
+    seen = {_key(obj): obj for obj in observed}
     results: list[_Result] = []
     for wave in plan.waves:
         failed = any(isinstance(result, _Failure) for result in results)
-        results += await _together(api, [step for step in wave if not (failed and step.irreversible)], versions)
+        results += await _together(api, [step for step in wave if not (failed and step.irreversible)], seen)
     return _summary(plan, results)
 
 
@@ -72,25 +73,25 @@ def _summary(plan: Plan, results: list[_Result]) -> Applied:
     return Applied(outcome, facts, tuple(failure.error for failure in failures))
 
 
-async def _together(api: Api, wave: list[Step], versions: dict[tuple[str, str], Json]) -> list[_Result]:
+async def _together(api: Api, wave: list[Step], seen: dict[tuple[str, str], Json]) -> list[_Result]:
     if len(wave) == 1:
-        return [await _try(api, wave[0], versions)]
+        return [await _try(api, wave[0], seen)]
     bound = asyncio.Semaphore(_AT_ONCE)
 
     async def one(step: Step) -> _Result:
         async with bound:
-            return await _try(api, step, versions)
+            return await _try(api, step, seen)
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one(step)) for step in wave]
     return [task.result() for task in tasks]
 
 
-async def _try(api: Api, step: Step, versions: dict[tuple[str, str], Json]) -> _Result:
+async def _try(api: Api, step: Step, seen: dict[tuple[str, str], Json]) -> _Result:
     try:
         match step:
             case Apply():
-                return written(step.ref, await _apply(api, step, versions))
+                return written(step.ref, await _apply(api, step, seen))
             case Adopt(ref, patch) | Release(ref, patch):
                 return written(ref, await api.merge_patch(ref, patch))
             case Delete():
@@ -100,13 +101,17 @@ async def _try(api: Api, step: Step, versions: dict[tuple[str, str], Json]) -> _
         return _Failure(step.ref, error, is_stale=conditional and isinstance(error, ConflictError))
 
 
-async def _apply(api: Api, step: Apply, versions: dict[tuple[str, str], Json]) -> Json:
+async def _apply(api: Api, step: Apply, seen: dict[tuple[str, str], Json]) -> Json:
     """Apply an object; one that is missing without force, so that what somebody else made meanwhile is not taken."""
     target = step.target
     if step.irreversible:
-        seen = versions[_key(target)]
-        precondition = {key: seen[key] for key in ("uid", "resourceVersion") if key in seen}
+        metadata = seen[_key(target)]["metadata"]
+        precondition = {key: metadata[key] for key in ("uid", "resourceVersion") if key in metadata}
         target = {**target, "metadata": {**target["metadata"], **precondition}}
+    live = seen.get(_key(target))
+    first = strategy_patch(live, step.target) if live else None
+    if first:
+        await api.merge_patch(step.ref, first)
     return await api.apply(target, kind=step.ref.kind, force=step.why is not Why.MISSING)
 
 

@@ -481,7 +481,8 @@ def test_attaching_shares_the_streams_of_a_container(web, name):
             assert attached.stdout.readline() == "here\n"
             writing.terminate()
         attached.terminate()
-    assert "container nobody is not valid for pod web-0" in web.refused("attach web-0 -c nobody")
+    # Each kubectl has its own words for it: "is not valid for pod", "not found in pod".
+    assert re.search("container nobody .* pod web-0", web.refused("attach web-0 -c nobody"))
 
 
 def test_drain_evicts_what_the_budget_allows(web, name):

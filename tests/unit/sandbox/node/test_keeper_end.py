@@ -113,7 +113,7 @@ async def test_many_requests_at_once_are_all_answered():
     keeper = await Keeper.start(KeeperSettings())
     try:
         async with asyncio.TaskGroup() as group:
-            calls = [group.create_task(keeper.call("socket", {"datagrams": False})) for _ in range(300)]
+            calls = [group.create_task(keeper.call("socket", {"datagrams": False, "pod": ""})) for _ in range(300)]
         for call in calls:
             os.close(call.result()[1][0])
         long = {"key": "x" * 300_000, "signal": 0}
