@@ -54,8 +54,12 @@ def begin_patch(core: Core, target: Target, patch: Patch, options: WriteOptions)
     reading = core.reading(live)
     shown = go_text(patch.body) if content_type == STRATEGIC_MERGE_PATCH else ""
     obj, warnings = read_patched(resource, patched, reading, options, shown=shown)
-    check_place(resource, obj, *key)
-    draft = drafted(core, target, (obj, live), options)
+    try:
+        check_place(resource, obj, *key)
+        draft = drafted(core, target, (obj, live), options)
+    except ApiError as error:
+        error.warnings = tuple(warnings)
+        raise
     draft.warnings.extend(warnings)
     return draft
 
