@@ -28,8 +28,8 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         server = getattr(item, "callspec", None) and item.callspec.params.get("server")
         if server is not None and server not in wanted:
-            # Whoever names the servers on the command line asks for the others to be left out.
-            item.add_marker(pytest.mark.skip(reason=f"--servers={','.join(wanted)}"))
+            reason = f"--servers={','.join(wanted)}"
+            item.add_marker(pytest.mark.skip(reason=reason))  # who names servers asks to leave out the others
 
 
 class SandboxThread:

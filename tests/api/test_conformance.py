@@ -9,7 +9,8 @@ A case is {name, steps}; a step is {do: "METHOD path"} with, as needed,
     body      the body; as: merge, strategic, json-patch, apply, yaml, or a content type (JSON by default)
     accept    table, partial, partial-list, or a media type
     save      {name: path in the answer}: later steps may write {name}; {ns} is the case's own namespace,
-              {hook} the URL of admission webhooks that do as their path says, and {hookca} their authority
+              {hook} the URL of admission webhooks that do as their path says, {hookca} their authority, and {then} in
+              a body the time (to the second, without its zone) that always was 6 years, 328 days and a half ago
     until     {path in the answer, or code: value}: ask again, for 20 s at most, until it is so
     events    read so many lines of a watch (fewer where the server ends it)
     omit      paths in the answer that may differ; `*` stands for any key or index
@@ -25,6 +26,7 @@ import re
 import ssl
 import time
 import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -249,7 +251,8 @@ class Run:
     def __init__(self, client, hooks):
         self._client = client
         self.names = {"ns": f"case-{uuid.uuid4().hex[:8]}", **hooks}
-        self._sizes = {"big": "x" * 300_000}
+        then = datetime.now(UTC) - timedelta(days=6 * 365 + 328.5)
+        self._texts = {"big": "x" * 300_000, "then": f"{then:%Y-%m-%dT%H:%M:%S}"}
         self.normal = Normal(self.names)
         self.transcript = []
 
@@ -288,7 +291,7 @@ class Run:
         method, _, path = filled(filled(step["do"], PLACES), self.names).partition(" ")
         kind = step.get("as", "json")
         headers = {"Accept": ACCEPTS.get(step.get("accept", ""), step.get("accept", "application/json"))}
-        body = filled(step.get("body"), self.names | self._sizes)
+        body = filled(step.get("body"), self.names | self._texts)
         data = body.encode() if isinstance(body, str) else None if body is None else _compact(body)
         if data is not None:
             headers["Content-Type"] = TYPES.get(kind, kind)

@@ -8,10 +8,11 @@ import contextlib
 import logging
 import os
 import threading
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from functools import partial
 
 import pytest
+from aiohttp import web
 from typer.testing import CliRunner
 
 from kdd.main import app
@@ -33,6 +34,25 @@ def log_as_before():
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture
+def serving():
+    """Return how to serve what answers all requests, as a context that gives its URL."""
+
+    @asynccontextmanager
+    async def served(server):
+        app = web.Application()
+        app.router.add_route("*", "/{tail:.*}", server.answer)
+        runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+        finally:
+            await runner.cleanup()
+
+    return served
 
 
 class Server:

@@ -5,6 +5,7 @@ import copy
 import json
 import logging
 import sys
+import time
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -46,24 +47,9 @@ class Server:
             return web.json_response({"gitVersion": self.version})
         self.lists[request.path] = self.lists.get(request.path, 0) + 1
         if "watch" in request.query:
-            # It ends soon, as all watches do in the end.
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # a watch is open for a while; it ends soon, as all do in the end
             return web.Response()
         return web.json_response({"metadata": {"resourceVersion": "1"}, "items": []})
-
-
-@asynccontextmanager
-async def serving(server):
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", server.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
 
 
 def kubeconfig(path, url):
@@ -90,7 +76,7 @@ def warnings(caplog):
     return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-async def test_an_api_server_that_is_too_old_ends_the_daemon_at_its_start_with_one_line(tmp_path):
+async def test_an_api_server_that_is_too_old_ends_the_daemon_at_its_start_with_one_line(serving, tmp_path):
     async with serving(Server("v1.27.16+k3s1")) as url:
         path = kubeconfig(tmp_path / "config", url)
         process = await asyncio.create_subprocess_exec(
@@ -107,7 +93,7 @@ async def test_an_api_server_that_is_too_old_ends_the_daemon_at_its_start_with_o
 
 
 @pytest.mark.parametrize("version", [f"v{KUBERNETES[0]}.0", "v1.100.3", "v2.0.0", "", "main"])
-async def test_an_api_server_that_is_young_enough_or_does_not_tell_its_version_is_worked_with(tmp_path, version):
+async def test_an_api_server_that_is_young_enough_or_tells_no_version_is_worked_with(serving, tmp_path, version):
     async with serving(Server(version)) as url:
         connect = partial(kube.connect, kubeconfig=kubeconfig(tmp_path / "config", url))
         await check_servers([connect])
@@ -115,7 +101,7 @@ async def test_an_api_server_that_is_young_enough_or_does_not_tell_its_version_i
             assert api.namespace == "team"
 
 
-async def test_an_api_server_that_becomes_too_old_while_the_daemon_runs_is_not_worked_with(tmp_path):
+async def test_an_api_server_that_becomes_too_old_while_the_daemon_runs_is_not_worked_with(serving, tmp_path):
     server = Server()
     async with serving(server) as url:
         connect = partial(kube.connect, kubeconfig=kubeconfig(tmp_path / "config", url))
@@ -160,7 +146,7 @@ def login_page():
     ],
 )
 async def test_what_all_requests_are_answered_with_from_now_on_is_one_line_and_a_back_off(
-    tmp_path, caplog, refusal, words
+    serving, tmp_path, caplog, refusal, words
 ):
     """Some seconds are for the back-off, which is of real servers; a daemon without one asks thousands of times."""
     caplog.set_level(logging.INFO)
@@ -169,7 +155,10 @@ async def test_what_all_requests_are_answered_with_from_now_on_is_one_line_and_a
         await until(lambda: len(server.lists) > 10)
         server.asked, server.refusal = 0, refusal
         await until(lambda: warnings(caplog), 30)
-        await asyncio.sleep(1)
+        began, asked = time.monotonic(), server.asked
+        await until(lambda: server.asked >= asked + 2 * len(server.lists), 60)
+        # Without a back-off this takes some milliseconds.
+        assert time.monotonic() - began > 0.1
         (line,) = warnings(caplog)
         assert line.startswith(f"east: {words}")
         assert server.asked < 20 * len(server.lists)

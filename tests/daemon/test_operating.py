@@ -44,20 +44,6 @@ class Bare:
                 await self.changed.wait()
 
 
-@asynccontextmanager
-async def serving(server):
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", server.answer)
-    runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    try:
-        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
-    finally:
-        await runner.cleanup()
-
-
 def kubeconfig(path, **servers):
     """Write a kubeconfig with a context for each server; JSON is YAML."""
     contexts = [{"name": name, "context": {"cluster": name, "user": "u"}} for name in servers]
@@ -79,7 +65,9 @@ async def operating(tmp_path, **servers):
             await task
 
 
-async def test_missing_definitions_are_one_line_with_the_command_that_installs_them(tmp_path, monkeypatch, caplog):
+async def test_missing_definitions_are_one_line_with_the_command_that_installs_them(
+    serving, tmp_path, monkeypatch, caplog
+):
     monkeypatch.chdir(TOP)
     caplog.set_level(logging.WARNING)
     server = Bare()
@@ -90,7 +78,7 @@ async def test_missing_definitions_are_one_line_with_the_command_that_installs_t
     assert line.endswith("; install it: kubectl apply --server-side -f schemas/")
 
 
-async def test_an_unreachable_cluster_is_one_line_and_disturbs_no_other(tmp_path, caplog):
+async def test_an_unreachable_cluster_is_one_line_and_disturbs_no_other(serving, tmp_path, caplog):
     caplog.set_level(logging.WARNING)
     server = Bare()
     async with serving(server) as url, operating(tmp_path, west="http://127.0.0.1:1", east=url):

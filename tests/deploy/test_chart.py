@@ -43,7 +43,7 @@ def helm(tmp_path_factory):
     programs = control_plane_folder(os.environ)
     found = shutil.which("helm", path=f"{os.environ['PATH']}:{programs.parents[1] / 'helm'}")
     if found is None:
-        pytest.skip("no helm here: go install helm.sh/helm/v3/cmd/helm@v3.21.4 makes it")
+        pytest.skip("no helm here: go install helm.sh/helm/v3/cmd/helm@v3.21.4 makes it")  # nothing else needs Helm
     home = tmp_path_factory.mktemp("helm")
 
     def run(*arguments):
@@ -68,7 +68,7 @@ def objects(text):
 def test_the_chart_renders_what_kustomize_does(helm, folder, options):
     kubectl = control_plane_folder(os.environ) / "kubectl"
     if not kubectl.exists():
-        pytest.skip(f"no {kubectl}: make control-plane puts it there")
+        pytest.skip(f"no {kubectl}: make control-plane puts it there")  # what was rendered is compared with kubectl's
     command = [kubectl, "kustomize", DEPLOY / folder]
     plain = objects(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout)
     command = ["template", "kubedirector", str(CHART), "-n", "kubedirector", "--kube-version", "1.30"]

@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import io
+import os
+import select
 import shutil
 import subprocess
 import tarfile
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -56,6 +57,17 @@ class Stream:
         return await self.process.wait()
 
 
+def await_end(process: Path) -> None:
+    """Return when the process has ended; fails after ten seconds."""
+    with contextlib.suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(int(process.name))
+        try:
+            ended, _, _ = select.select([descriptor], [], [], 10)
+            assert ended, f"{process} goes on"
+        finally:
+            os.close(descriptor)
+
+
 @dataclass
 class Container:
     """A folder in which the guest programs run for real, by one shell; `exec` is that of a Transport."""
@@ -91,9 +103,8 @@ class Container:
 
     def restart(self, life: str) -> None:
         """Begin another life of the container: all of its processes have ended, all that it wrote is gone."""
-        deadline = time.monotonic() + 10
-        while self.processes() and time.monotonic() < deadline:
-            time.sleep(0.01)
+        while running := self.processes():
+            await_end(running[0])
         for top in self.root.iterdir():
             if top.is_dir():
                 shutil.rmtree(top)

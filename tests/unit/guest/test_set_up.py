@@ -156,12 +156,12 @@ async def test_a_wait_whose_connection_is_cut_is_taken_up_again(make_container, 
     plain = box.exec
     failures = [UnreachableError("cut"), UnreachableError("cut")]
 
-    def flaky(request):
+    def cutting(request):
         if len(box.requests) >= 1 and failures:
             box.refuse.append(failures.pop())
         return plain(request)
 
-    box.exec = flaky
+    box.exec = cutting
     assert (await set_up(box, make_set_up())).result == Finished(0, generation=7)
     assert len(box.requests) == 4
     assert box.events() == ["--configure"]

@@ -33,6 +33,19 @@ def ready(world):
     return condition(world, "Ready")
 
 
+async def settled(world, made):
+    world.create(made.app("shell", PACKAGE), stored(made))
+    await world.until(world.configured(head=1, tail=2))
+
+
+async def goes_on(world, before):
+    """Hold that the cluster stands on what was there, however late the collector comes."""
+    await world.until(world.configured(head=1, tail=2))
+    await asyncio.sleep(2 * SLOW_SECONDS)
+    assert uids(world, STATEFUL_SET, PERSISTENT_VOLUME_CLAIM) == before
+    assert world.configured(head=1, tail=2)()
+
+
 async def deleted_while_the_collector_is_slow(world):
     world.controllers.delay("garbage", SLOW_SECONDS)
     world.registry.delete(KD_CLUSTER, "default", "c1")
@@ -44,8 +57,7 @@ def test_a_namesake_waits_visibly_until_what_the_former_left_is_collected(play, 
 
     async def scenario(world):
         async with world.operating() as transport:
-            world.create(made.app("shell", PACKAGE), stored(made))
-            await world.until(world.configured(head=1, tail=2))
+            await settled(world, made)
             former = uids(world, STATEFUL_SET, SERVICE, PERSISTENT_VOLUME_CLAIM)
             left = min(item["metadata"]["name"] for item in world.registry.list(STATEFUL_SET))
             await deleted_while_the_collector_is_slow(world)
@@ -70,8 +82,7 @@ def test_a_namesake_waits_visibly_until_what_the_former_left_is_collected(play, 
 def test_an_operator_that_starts_anew_while_a_namesake_waits_waits_on(play, made):
     async def scenario(world):
         async with world.operating():
-            world.create(made.app("shell", PACKAGE), stored(made))
-            await world.until(world.configured(head=1, tail=2))
+            await settled(world, made)
             former = uids(world, STATEFUL_SET)
             await deleted_while_the_collector_is_slow(world)
             world.create(stored(made, size="2Gi"))
@@ -92,17 +103,13 @@ def test_a_cluster_that_comes_from_a_backup_takes_up_what_still_names_its_former
 
     async def scenario(world):
         async with world.operating():
-            world.create(made.app("shell", PACKAGE), stored(made))
-            await world.until(world.configured(head=1, tail=2))
+            await settled(world, made)
             before = uids(world, STATEFUL_SET, PERSISTENT_VOLUME_CLAIM)
             await deleted_while_the_collector_is_slow(world)
             again = stored(made)
             again["metadata"]["annotations"] = {ANNOTATION: "false"}
             world.create(again)
-            await world.until(world.configured(head=1, tail=2))
-            await asyncio.sleep(2 * SLOW_SECONDS)
-            assert uids(world, STATEFUL_SET, PERSISTENT_VOLUME_CLAIM) == before
-            assert world.configured(head=1, tail=2)()
+            await goes_on(world, before)
 
     play(scenario, made.members())
 
@@ -110,16 +117,13 @@ def test_a_cluster_that_comes_from_a_backup_takes_up_what_still_names_its_former
 def test_whoever_says_that_a_waiting_cluster_is_the_former_one_has_it_take_up_what_is_there(play, made):
     async def scenario(world):
         async with world.operating():
-            world.create(made.app("shell", PACKAGE), stored(made))
-            await world.until(world.configured(head=1, tail=2))
+            await settled(world, made)
             before = uids(world, STATEFUL_SET, PERSISTENT_VOLUME_CLAIM)
             await deleted_while_the_collector_is_slow(world)
             world.create(stored(made))
             await world.until(lambda: ready(world))
             world.registry.patch(KD_CLUSTER, "default", "c1", {"metadata": {"annotations": {ANNOTATION: "false"}}})
-            await world.until(world.configured(head=1, tail=2))
-            await asyncio.sleep(2 * SLOW_SECONDS)
-            assert uids(world, STATEFUL_SET, PERSISTENT_VOLUME_CLAIM) == before
+            await goes_on(world, before)
 
     play(scenario, made.members())
 
