@@ -10,7 +10,10 @@ export PIP_CACHE_DIR := $(CACHE)/pip
 export RUSTUP_HOME := $(or $(RUSTUP_HOME),$(CURDIR)/$(VENV)/tmp/rustup)
 PIP := TMPDIR=$(CURDIR)/$(VENV)/tmp $(BIN)/python -m pip --disable-pip-version-check --quiet
 KEEP ?=
+KUBE ?= sandbox
 TESTS ?= tests
+# Where tests are that run on a real API server.
+REAL := tests/api tests/scenarios tests/plugin tests/deploy tests/laws tests/corpus tests/daemon tests/unit/model
 CASES ?= 100000
 SAMPLE ?=
 SEED ?= 1
@@ -27,7 +30,7 @@ help:
 	@echo "make undeploy        the daemon and its rights leave; CRDs, apps and clusters stay, and can be deleted"
 	@echo "make teardown        everything leaves, all clusters first"
 	@echo "make test            all tests that need nothing but this machine"
-	@echo "make api             conformance and scenarios on a real API server (after make control-plane)"
+	@echo "make test KUBE=control-plane   what runs on a real API server, on one (after make control-plane); make api is the same"
 	@echo "make lab             scenarios on a real node, with the daemon as a pod (KUBEDIRECTOR_LAB=folder of a lab's scripts)"
 	@echo "make bench           what the embedded API server, a review of the webhook, and the daemon cost"
 	@echo "make laws            every single fault, every field of the spec, many walks: the same end (15 minutes)"
@@ -70,11 +73,17 @@ deploy undeploy teardown: $(VENV)/.run
 	@IMAGE='$(IMAGE)' KDD='$(BIN)/kdd' deploy/kubedirector $@
 
 test: $(VENV)/.dev
+ifeq ($(KUBE),control-plane)
+	@$(BIN)/python -m pytest $(if $(filter-out tests,$(TESTS)),$(TESTS),$(REAL)) -m control_plane --kube=control-plane
+else ifeq ($(KUBE),sandbox)
 	@# Many tests wait for processes, so there is one worker more than cores; neighbours share a worker, and so servers.
 	@$(BIN)/python -m pytest $(TESTS) -n 3 --dist worksteal -m "not control_plane and not lab"
+else
+	@echo "the project's tests run with KUBE=sandbox or KUBE=control-plane, not '$(KUBE)'" >&2; exit 2
+endif
 
-api: $(VENV)/.dev
-	@$(BIN)/python -m pytest tests/api tests/scenarios tests/plugin -m control_plane
+api:
+	@$(MAKE) --no-print-directory test KUBE=control-plane
 
 lab: $(VENV)/.dev
 	@PATH="$(CURDIR)/$(BIN):$$PATH" tests/lab/run
