@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from kdlib.frozen import Json
-from kdlib.kube import Api, Cache, Change, Identity, identity, pruned
+from kdlib.kube import Api, Cache, Change, identity, pruned
 from kdlib.reconcile import add_finalizer, has_finalizer, is_going, remove_finalizer
 from kdlib.runtime.containment import contained_now
+from kdlib.runtime.own_writes import OwnWrites
 from kdlib.runtime.rounds import Rounds, RoundSettings
 from kdlib.wire import Kind, Ref
 
@@ -55,7 +56,7 @@ class Holder:
         self._held = Cache()
         self._users = Cache(transform=usage.kept, indexes={"named": self._named})
         self._rounds = Rounds(api, usage.held, self._hold_or_let_go, settings=settings)
-        self._written: dict[Identity, tuple[str, str]] = {}
+        self._writes = OwnWrites(self._held)
         self._held.subscribe(self._held_changed)
         self._users.subscribe(self._user_changed)
 
@@ -64,20 +65,19 @@ class Holder:
         await self._rounds.run((self._usage.held, self._held), (self._usage.users, self._users))
 
     async def _hold_or_let_go(self, ref: Ref) -> None:
-        key = (ref.namespace, ref.name)
-        obj = self._held.get(*key)
+        obj = self._held.get(ref.namespace, ref.name)
         if obj is None:
-            self._written.pop(key, None)
+            self._writes.forget(ref)
             return
-        if key in self._written and not self._held.has_seen(ref, *self._written[key]):
+        if self._writes.are_awaited(ref):
             return
         finalizer, is_held = self._usage.finalizer, has_finalizer(obj, self._usage.finalizer)
         is_used = self._usage.is_used(ref, self._users.find("named", _term(ref)), self._is_present)
         if is_used and not is_held and not is_going(obj):
-            self._note(key, await add_finalizer(self._api, ref, obj, finalizer))
+            self._note(ref, await add_finalizer(self._api, ref, obj, finalizer))
             _log.info("%s: held, since it is in use", ref)
         elif is_held and not is_used and not await self._is_used_in_storage(ref):
-            self._note(key, await remove_finalizer(self._api, ref, obj, finalizer))
+            self._note(ref, await remove_finalizer(self._api, ref, obj, finalizer))
             _log.info("%s: let go, since nothing uses it", ref)
 
     async def _is_used_in_storage(self, ref: Ref) -> bool:
@@ -89,9 +89,9 @@ class Holder:
     def _is_present(self, ref: Ref) -> bool:
         return self._held.get(ref.namespace, ref.name) is not None
 
-    def _note(self, key: Identity, after: Json | None) -> None:
+    def _note(self, ref: Ref, after: Json | None) -> None:
         if after is not None:
-            self._written[key] = (str(after["metadata"]["uid"]), str(after["metadata"]["resourceVersion"]))
+            self._writes.note(ref, str(after["metadata"]["uid"]), str(after["metadata"]["resourceVersion"]))
 
     def _held_changed(self, change: Change) -> None:
         key = identity(change.after or change.before or {})

@@ -10,7 +10,8 @@ from typing import TypeAlias
 
 from kdlib.frozen import Json
 from kdlib.kube import Api, Cache, Change, Identity, identity
-from kdlib.reconcile import Recorder, Written, is_going
+from kdlib.reconcile import Recorder, is_going
+from kdlib.runtime.own_writes import OwnWrites
 from kdlib.runtime.rounds import Rounds, RoundSettings
 from kdlib.wire import Kind, Ref
 
@@ -62,7 +63,7 @@ class Reporter:
         self._others = {other: Cache(transform=_named) for other in others}
         self._rounds = Rounds(api, kind, self._report, settings=self._settings)
         self._recorder = Recorder(api, kind)
-        self._written: dict[Identity, Written] = {}
+        self._writes = OwnWrites(self._objects)
         self._objects.subscribe(self._changed)
         for cache in self._others.values():
             cache.subscribe(self._other_changed)
@@ -73,16 +74,16 @@ class Reporter:
 
     async def _report(self, ref: Ref) -> None:
         key = (ref.namespace, ref.name)
-        obj, written = self._objects.get(*key), self._written.get(key)
+        obj = self._objects.get(*key)
         if obj is None or is_going(obj):
             self._recorder.forget(ref)
-            self._written.pop(key, None)
+            self._writes.forget(ref)
             return
-        if written is not None and not self._objects.has_seen(ref, written.uid, written.resource_version):
+        if self._writes.are_awaited(ref):
             return
         recording = await self._recorder.record(obj, self._tell(obj, self._is_present, self._settings.clock()))
         if recording.fact is not None:
-            self._written[key] = recording.fact
+            self._writes.note(ref, recording.fact.uid, recording.fact.resource_version)
         if recording.wait_seconds:
             self._rounds.soon(key, after_seconds=recording.wait_seconds)
 
