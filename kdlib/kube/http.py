@@ -16,6 +16,7 @@ from typing import Any
 import aiohttp
 import orjson
 from aiohttp.abc import AbstractStreamWriter
+from aiohttp.client_proto import ResponseHandler
 from yarl import URL
 
 from kdlib.errors import ApiError, UnreachableError, WorldError
@@ -32,6 +33,7 @@ __all__ = ["HttpTransport"]
 _FAILURES = (aiohttp.ClientError, ssl.SSLError, OSError, TimeoutError)
 _PAGE = "text/html"
 _SEARCHED_EVERY = 64
+_LEAVE_SECONDS = 1.0
 _NO_LIMIT = aiohttp.ClientTimeout(total=None)
 
 
@@ -61,6 +63,7 @@ class HttpTransport:
         self._requests = _rest_client(access.configuration, connections)
         self._streams = _rest_client(access.configuration, 0)
         self._ended_execs = 0
+        self._leaving: set[asyncio.Future[None]] = set()
 
     async def request(self, request: Request) -> Json:
         """Send the request, return the decoded JSON answer ({} for an empty one)."""
@@ -99,6 +102,8 @@ class HttpTransport:
                 yield events
         finally:
             # A watch is seldom read to its end, and then its connection cannot serve again.
+            protocol = response.connection.protocol if response.connection is not None else None
+            self._cut(protocol, protocol.transport if protocol is not None else None)
             response.close()
 
     @asynccontextmanager
@@ -112,12 +117,18 @@ class HttpTransport:
             raise await self._refusal(request, error, subject) from error
         except _FAILURES as error:
             raise self._unreachable(subject, error, self._open_seconds) from error
+        # It is released when the server closes first. aiohttp 3.14 offers no public way to it.
+        protocol = socket._conn.protocol if socket._conn is not None else None
+        transport = protocol.transport if protocol is not None else None
         try:
             yield ChannelStream(socket, subject)
         finally:
-            await socket.close()
-            _end_heartbeat(socket)
-            self._search_seldom()
+            try:
+                await socket.close()
+            finally:
+                self._cut(protocol, transport)
+                _end_heartbeat(socket)
+                self._search_seldom()
 
     def _search_seldom(self) -> None:
         """Have garbage searched for after a number of execs.
@@ -133,7 +144,26 @@ class HttpTransport:
         """Release connections; further calls fail."""
         await self._requests.close()
         await self._streams.close()
+        if self._leaving:
+            await asyncio.wait(self._leaving, timeout=_LEAVE_SECONDS)
         self._access.close()
+
+    def _cut(self, protocol: ResponseHandler | None, transport: asyncio.Transport | None) -> None:
+        """End the connection of a stream without TLS's farewell; `close` waits until it is gone.
+
+        The session forgets a connection that cannot serve again, and asyncio awaits the server's farewell for up to
+        30 s: a connection would outlive the session and the loop.
+        """
+        if protocol is None or transport is None or (closed := protocol.closed) is None:
+            return
+        self._leaving.add(closed)
+        closed.add_done_callback(self._left)
+        transport.abort()
+
+    def _left(self, closed: asyncio.Future[None]) -> None:
+        self._leaving.discard(closed)
+        # How a connection ended that nobody needs any more is nobody's trouble.
+        closed.cancelled() or closed.exception()
 
     async def _events(
         self, response: aiohttp.ClientResponse, subject: str, idle_seconds: float
