@@ -9,14 +9,18 @@ Layer: shell.
 import asyncio
 import gc
 import ssl
+from asyncio.trsock import TransportSocket
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass
+from socket import SHUT_RDWR
 from typing import Any
 
 import aiohttp
 import orjson
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
 from yarl import URL
 
 from kdlib.errors import ApiError, UnreachableError, WorldError
@@ -102,9 +106,9 @@ class HttpTransport:
                 yield events
         finally:
             # A watch is seldom read to its end, and then its connection cannot serve again.
-            protocol = response.connection.protocol if response.connection is not None else None
-            self._cut(protocol, protocol.transport if protocol is not None else None)
+            held = _held(response.connection)
             response.close()
+            self._cut(held)
 
     @asynccontextmanager
     async def exec(self, request: ExecRequest) -> AsyncGenerator[ExecStream]:
@@ -118,15 +122,14 @@ class HttpTransport:
         except _FAILURES as error:
             raise self._unreachable(subject, error, self._open_seconds) from error
         # It is released when the server closes first. aiohttp 3.14 offers no public way to it.
-        protocol = socket._conn.protocol if socket._conn is not None else None
-        transport = protocol.transport if protocol is not None else None
+        held = _held(socket._conn)
         try:
             yield ChannelStream(socket, subject)
         finally:
             try:
                 await socket.close()
             finally:
-                self._cut(protocol, transport)
+                self._cut(held)
                 _end_heartbeat(socket)
                 self._search_seldom()
 
@@ -148,17 +151,19 @@ class HttpTransport:
             await asyncio.wait(self._leaving, timeout=_LEAVE_SECONDS)
         self._access.close()
 
-    def _cut(self, protocol: ResponseHandler | None, transport: asyncio.Transport | None) -> None:
-        """End the connection of a stream without TLS's farewell; `close` waits until it is gone.
+    def _cut(self, held: "_Held | None") -> None:
+        """End a stream's connection that was closed without awaiting TLS's farewell; `close` waits until it is gone.
 
         The session forgets a connection that cannot serve again, and asyncio awaits the server's farewell for up to
         30 s: a connection would outlive the session and the loop.
         """
-        if protocol is None or transport is None or (closed := protocol.closed) is None:
+        if held is None or (closed := held.protocol.closed) is None:
             return
         self._leaving.add(closed)
         closed.add_done_callback(self._left)
-        transport.abort()
+        # What was written goes out; what is read is the end. It may have been cut at the other side.
+        with suppress(OSError):
+            held.socket.shutdown(SHUT_RDWR)
 
     def _left(self, closed: asyncio.Future[None]) -> None:
         self._leaving.discard(closed)
@@ -241,6 +246,21 @@ class HttpTransport:
     def _unreachable(self, subject: str, error: BaseException, limit_seconds: float) -> UnreachableError:
         cause = f'no answer from "{self._host}": {why_silent(error, limit_seconds)}'
         return UnreachableError(f"{subject}: {cause}", cause=cause)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """The connection of a stream: asyncio's two ends of it, which outlive aiohttp's."""
+
+    protocol: ResponseHandler
+    socket: TransportSocket
+
+
+def _held(connection: Connection | None) -> _Held | None:
+    protocol = connection.protocol if connection is not None else None
+    if protocol is None or protocol.transport is None:
+        return None
+    return _Held(protocol, protocol.transport.get_extra_info("socket"))
 
 
 class _Permitted(aiohttp.BytesPayload):
