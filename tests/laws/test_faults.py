@@ -3,9 +3,12 @@
 import asyncio
 import logging
 import random
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
+from faults import campaign
 from faults.campaign import plans_of
 from faults.playing import play
 from faults.plays import SCENARIOS, Step
@@ -48,6 +51,13 @@ def test_the_end_is_the_same_whatever_befell_one_thing(calm, scenario, number):
     run = play(SCENARIOS[scenario], schedule)
     assert schedule.struck, f"{scenario}:{plan}"
     assert run.against(expected) == [], f"python tests/laws/faults/campaign.py --plan {scenario}:{plan}"
+
+
+def test_the_campaign_runs_by_itself_as_make_laws_runs_it():
+    """What pytest puts on the path is not there."""
+    words = [sys.executable, campaign.__file__, "--plan", "service-type:write:1:lost"]
+    ended = subprocess.run(words, check=False, capture_output=True, text=True, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "the end is the same\n", "")
 
 
 def test_every_fault_is_told_by_a_text_that_can_be_read_again():

@@ -21,6 +21,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(0, str(Path(__file__).parents[2] / "waiting"))
 
 from faults.playing import play
 from faults.plays import SCENARIOS
