@@ -1,6 +1,7 @@
 """What members are reached by, and what they are told of others, on a real network."""
 
 import asyncio
+import contextlib
 
 import pytest
 from shell_cluster import is_configured, members_of
@@ -20,18 +21,26 @@ def greeting(word):
 
 
 async def heard(address, port):
-    """Return what is heard at a port: nothing is, for a moment, where the way to it has just been made."""
+    """Return what is heard at a port.
+
+    For a moment nothing is where the way to it has just been made: until kube-proxy knows of a Service, its address is
+    any address of the world beyond this machine, where somebody may answer, and hang up.
+    """
     async with asyncio.timeout(PATIENCE_SECONDS):
         while True:
-            try:
-                reader, writer = await asyncio.open_connection(address, port)
-            except OSError:
-                await asyncio.sleep(0.2)
-                continue
-            words = await reader.read()
-            writer.close()
-            await writer.wait_closed()
-            return words
+            with contextlib.suppress(OSError):
+                if words := await said_by(address, port):
+                    return words
+            await asyncio.sleep(0.2)
+
+
+async def said_by(address, port):
+    reader, writer = await asyncio.open_connection(address, port)
+    try:
+        return await reader.read()
+    finally:
+        writer.close()
+        await writer.wait_closed()
 
 
 def of_type(wanted):
